@@ -1,0 +1,56 @@
+/**
+ * Every limit that a request, a frame or a record can run into, in one place.
+ *
+ * A limit is a promise on both sides: what is within it works, what is beyond it is refused with a
+ * sentence. Each has a test on both sides of its edge. Sizes are bytes, times are milliseconds.
+ */
+
+/** A bucket is 1 to 255 bytes without a slash. */
+export const BUCKET_BYTES_MAX = 255;
+/** A key is 1 to 4,096 bytes of anything. */
+export const KEY_BYTES_MAX = 4096;
+/** Bucket, slash, key. */
+export const NAME_BYTES_MAX = BUCKET_BYTES_MAX + 1 + KEY_BYTES_MAX;
+
+/** The largest value unless the configuration says otherwise. */
+export const VALUE_BYTES_MAX_DEFAULT = 1 << 20;
+/** The largest value that a configuration may allow. */
+export const VALUE_BYTES_MAX_LIMIT = 64 << 20;
+/** A content type, in bytes of its header value. */
+export const CONTENT_TYPE_BYTES_MAX = 255;
+/** All user metadata of a version: names and values together. */
+export const META_BYTES_MAX = 2048;
+/** A version's packed metadata block: content type and user metadata with their length bytes. */
+export const META_BLOCK_BYTES_MAX = 4096;
+
+/** A context as a client carries it, in characters. */
+export const CONTEXT_CHARS_MAX = 1024;
+/** Pairs that a coordinator leaves in a clock unless the configuration says otherwise. */
+export const CLOCK_ENTRIES_MAX_DEFAULT = 10;
+/** Siblings from which a write is counted and logged as suspicious. */
+export const SIBLINGS_WARN = 25;
+/** Siblings beyond which no further one is made (a merge never refuses). */
+export const SIBLINGS_MAX = 100;
+
+/** Copies of an object unless the cluster was founded with another number. */
+export const REPLICAS_DEFAULT = 3;
+export const REPLICAS_MAX = 8;
+/** Equal parts of the ring unless the cluster was founded with another number; a power of two. */
+export const PARTITIONS_DEFAULT = 1024;
+export const PARTITIONS_MAX = 65536;
+/** Full membership at every node is the paper's own range; beyond it a gossip hierarchy is needed. */
+export const NODES_MAX = 1024;
+
+export const TIMEOUT_MS_DEFAULT = 5_000;
+export const TIMEOUT_MS_MAX = 60_000;
+/** How long the request ids of superseded versions are remembered, and how late a retry may come. */
+export const REQUEST_ID_AGE_MS_MAX = 600_000;
+/** A last-write-wins coordinator this far off its peers' median refuses (unless configured). */
+export const SKEW_MS_MAX_DEFAULT = 2_000;
+/** Replicas that were not asked for a durable write sync at least this often. */
+export const SYNC_INTERVAL_MS_DEFAULT = 100;
+
+/** Dots and counters are 48-bit: at a million writes a second an actor lasts nine years. */
+export const COUNTER_MAX = 2 ** 48 - 1;
+/** Dots reserved by one synced write of the actor file. */
+export const COUNTER_BLOCK = 65_536;

@@ -1,0 +1,90 @@
+/**
+ * A version's payload: a small metadata block, then the value.
+ *
+ *   ┌────────────┬──────────────┬─────────────────────────────┬────────────────┐
+ *   │ u8 length  │ content type │ per pair: u8 n, name,       │ the value      │
+ *   │            │              │           u16 n, value      │                │
+ *   └────────────┴──────────────┴─────────────────────────────┴────────────────┘
+ *   └────────── metadata block, its length in the head ───────┘└─ body length ─┘
+ *
+ * The head (core/version-set) carries both lengths and a checksum over all of it, so that a payload is
+ * checked wherever it lands. Names and values of user metadata are opaque bytes below 256 and 64 Ki.
+ */
+
+import { META_BLOCK_BYTES_MAX } from "./limits.ts";
+
+export interface PayloadMeta {
+  readonly contentType: string;
+  /** Pairs of user metadata, names in lower case, in the order given. */
+  readonly meta: readonly (readonly [name: string, value: string])[];
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** The metadata block as bytes. @throws RangeError beyond META_BLOCK_BYTES_MAX or a length field */
+export function encodeMeta(meta: PayloadMeta): Uint8Array {
+  if (meta.meta.length === 0) return encodeContentType(meta.contentType);
+  const parts: Uint8Array[] = [encodeContentType(meta.contentType)];
+  for (const [name, value] of meta.meta) {
+    const nameBytes = encoder.encode(name);
+    const valueBytes = encoder.encode(value);
+    if (nameBytes.length > 255 || valueBytes.length > 65535) {
+      throw new RangeError(`metadata pair is ${nameBytes.length} + ${valueBytes.length} bytes`);
+    }
+    parts.push(Uint8Array.of(nameBytes.length), nameBytes);
+    parts.push(Uint8Array.of(valueBytes.length & 255, valueBytes.length >> 8), valueBytes);
+  }
+  const block = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  if (block.length > META_BLOCK_BYTES_MAX) {
+    throw new RangeError(`metadata block is ${block.length} bytes, limit is ${META_BLOCK_BYTES_MAX}`);
+  }
+  let offset = 0;
+  for (const part of parts) {
+    block.set(part, offset);
+    offset += part.length;
+  }
+  return block;
+}
+
+/** Blocks of content types seen lately; a store holds few kinds and many objects. */
+const contentTypeBlocks = new Map<string, Uint8Array>();
+
+function encodeContentType(contentType: string): Uint8Array {
+  const known = contentTypeBlocks.get(contentType);
+  if (known !== undefined) return known;
+  const bytes = encoder.encode(contentType);
+  if (bytes.length > 255) throw new RangeError(`content type is ${bytes.length} bytes, limit is 255`);
+  const block = new Uint8Array(1 + bytes.length);
+  block[0] = bytes.length;
+  block.set(bytes, 1);
+  if (contentTypeBlocks.size < 256) contentTypeBlocks.set(contentType, block);
+  return block;
+}
+
+/** Metadata and value as one payload. */
+export function encodePayload(metaBlock: Uint8Array, body: Uint8Array): Uint8Array {
+  const payload = new Uint8Array(metaBlock.length + body.length);
+  payload.set(metaBlock);
+  payload.set(body, metaBlock.length);
+  return payload;
+}
+
+/** Reads a payload's metadata block of `metaLength` bytes; null where it is malformed. */
+export function decodeMeta(payload: Uint8Array, metaLength: number): PayloadMeta | null {
+  if (metaLength < 1 || metaLength > payload.length) return null;
+  let offset = 1 + payload[0];
+  if (offset > metaLength) return null;
+  const contentType = decoder.decode(payload.subarray(1, offset));
+  const meta: [string, string][] = [];
+  while (offset < metaLength) {
+    const nameEnd = offset + 1 + payload[offset];
+    if (nameEnd + 2 > metaLength) return null;
+    const valueEnd = nameEnd + 2 + (payload[nameEnd] | (payload[nameEnd + 1] << 8));
+    if (valueEnd > metaLength) return null;
+    const name = decoder.decode(payload.subarray(offset + 1, nameEnd));
+    meta.push([name, decoder.decode(payload.subarray(nameEnd + 2, valueEnd))]);
+    offset = valueEnd;
+  }
+  return { contentType, meta };
+}

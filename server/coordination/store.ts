@@ -1,0 +1,136 @@
+/**
+ * What a node offers to its faces (HTTP, CLI, the TCP protocol, the simulator's clients): the paper's
+ * get(name) and put(name, context, object), with quorums, as calls that end in a callback.
+ *
+ * Every request ends in one of three outcomes:
+ *   done      it happened, on as many replicas as was asked
+ *   refused   nothing was written anywhere, and nothing will be
+ *   unknown   too few answered in time: a write may have happened, and may yet be seen
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import type { PayloadMeta } from "../../core/payload.ts";
+
+export type Outcome = "done" | "refused" | "unknown";
+
+/** The codes of SPEC section 6 that this floor can end with. */
+export type ErrorCode =
+  | "bad-parameter"
+  | "bad-context"
+  | "wrong-type"
+  | "stale-layout"
+  | "stale-request"
+  | "precondition-failed"
+  | "value-too-large"
+  | "overloaded"
+  | "quorum-unreachable"
+  | "absence-unknown"
+  | "clock-skew"
+  | "too-many-siblings"
+  | "not-ready"
+  | "write-unknown"
+  | "read-timeout"
+  | "disk-full"
+  | "hints-full";
+
+/** A number of replicas as a client gives it; "default" is the bucket's, else the cluster's. */
+export type Quorum = number | "one" | "quorum" | "all" | "default";
+
+export interface ReadOptions {
+  readonly r: Quorum;
+  readonly pr: Quorum;
+  readonly timeoutMs: number;
+}
+
+export interface WriteOptions {
+  readonly w: Quorum;
+  readonly dw: Quorum;
+  readonly pw: Quorum;
+  readonly timeoutMs: number;
+}
+
+/** One version as a client sees it. */
+export interface Sibling {
+  readonly body: Uint8Array;
+  readonly meta: PayloadMeta;
+  /** When it was written by the coordinator's clock, milliseconds since 1970. */
+  readonly timeMs: number;
+  /** When it ends; 0: never. */
+  readonly expiryMs: number;
+}
+
+export interface Result {
+  readonly outcome: Outcome;
+  /** "" when done (and, for a get, something is there). */
+  readonly code: "" | "not-found" | ErrorCode;
+  /** One sentence for a person: what was given or what happened, and what is wanted. */
+  readonly detail: string;
+  /** Printable; "" where there is none. */
+  readonly context: string;
+  /** Digest of the dots that were shown or written, 16 hexadecimal digits; "" where there is none. */
+  readonly etag: string;
+  /** How many replicas of each kind took part. */
+  readonly primaries: number;
+  readonly fallbacks: number;
+  /** A get: the live values, causally unrelated, oldest first. A put: only with `returnBody`. */
+  readonly siblings: readonly Sibling[];
+}
+
+export interface Precondition {
+  /** If-None-Match: * — passes where there is no value (a tombstone is none). */
+  readonly absent: boolean;
+  /** If-Match — passes where the set's etag is one of these; empty: not asked. */
+  readonly etags: readonly string[];
+}
+
+export interface PutRequest {
+  readonly name: ObjectName;
+  /** As the client gave it, unchecked; "" for none. */
+  readonly context: string;
+  /** 16 bytes, a UUIDv7; null: one is drawn here. */
+  readonly requestId: Uint8Array | null;
+  readonly meta: PayloadMeta;
+  readonly body: Uint8Array;
+  /** A delete is a version without a value. Without a context it first reads R and deletes what it saw. */
+  readonly isDelete: boolean;
+  /** Seconds to live; 0: for ever (or the bucket's default). */
+  readonly ttlSeconds: number;
+  readonly returnBody: boolean;
+  readonly precondition: Precondition | null;
+  readonly options: WriteOptions;
+}
+
+export interface GetRequest {
+  readonly name: ObjectName;
+  readonly options: ReadOptions;
+}
+
+/** Where one replica of a name stands (GET /explain). */
+export interface ReplicaReport {
+  readonly node: string;
+  readonly name: string;
+  readonly role: "primary" | "fallback";
+  readonly healthy: boolean;
+  /** What it said: it holds versions (etag), nothing, or did not answer. */
+  readonly state: "holds" | "empty" | "unreachable";
+  /** For a primary: whether its "nothing" counts. */
+  readonly complete: boolean;
+  readonly etag: string;
+  readonly siblings: number;
+}
+
+export interface Explanation {
+  /** MD5 of the name, 32 hexadecimal digits. */
+  readonly position: string;
+  readonly partition: number;
+  readonly partitions: number;
+  readonly layout: number;
+  /** Every node, in the order in which it is asked. */
+  readonly preference: readonly ReplicaReport[];
+}
+
+export interface Store {
+  put(request: PutRequest, done: (result: Result) => void): void;
+  get(request: GetRequest, done: (result: Result) => void): void;
+  explain(name: ObjectName, timeoutMs: number, done: (explanation: Explanation) => void): void;
+}

@@ -1,0 +1,50 @@
+/**
+ * Byte streams between nodes, as the product sees them. The real ones are TCP (this file, over
+ * node:net, which serves Bun and Deno alike); the simulator's lose, delay and cut
+ * (test/simulation/network.ts).
+ *
+ * Each `write` hands over whole frames: the simulator loses or repeats what one `write` gave, so a
+ * frame is never torn by it. The real network may cut the bytes anywhere.
+ */
+
+export interface SocketHandler {
+  /** The connection stands; writing may begin. */
+  opened(): void;
+  /** Bytes arrived; they are the handler's only until it returns. */
+  received(bytes: Uint8Array): void;
+  /** All that was written has been handed to the kernel. */
+  drained(): void;
+  /** The connection is gone, by whatever cause; called exactly once and last. */
+  closed(reason: string): void;
+}
+
+export interface Socket {
+  /** Sends bytes[0, length). The array is the socket's until it calls `release` (never before return). */
+  write(bytes: Uint8Array, length: number, release: (bytes: Uint8Array) => void): void;
+  /** Bytes written and not yet taken by the kernel. */
+  pendingBytes(): number;
+  /** Stops or resumes the delivery of received bytes (back-pressure). */
+  pause(): void;
+  resume(): void;
+  /** Closes at once; `closed` follows. */
+  close(reason: string): void;
+  /** Who is at the other end, for logs: "127.0.0.1:40312". */
+  readonly remote: string;
+}
+
+export interface Listener {
+  /** host:port as bound: with port 0 the one that was found free. */
+  readonly address: string;
+  close(): void;
+}
+
+export interface Network {
+  /** Listens on host:port; calls back with the listener or with a sentence that says why not. */
+  listen(
+    address: string,
+    accept: (socket: Socket) => SocketHandler,
+    done: (listener: Listener | null, error: string) => void,
+  ): void;
+  /** Connects to host:port; `opened` or `closed` follows, never before this returns. */
+  connect(address: string, handler: SocketHandler): Socket;
+}

@@ -1,0 +1,80 @@
+/**
+ * The files below an engine: what storage asks of the operating system, and nothing more.
+ *
+ * Writes and reads are synchronous (a write to the page cache costs under a microsecond, a promise
+ * costs more); only syncing waits. What was written and not synced survives the death of the process
+ * and not the death of the machine: the simulated disk (test/simulation/disk.ts) is merciless about it.
+ *
+ * Paths are relative to the data directory, with "/" between parts.
+ */
+
+/** What went wrong, in the words of errno: "ENOSPC", "EIO", "ENOENT", "EROFS", "EMFILE"… */
+export class DiskError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface DiskFile {
+  readonly path: string;
+  /** Bytes in the file. */
+  size(): number;
+  /** Writes source[start, end) at `position`, all of it. @throws DiskError */
+  write(source: Uint8Array, start: number, end: number, position: number): void;
+  /** Reads into target[start, end) from `position`; returns the bytes read, fewer only at the end. @throws DiskError */
+  read(target: Uint8Array, start: number, end: number, position: number): number;
+  /** Makes all written bytes durable (fdatasync); calls back later, never before it returns. */
+  sync(done: (error: DiskError | null) => void): void;
+  /** The same, waiting. @throws DiskError */
+  syncNow(): void;
+  /** Cuts or extends (with zeros). @throws DiskError */
+  truncate(size: number): void;
+  close(): void;
+}
+
+export interface Disk {
+  /** Opens for reading and writing; `create` makes an absent file, and fails on a present one. @throws DiskError */
+  open(path: string, options?: { create?: boolean }): DiskFile;
+  /** Names in a folder, sorted; an absent folder is empty. @throws DiskError */
+  list(folder: string): string[];
+  exists(path: string): boolean;
+  /** Makes a folder and its parents; present ones are fine. @throws DiskError */
+  makeFolder(path: string): void;
+  remove(path: string): void;
+  rename(source: string, target: string): void;
+  /** Makes creations, removals and renames in a folder durable. @throws DiskError */
+  syncFolder(folder: string): void;
+  /** Free bytes of the file system. */
+  freeBytes(): number;
+}
+
+/** Writes a whole small file so that after any crash it is the old one or the new one. @throws DiskError */
+export function replaceFile(disk: Disk, path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.new`;
+  if (disk.exists(temporary)) disk.remove(temporary);
+  const file = disk.open(temporary, { create: true });
+  try {
+    file.write(bytes, 0, bytes.length, 0);
+    file.syncNow();
+  } finally {
+    file.close();
+  }
+  disk.rename(temporary, path);
+  const slash = path.lastIndexOf("/");
+  disk.syncFolder(slash < 0 ? "" : path.slice(0, slash));
+}
+
+/** Reads a whole small file, or null when it is absent. @throws DiskError */
+export function readFile(disk: Disk, path: string): Uint8Array | null {
+  if (!disk.exists(path)) return null;
+  const file = disk.open(path);
+  try {
+    const bytes = new Uint8Array(file.size());
+    const count = file.read(bytes, 0, bytes.length, 0);
+    return bytes.subarray(0, count);
+  } finally {
+    file.close();
+  }
+}

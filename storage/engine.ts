@@ -1,0 +1,137 @@
+/**
+ * The contract that every engine keeps: one node's copy of many objects.
+ *
+ * An engine maps a name to a *version set*: a packed head (core/version-set: dots, clock, lengths) and
+ * one payload a version (core/payload: metadata and value). It knows nothing of quorums, peers or time;
+ * it never merges. What it promises:
+ *
+ *   ENSURES  after write() returned "done" the set has been handed to the kernel: the death of the
+ *            process loses nothing of it, and the next read sees it whole
+ *   ENSURES  after sync() called back with true, all that was written before it was called is durable
+ *   ENSURES  a read never gives a byte that fails its checksum, and never another name's set, even for
+ *            names with one MD5; damage is answered as damage and never as "absent"
+ *   ENSURES  after a crash the state is a prefix of what was written that holds all that was synced
+ *
+ * The index is ordered by ring position, so that a partition is enumerated without touching others.
+ * Conformance suite: test/storage/engine-conformance.ts; formats: storage/FORMAT.md.
+ */
+
+import type { ObjectName } from "../core/object-name.ts";
+
+/**
+ * A version set in memory. `head` is the packed head; payloads[i] belongs to version i of the head.
+ * A null payload means, in what an engine is given: "keep the one that is stored for this name under
+ * the same dot"; in what travels between nodes: "not in this message"; an engine never answers one
+ * unless it was asked for the head alone.
+ */
+export interface VersionSet {
+  readonly head: Uint8Array;
+  readonly payloads: (Uint8Array | null)[];
+}
+
+export type ReadOutcome =
+  | { readonly status: "found"; readonly set: VersionSet }
+  | { readonly status: "absent" }
+  /** The record is there and its bytes are not: repair it from another replica. */
+  | { readonly status: "damaged"; readonly detail: string }
+  /** The disk does not answer. */
+  | { readonly status: "failed"; readonly detail: string };
+
+/** done; or refused: nothing was written (full: 507, failed: the engine takes no more writes). */
+export type WriteOutcome =
+  | { readonly status: "done" }
+  | { readonly status: "full"; readonly detail: string }
+  | { readonly status: "failed"; readonly detail: string };
+
+/** One index entry, as scan() shows it. The object is reused: copy what is kept. */
+export interface IndexEntry {
+  /** The first two words of the ring position. */
+  position0: number;
+  position1: number;
+  /** The name's tag (core/object-name): with the position it all but identifies the name. */
+  tag: number;
+  /** Digest of the head: equal sets have equal digests. */
+  digest0: number;
+  digest1: number;
+}
+
+export interface EngineStats {
+  readonly objects: number;
+  /** Bytes on disk (log) or of values (memory) that are reachable from the index, and all of them. */
+  readonly liveBytes: number;
+  readonly totalBytes: number;
+  /** Records whose checksum failed since the start. */
+  readonly damaged: number;
+  readonly indexBytes: number;
+}
+
+export interface WriteLabels {
+  /** The number of the layout that the writer acted under. */
+  readonly layout: number;
+  /** The reaping round of the name's partition. */
+  readonly round: number;
+}
+
+export interface Engine {
+  /**
+   * The digest of the head held for a name, from the index alone: writes two words to
+   * target[targetIndex..] and returns true, or false where nothing is held. It may be the digest of
+   * another name with the same position and tag; digests name dots, which are unique, so such a digest
+   * never equals a wrong set's.
+   */
+  digestInto(name: ObjectName, target: Uint32Array, targetIndex: number): boolean;
+
+  /** Reads a set, with payloads or (payloads: false) the head alone; may call back before it returns. */
+  read(name: ObjectName, options: { payloads: boolean }, done: (outcome: ReadOutcome) => void): void;
+
+  /** Reads the set of an index entry whose name is not known (anti-entropy, hints); null: no longer there. */
+  readEntry(
+    entry: { position0: number; position1: number; tag: number },
+    done: (name: ObjectName | null, outcome: ReadOutcome) => void,
+  ): void;
+
+  /**
+   * Replaces what is held for a name. Payloads are copied before it returns.
+   * REQUIRES: a null payload only where a version with the same dot is stored for the name.
+   */
+  write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome;
+
+  /** Forgets a name if what is held still has this digest; not a delete of the store (that is a version). */
+  remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome;
+
+  /** Calls back with true once all written so far is durable, with false if that can no longer be said. */
+  sync(done: (durable: boolean) => void): void;
+
+  /** Whether something was written that no sync has covered yet. */
+  readonly unsynced: boolean;
+
+  /**
+   * Visits entries whose first position word lies in [from, to] (to inclusive, unsigned), in no
+   * particular order, and stops early when `visit` returns false. REQUIRES: no write from inside `visit`.
+   */
+  scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void;
+
+  /**
+   * Order-free digest of all entries of a partition (of the partition bits given at opening): two
+   * words to target[targetIndex..]; equal digests mean equal contents. Kept up at each write.
+   */
+  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void;
+  /** Entries in a partition. */
+  partitionCount(partition: number): number;
+
+  stats(): EngineStats;
+
+  /** Syncs and closes; calls back when the files are closed. */
+  close(done: () => void): void;
+}
+
+export interface EngineOptions {
+  /** Folder below the data directory: "objects", "hints". */
+  readonly folder: string;
+  /** log2 of the number of partitions, for partitionDigestInto. */
+  readonly partitionBits: number;
+  /** Refuse writes with "full" while the file system has fewer free bytes than this. */
+  readonly freeBytesMin: number;
+  /** Refuse writes with "full" beyond this many bytes on disk (hints); 0: no bound. */
+  readonly totalBytesMax: number;
+}

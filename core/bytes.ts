@@ -1,0 +1,78 @@
+/**
+ * Little-endian numbers in byte arrays, field by field, without a DataView: the packed formats of
+ * heads, records and frames are read in place, at any alignment.
+ */
+
+export function readU16(bytes: Uint8Array, offset: number): number {
+  return bytes[offset] | (bytes[offset + 1] << 8);
+}
+
+export function readU32(bytes: Uint8Array, offset: number): number {
+  return (
+    (bytes[offset] |
+      (bytes[offset + 1] << 8) |
+      (bytes[offset + 2] << 16) |
+      (bytes[offset + 3] << 24)) >>>
+    0
+  );
+}
+
+/** 48 bits, exact in a number. */
+export function readU48(bytes: Uint8Array, offset: number): number {
+  return readU32(bytes, offset) + readU16(bytes, offset + 4) * 0x100000000;
+}
+
+export function writeU16(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value;
+  bytes[offset + 1] = value >>> 8;
+}
+
+export function writeU32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value;
+  bytes[offset + 1] = value >>> 8;
+  bytes[offset + 2] = value >>> 16;
+  bytes[offset + 3] = value >>> 24;
+}
+
+/** REQUIRES: 0 ≤ value < 2^48, whole. */
+export function writeU48(bytes: Uint8Array, offset: number, value: number): void {
+  const high = Math.floor(value / 0x100000000);
+  writeU32(bytes, offset, value - high * 0x100000000);
+  writeU16(bytes, offset + 4, high);
+}
+
+/** -1, 0 or 1, as `length` bytes at each place compare, unsigned and left to right. */
+export function compareBytes(
+  left: Uint8Array,
+  leftOffset: number,
+  right: Uint8Array,
+  rightOffset: number,
+  length: number,
+): number {
+  for (let index = 0; index < length; index++) {
+    const difference = left[leftOffset + index] - right[rightOffset + index];
+    if (difference !== 0) return difference < 0 ? -1 : 1;
+  }
+  return 0;
+}
+
+const DIGITS = "0123456789abcdef";
+
+/** Lower-case hexadecimal of bytes[start, end). */
+export function toHex(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let index = start; index < end; index++) {
+    text += DIGITS[bytes[index] >> 4] + DIGITS[bytes[index] & 15];
+  }
+  return text;
+}
+
+/** The bytes of a hexadecimal text, or null where it is none. */
+export function fromHex(text: string): Uint8Array | null {
+  if (!/^([0-9a-f]{2})*$/.test(text)) return null;
+  const bytes = new Uint8Array(text.length / 2);
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = parseInt(text.slice(2 * index, 2 * index + 2), 16);
+  }
+  return bytes;
+}

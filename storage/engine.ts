@@ -13,7 +13,7 @@
  *   ENSURES  after a crash the state is a prefix of what was written that holds all that was synced
  *
  * The index is ordered by ring position, so that a partition is enumerated without touching others.
- * Conformance suite: test/storage/engine-conformance.ts; formats: storage/FORMAT.md.
+ * Conformance suite: test/storage/engine-suite.ts; formats: storage/FORMAT.md.
  */
 
 import type { ObjectName } from "../core/object-name.ts";
@@ -55,6 +55,18 @@ export interface IndexEntry {
   digest1: number;
 }
 
+/**
+ * Which entry readEntry() means. The digests matter only where two names share position and tag: they
+ * pick one of them. An entry whose set was replaced meanwhile is found all the same.
+ */
+export interface EntryKey {
+  readonly position0: number;
+  readonly position1: number;
+  readonly tag: number;
+  readonly digest0?: number;
+  readonly digest1?: number;
+}
+
 export interface EngineStats {
   readonly objects: number;
   /** Bytes on disk (log) or of values (memory) that are reachable from the index, and all of them. */
@@ -86,7 +98,7 @@ export interface Engine {
 
   /** Reads the set of an index entry whose name is not known (anti-entropy, hints); null: no longer there. */
   readEntry(
-    entry: { position0: number; position1: number; tag: number },
+    entry: EntryKey,
     done: (name: ObjectName | null, outcome: ReadOutcome) => void,
   ): void;
 
@@ -99,11 +111,20 @@ export interface Engine {
   /** Forgets a name if what is held still has this digest; not a delete of the store (that is a version). */
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome;
 
-  /** Calls back with true once all written so far is durable, with false if that can no longer be said. */
+  /**
+   * Calls back with true once all written so far is durable, with false if that can no longer be said.
+   * May call back before it returns where nothing is left to be made durable.
+   */
   sync(done: (durable: boolean) => void): void;
 
   /** Whether something was written that no sync has covered yet. */
   readonly unsynced: boolean;
+
+  /**
+   * Damaged places, found at the start, of which not even the names can be told: while this is not 0,
+   * "absent" may be wrong and an old set may have come back (the replica is partial). 0: all is told.
+   */
+  readonly lostNames: number;
 
   /**
    * Visits entries whose first position word lies in [from, to] (to inclusive, unsigned), in no

@@ -1,0 +1,222 @@
+/**
+ * The engine without a disk: version sets in memory, the same index as the log's, nothing durable.
+ *
+ *   index entry (segment 1, offset = slot)  →  #held[slot] = { name, set }
+ *
+ * "Handed to the kernel" and "durable" mean here: kept by this process. A node on this engine draws a
+ * new actor at each start and comes back as a partial replica; its acknowledgements are worth what the
+ * process is worth. It exists for tests, for caches, and to measure what the disk costs.
+ *
+ * Sets are copied in, and handed out as they are held: readers must not change them.
+ */
+
+import { equalBytes, ObjectName } from "../../core/object-name.ts";
+import { headDigestInto } from "../../core/version-set.ts";
+import type {
+  Engine,
+  EngineOptions,
+  EngineStats,
+  EntryKey,
+  IndexEntry,
+  ReadOutcome,
+  VersionSet,
+  WriteLabels,
+  WriteOutcome,
+} from "../engine.ts";
+import { headVersions, payloadLength, sameDot } from "../head-fields.ts";
+import { ENTRY_DIGEST0, ENTRY_DIGEST1, ENTRY_OFFSET, PositionIndex } from "../position-index.ts";
+
+interface Held {
+  readonly name: ObjectName;
+  readonly set: VersionSet;
+  /** Bytes of name, head and payloads. */
+  readonly size: number;
+}
+
+const DONE: WriteOutcome = { status: "done" };
+const ABSENT: ReadOutcome = { status: "absent" };
+/** The index calls segment 0 empty; here every entry is in "segment" 1. */
+const SEGMENT = 1;
+
+const digest = new Uint32Array(2);
+
+/** Opens an empty engine. `folder` and `freeBytesMin` mean nothing here; `totalBytesMax` does. */
+export function openMemoryEngine(options: EngineOptions): Engine {
+  return new MemoryEngine(options);
+}
+
+class MemoryEngine implements Engine {
+  readonly unsynced = false;
+  readonly lostNames = 0;
+  readonly #index: PositionIndex;
+  readonly #held: (Held | null)[];
+  readonly #freeSlots: number[];
+  readonly #totalBytesMax: number;
+  #bytes: number;
+
+  constructor(options: EngineOptions) {
+    this.#index = new PositionIndex(options.partitionBits);
+    this.#held = [];
+    this.#freeSlots = [];
+    this.#totalBytesMax = options.totalBytesMax;
+    this.#bytes = 0;
+  }
+
+  digestInto(name: ObjectName, target: Uint32Array, targetIndex: number): boolean {
+    if (this.#find(name) === null) return false;
+    target[targetIndex] = this.#index.words[this.#index.at + ENTRY_DIGEST0];
+    target[targetIndex + 1] = this.#index.words[this.#index.at + ENTRY_DIGEST1];
+    return true;
+  }
+
+  read(
+    name: ObjectName,
+    options: { payloads: boolean },
+    done: (outcome: ReadOutcome) => void,
+  ): void {
+    const held = this.#find(name);
+    done(held === null ? ABSENT : { status: "found", set: asAsked(held.set, options.payloads) });
+  }
+
+  readEntry(
+    entry: EntryKey,
+    done: (name: ObjectName | null, outcome: ReadOutcome) => void,
+  ): void {
+    const held = this.#findEntry(entry);
+    if (held === null) done(null, ABSENT);
+    else done(held.name, { status: "found", set: held.set });
+  }
+
+  write(name: ObjectName, set: VersionSet, _labels: WriteLabels): WriteOutcome {
+    const before = this.#find(name);
+    const held = copyOf(name, set, before);
+    const added = held.size - (before === null ? 0 : before.size);
+    if (added > 0 && this.#totalBytesMax > 0 && this.#bytes + added > this.#totalBytesMax) {
+      const detail = `memory holds ${this.#bytes} bytes, limit is ${this.#totalBytesMax}`;
+      return { status: "full", detail };
+    }
+    this.#bytes += added;
+    headDigestInto(held.set.head, 0, held.set.head.length, digest, 0);
+    if (before === null) this.#insert(held);
+    else this.#replace(held);
+    return DONE;
+  }
+
+  remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {
+    const held = this.#find(name);
+    if (held === null) return DONE;
+    const { words, at } = this.#index;
+    if (words[at + ENTRY_DIGEST0] !== digest0 || words[at + ENTRY_DIGEST1] !== digest1) return DONE;
+    const slot = words[at + ENTRY_OFFSET];
+    this.#held[slot] = null;
+    this.#freeSlots.push(slot);
+    this.#bytes -= held.size;
+    this.#index.remove();
+    return DONE;
+  }
+
+  sync(done: (durable: boolean) => void): void {
+    done(true);
+  }
+
+  scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void {
+    this.#index.scan(from, to, visit);
+  }
+
+  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
+    this.#index.partitionDigestInto(partition, target, targetIndex);
+  }
+
+  partitionCount(partition: number): number {
+    return this.#index.partitionCount(partition);
+  }
+
+  stats(): EngineStats {
+    return {
+      objects: this.#index.count,
+      liveBytes: this.#bytes,
+      totalBytes: this.#bytes,
+      damaged: 0,
+      indexBytes: this.#index.bytes,
+    };
+  }
+
+  close(done: () => void): void {
+    done();
+  }
+
+  /** What is held for a name, with the index's cursor on it. */
+  #find(name: ObjectName): Held | null {
+    if (!this.#index.seek(name.position0, name.position1, name.tag)) return null;
+    do {
+      const held = this.#underCursor();
+      if (equalBytes(held.name.bytes, name.bytes)) return held;
+    } while (this.#index.next());
+    return null;
+  }
+
+  #findEntry(entry: EntryKey): Held | null {
+    if (!this.#index.seek(entry.position0, entry.position1, entry.tag)) return null;
+    const first = this.#underCursor();
+    do {
+      const { words, at } = this.#index;
+      if (
+        words[at + ENTRY_DIGEST0] === entry.digest0 && words[at + ENTRY_DIGEST1] === entry.digest1
+      ) return this.#underCursor();
+    } while (this.#index.next());
+    return first;
+  }
+
+  #underCursor(): Held {
+    const held = this.#held[this.#index.words[this.#index.at + ENTRY_OFFSET]];
+    if (held === null) throw new Error("Index points to an empty slot");
+    return held;
+  }
+
+  #insert(held: Held): void {
+    const slot = this.#freeSlots.pop() ?? this.#held.length;
+    this.#held[slot] = held;
+    const { position0, position1, tag } = held.name;
+    this.#index.insert(position0, position1, tag, digest[0], digest[1], SEGMENT, slot, held.size);
+  }
+
+  #replace(held: Held): void {
+    const slot = this.#index.words[this.#index.at + ENTRY_OFFSET];
+    this.#held[slot] = held;
+    this.#index.replace(digest[0], digest[1], SEGMENT, slot, held.size);
+  }
+}
+
+function asAsked(set: VersionSet, payloads: boolean): VersionSet {
+  if (payloads) return set;
+  return { head: set.head, payloads: new Array<null>(set.payloads.length).fill(null) };
+}
+
+function copyOf(name: ObjectName, set: VersionSet, before: Held | null): Held {
+  const count = headVersions(set.head);
+  const payloads: Uint8Array[] = [];
+  let size = name.bytes.length + set.head.length;
+  for (let index = 0; index < count; index++) {
+    const payload = copyOfPayload(set, index, before);
+    payloads.push(payload);
+    size += payload.length;
+  }
+  return { name, set: { head: set.head.slice(), payloads }, size };
+}
+
+function copyOfPayload(set: VersionSet, index: number, before: Held | null): Uint8Array {
+  const given = set.payloads[index];
+  const wanted = payloadLength(set.head, index);
+  if (given !== null) {
+    if (given.length !== wanted) {
+      throw new Error(`Payload ${index} is ${given.length} bytes, its head says ${wanted}`);
+    }
+    return given.slice();
+  }
+  const stored = before === null ? -1 : sameDot(set.head, index, before.set.head);
+  const kept = before === null || stored < 0 ? null : before.set.payloads[stored];
+  if (kept === null || kept.length !== wanted) {
+    throw new Error(`Payload ${index} was left out, and none is stored under its dot`);
+  }
+  return kept;
+}

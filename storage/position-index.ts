@@ -1,0 +1,330 @@
+/**
+ * The index of an engine: ring position → where the record is. Two regions of it, one magnified:
+ *
+ *   region 0x000 │ region 0x001 │ …        4,096 regions by the top 12 bits of the position
+ *   ┌───┬───┬───┬───┬───┬───┬───┐
+ *   │ a │   │ b │ c │ d │   │ e │          a < b < c < d < e by (position0, position1, tag)
+ *   └───┴───┴───┴───┴───┴───┴───┘
+ *
+ * Open addressing with *ordered* linear probing: an entry's home slot is its position scaled to the
+ * region's capacity, colliding entries move right, and the whole region stays sorted. So a range of
+ * the ring is one contiguous run of slots (scan touches no other partition), a search ends at the
+ * first greater entry, and a removal closes the gap by moving its followers left: no tombstones.
+ *
+ * An entry is 8 words (32 bytes) in a typed array; there is no JavaScript object per key. A region
+ * grows by a quarter when it is 7/8 full, alone: at most 32 / (7/8 / 1.25) = 45.7 bytes an object
+ * plus some empty slots at the region's end, and no growth stalls longer than one region takes.
+ *
+ * Invariants: sorted; no entry left of its home; no empty slot between an entry and its home.
+ * Order-free digests of partitions are kept up with each change.
+ */
+
+import type { IndexEntry } from "./engine.ts";
+
+/** Words of an entry, in order. A segment of 0 marks an empty slot. Never persisted. */
+export const ENTRY_POSITION0 = 0;
+export const ENTRY_POSITION1 = 1;
+export const ENTRY_TAG = 2;
+export const ENTRY_DIGEST0 = 3;
+export const ENTRY_DIGEST1 = 4;
+export const ENTRY_SEGMENT = 5;
+export const ENTRY_OFFSET = 6;
+export const ENTRY_LENGTH = 7;
+export const ENTRY_WORDS = 8;
+
+const REGION_BITS = 12;
+const CAPACITY_MIN = 8;
+/** Slots behind the last home slot for entries that were moved right; more are added when they fill. */
+const SPILL_SLOTS = 4;
+const SPILL_SLOTS_MORE = 16;
+const TWO_32 = 2 ** 32;
+const NOTHING = new Uint32Array(0);
+
+export class PositionIndex {
+  /** The region of the last seek() and the first word of the entry that it found. Hot: plain fields. */
+  words: Uint32Array;
+  at: number;
+  readonly #regions: Uint32Array[];
+  readonly #capacities: Uint32Array;
+  readonly #counts: Uint32Array;
+  readonly #partitionShift: number;
+  readonly #partitionDigests: Uint32Array;
+  readonly #partitionCounts: Uint32Array;
+  readonly #visited: IndexEntry;
+  #count: number;
+  #words: number;
+
+  /** @param partitionBits log2 of the number of partitions, 0 to 16 */
+  constructor(partitionBits: number) {
+    this.words = NOTHING;
+    this.at = 0;
+    this.#regions = new Array<Uint32Array>(1 << REGION_BITS).fill(NOTHING);
+    this.#capacities = new Uint32Array(1 << REGION_BITS);
+    this.#counts = new Uint32Array(1 << REGION_BITS);
+    this.#partitionShift = 32 - partitionBits;
+    this.#partitionDigests = new Uint32Array(2 << partitionBits);
+    this.#partitionCounts = new Uint32Array(1 << partitionBits);
+    this.#visited = { position0: 0, position1: 0, tag: 0, digest0: 0, digest1: 0 };
+    this.#count = 0;
+    this.#words = 0;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes of all slots, full and empty. */
+  get bytes(): number {
+    return this.#words * 4;
+  }
+
+  /**
+   * Finds the first entry with this key and leaves `words` and `at` on it; false where there is none.
+   * The cursor is valid until the next change. Entries with one key are neighbours: see next().
+   */
+  seek(position0: number, position1: number, tag: number): boolean {
+    const region = position0 >>> (32 - REGION_BITS);
+    const words = this.#regions[region];
+    let at = homeSlot(this.#capacities[region], position0) * ENTRY_WORDS;
+    while (at < words.length && isBefore(words, at, position0, position1, tag)) at += ENTRY_WORDS;
+    this.words = words;
+    this.at = at;
+    return at < words.length && isAt(words, at, position0, position1, tag);
+  }
+
+  /** Moves the cursor to the next entry with the same key, if there is one. REQUIRES: seek() found one. */
+  next(): boolean {
+    const { words, at } = this;
+    const following = at + ENTRY_WORDS;
+    if (following >= words.length) return false;
+    if (!isAt(words, following, words[at], words[at + 1], words[at + 2])) return false;
+    this.at = following;
+    return true;
+  }
+
+  /** Adds an entry and leaves the cursor on it. Entries with an equal key are kept beside it. */
+  insert(
+    position0: number,
+    position1: number,
+    tag: number,
+    digest0: number,
+    digest1: number,
+    segment: number,
+    offset: number,
+    length: number,
+  ): void {
+    const region = position0 >>> (32 - REGION_BITS);
+    if ((this.#counts[region] + 1) * 8 > this.#capacities[region] * 7) this.#grow(region);
+    this.seek(position0, position1, tag);
+    this.#makeRoom(region);
+    const { words, at } = this;
+    words[at + ENTRY_POSITION0] = position0;
+    words[at + ENTRY_POSITION1] = position1;
+    words[at + ENTRY_TAG] = tag;
+    this.#counts[region]++;
+    this.#count++;
+    this.#partitionCounts[this.#partitionOf(position0)]++;
+    this.#place(digest0, digest1, segment, offset, length);
+  }
+
+  /** Gives the entry under the cursor another digest and place. */
+  replace(
+    digest0: number,
+    digest1: number,
+    segment: number,
+    offset: number,
+    length: number,
+  ): void {
+    this.#addToDigest(-1);
+    this.#place(digest0, digest1, segment, offset, length);
+  }
+
+  /** Takes the entry under the cursor out; the cursor is no longer valid. */
+  remove(): void {
+    const { words, at } = this;
+    const region = words[at] >>> (32 - REGION_BITS);
+    this.#addToDigest(-1);
+    this.#partitionCounts[this.#partitionOf(words[at])]--;
+    this.#counts[region]--;
+    this.#count--;
+    const end = this.#endOfMovable(region, at + ENTRY_WORDS);
+    words.copyWithin(at, at + ENTRY_WORDS, end);
+    words.fill(0, end - ENTRY_WORDS, end);
+  }
+
+  /** Visits entries with from ≤ position0 ≤ to in ring order; the entry object is reused. */
+  scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void {
+    const regionLast = to >>> (32 - REGION_BITS);
+    for (let region = from >>> (32 - REGION_BITS); region <= regionLast; region++) {
+      if (!this.#scanRegion(region, from, to, visit)) return;
+    }
+  }
+
+  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
+    target[targetIndex] = this.#partitionDigests[partition * 2];
+    target[targetIndex + 1] = this.#partitionDigests[partition * 2 + 1];
+  }
+
+  partitionCount(partition: number): number {
+    return this.#partitionCounts[partition];
+  }
+
+  #partitionOf(position0: number): number {
+    // A shift by 32 is a shift by 0 in JavaScript: one partition needs its own case.
+    return this.#partitionShift === 32 ? 0 : position0 >>> this.#partitionShift;
+  }
+
+  #place(
+    digest0: number,
+    digest1: number,
+    segment: number,
+    offset: number,
+    length: number,
+  ): void {
+    const { words, at } = this;
+    words[at + ENTRY_DIGEST0] = digest0;
+    words[at + ENTRY_DIGEST1] = digest1;
+    words[at + ENTRY_SEGMENT] = segment;
+    words[at + ENTRY_OFFSET] = offset;
+    words[at + ENTRY_LENGTH] = length;
+    this.#addToDigest(1);
+  }
+
+  /** Adds the entry under the cursor to its partition's digest, or takes it out (sign -1). */
+  #addToDigest(sign: number): void {
+    const { words, at } = this;
+    const lane = this.#partitionOf(words[at]) * 2;
+    // Sums modulo 2^32 of well-mixed words: the order of the entries does not matter.
+    this.#partitionDigests[lane] += sign * mixEntry(words, at, 0x9e3779b9);
+    this.#partitionDigests[lane + 1] += sign * mixEntry(words, at, 0x7f4a7c15);
+  }
+
+  /** Opens an empty slot at the cursor by moving the run of entries there one to the right. */
+  #makeRoom(region: number): void {
+    let { words } = this;
+    let gap = this.at;
+    while (gap < words.length && words[gap + ENTRY_SEGMENT] !== 0) gap += ENTRY_WORDS;
+    if (gap >= words.length) {
+      words = new Uint32Array(words.length + SPILL_SLOTS_MORE * ENTRY_WORDS);
+      words.set(this.words);
+      this.#replaceRegion(region, words);
+      this.words = words;
+    }
+    words.copyWithin(this.at + ENTRY_WORDS, this.at, gap);
+  }
+
+  /** The end of the run from `at` on whose entries do not lie in their home slots. */
+  #endOfMovable(region: number, at: number): number {
+    const words = this.#regions[region];
+    const capacity = this.#capacities[region];
+    while (at < words.length && words[at + ENTRY_SEGMENT] !== 0) {
+      if (homeSlot(capacity, words[at]) * ENTRY_WORDS === at) break;
+      at += ENTRY_WORDS;
+    }
+    return at;
+  }
+
+  #grow(region: number): void {
+    const source = this.#regions[region];
+    const capacity = Math.max(CAPACITY_MIN, Math.ceil(this.#capacities[region] * 1.25));
+    const count = this.#counts[region];
+    const slots = spreadSlots(source, capacity);
+    const target = new Uint32Array(slots * ENTRY_WORDS);
+    let next = 0;
+    for (let at = 0, done = 0; done < count; at += ENTRY_WORDS) {
+      if (source[at + ENTRY_SEGMENT] === 0) continue;
+      const slot = Math.max(next, homeSlot(capacity, source[at]));
+      for (let word = 0; word < ENTRY_WORDS; word++) {
+        target[slot * ENTRY_WORDS + word] = source[at + word];
+      }
+      next = slot + 1;
+      done++;
+    }
+    this.#capacities[region] = capacity;
+    this.#replaceRegion(region, target);
+  }
+
+  #replaceRegion(region: number, words: Uint32Array): void {
+    this.#words += words.length - this.#regions[region].length;
+    this.#regions[region] = words;
+  }
+
+  #scanRegion(
+    region: number,
+    from: number,
+    to: number,
+    visit: (entry: IndexEntry) => boolean,
+  ): boolean {
+    const words = this.#regions[region];
+    const entry = this.#visited;
+    const startsInside = from >>> (32 - REGION_BITS) === region;
+    let at = startsInside ? homeSlot(this.#capacities[region], from) * ENTRY_WORDS : 0;
+    for (; at < words.length; at += ENTRY_WORDS) {
+      if (words[at + ENTRY_SEGMENT] === 0 || words[at] < from) continue;
+      if (words[at] > to) return true;
+      entry.position0 = words[at + ENTRY_POSITION0];
+      entry.position1 = words[at + ENTRY_POSITION1];
+      entry.tag = words[at + ENTRY_TAG];
+      entry.digest0 = words[at + ENTRY_DIGEST0];
+      entry.digest1 = words[at + ENTRY_DIGEST1];
+      if (!visit(entry)) return false;
+    }
+    return true;
+  }
+}
+
+/** The slot where an entry's search begins: its position within the region, scaled to the capacity. */
+function homeSlot(capacity: number, position0: number): number {
+  // The product stays below 2^53 and the division is by a power of two: exact on every runtime.
+  return Math.floor((((position0 << REGION_BITS) >>> 0) * capacity) / TWO_32);
+}
+
+/** Slots that a region of this capacity needs for the entries of `source`, with some to spare. */
+function spreadSlots(source: Uint32Array, capacity: number): number {
+  let next = 0;
+  for (let at = 0; at < source.length; at += ENTRY_WORDS) {
+    if (source[at + ENTRY_SEGMENT] === 0) continue;
+    next = Math.max(next, homeSlot(capacity, source[at])) + 1;
+  }
+  return Math.max(next, capacity) + SPILL_SLOTS;
+}
+
+function isBefore(
+  words: Uint32Array,
+  at: number,
+  position0: number,
+  position1: number,
+  tag: number,
+): boolean {
+  if (words[at + ENTRY_SEGMENT] === 0) return false;
+  if (words[at] !== position0) return words[at] < position0;
+  if (words[at + 1] !== position1) return words[at + 1] < position1;
+  return words[at + 2] < tag;
+}
+
+function isAt(
+  words: Uint32Array,
+  at: number,
+  position0: number,
+  position1: number,
+  tag: number,
+): boolean {
+  return (
+    words[at + ENTRY_SEGMENT] !== 0 &&
+    words[at] === position0 &&
+    words[at + 1] === position1 &&
+    words[at + 2] === tag
+  );
+}
+
+/** One 32-bit lane of an entry's digest: position, tag and head digest, well mixed. */
+function mixEntry(words: Uint32Array, at: number, seed: number): number {
+  let hash = seed | 0;
+  for (let word = at + ENTRY_POSITION0; word <= at + ENTRY_DIGEST1; word++) {
+    hash = Math.imul(hash ^ words[word], 0x85ebca6b);
+    hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
+    hash ^= hash >>> 13;
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);
+  return (hash ^ (hash >>> 15)) >>> 0;
+}

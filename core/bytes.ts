@@ -56,6 +56,34 @@ export function compareBytes(
   return 0;
 }
 
+/** -1, 0 or 1, as little-endian numbers of `length` bytes compare; never makes a number of them. */
+export function compareNumbers(
+  left: Uint8Array,
+  leftOffset: number,
+  right: Uint8Array,
+  rightOffset: number,
+  length: number,
+): number {
+  for (let index = length - 1; index >= 0; index--) {
+    const difference = left[leftOffset + index] - right[rightOffset + index];
+    if (difference !== 0) return difference < 0 ? -1 : 1;
+  }
+  return 0;
+}
+
+/** Copies a short field; a loop, since a subarray for set() would be garbage at each call. */
+export function copyBytes(
+  source: Uint8Array,
+  sourceOffset: number,
+  target: Uint8Array,
+  targetOffset: number,
+  length: number,
+): void {
+  for (let index = 0; index < length; index++) {
+    target[targetOffset + index] = source[sourceOffset + index];
+  }
+}
+
 const DIGITS = "0123456789abcdef";
 
 /** Lower-case hexadecimal of bytes[start, end). */

@@ -1,0 +1,115 @@
+/**
+ * Requests on their way: each is put to one node, waits for one answer, and is given up when the node
+ * dies or the client has waited long enough. A living node must answer each request exactly once,
+ * however late; what it answers after the client has gone is counted and nothing else.
+ */
+
+import type { Clock, Timer } from "../../server/ports/clock.ts";
+import type { Result, Store } from "../../server/coordination/store.ts";
+import type { Oracle } from "./oracle.ts";
+
+/** The nodes, as clients reach them. */
+export interface Servers {
+  readonly count: number;
+  /** Hands the node's store over, now or when the node runs again; false where the node is down. */
+  reach(node: number, use: (store: Store) => void): boolean;
+}
+
+/** How to put a request to a store. */
+export type Ask = (store: Store, done: (result: Result) => void) => void;
+/** What a client gets; null: no answer, the node died or was too slow. */
+export type Answer = (result: Result | null) => void;
+
+export class Calls {
+  readonly #servers: Servers;
+  readonly #clock: Clock;
+  readonly #oracle: Oracle;
+  readonly #patienceMs: number;
+  readonly #open = new Set<Call>();
+  #made = 0;
+
+  /** @param patienceMs how long a client waits */
+  constructor(servers: Servers, clock: Clock, oracle: Oracle, patienceMs: number) {
+    this.#servers = servers;
+    this.#clock = clock;
+    this.#oracle = oracle;
+    this.#patienceMs = patienceMs;
+  }
+
+  /** Nodes to choose from. */
+  get nodes(): number {
+    return this.#servers.count;
+  }
+
+  /** Asks one node once. Returns false, and never answers, where the node is down. */
+  ask(node: number, ask: Ask, answer: Answer): boolean {
+    const call = new Call(++this.#made, node, answer);
+    this.#open.add(call);
+    call.timer = this.#clock.after(this.#patienceMs, () => call.tell(null));
+    const taken = this.#servers.reach(node, (store) => {
+      ask(store, (result) => this.#answered(call, result));
+    });
+    if (!taken) {
+      call.forget();
+      this.#open.delete(call);
+    }
+    return taken;
+  }
+
+  /** A node is gone: nothing that it was asked will be answered. */
+  nodeDied(node: number): void {
+    for (const call of [...this.#open]) {
+      if (call.node !== node) continue;
+      this.#open.delete(call);
+      call.isDead = true;
+      call.tell(null);
+    }
+  }
+
+  /** When all is healed and time has passed: accuses for every request that was left unanswered. */
+  checkAnswered(): void {
+    for (const call of this.#open) {
+      const detail = `request ${call.number} at node ${call.node}`;
+      this.#oracle.accuse("never answered", "", detail);
+    }
+  }
+
+  #answered(call: Call, result: Result): void {
+    if (call.isAnswered || call.isDead) {
+      const how = call.isDead ? "by a dead node" : "again";
+      const detail = `request ${call.number} at node ${call.node}, ${how}: ${result.outcome}`;
+      this.#oracle.accuse("answered twice", "", detail);
+      return;
+    }
+    call.isAnswered = true;
+    this.#open.delete(call);
+    call.tell(result);
+  }
+}
+
+class Call {
+  readonly number: number;
+  readonly node: number;
+  timer: Timer | null = null;
+  isAnswered = false;
+  isDead = false;
+  #answer: Answer | null;
+
+  constructor(number: number, node: number, answer: Answer) {
+    this.number = number;
+    this.node = node;
+    this.#answer = answer;
+  }
+
+  /** Ends the client's wait, once. */
+  tell(result: Result | null): void {
+    const answer = this.#answer;
+    this.forget();
+    if (answer !== null) answer(result);
+  }
+
+  forget(): void {
+    this.#answer = null;
+    this.timer?.cancel();
+  }
+}

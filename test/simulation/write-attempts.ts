@@ -1,0 +1,164 @@
+/**
+ * One write as its client sees it: a first attempt, and after "unknown" or a passing refusal further
+ * ones through other nodes under the same request id, until one is acknowledged or the client has had
+ * enough. The write's outcome is that of all attempts together:
+ *
+ *   any done → done;  else any unknown (or never answered) → unknown;  else refused
+ *
+ * A refusal after an unknown outcome says nothing about the earlier attempt.
+ */
+
+import type { PutRequest, Result } from "../../server/coordination/store.ts";
+import type { Client, Held, WriteKind } from "./client.ts";
+import { summaryOf } from "./client.ts";
+import { type Knowledge, knowledgeOfPut, type Write } from "./history.ts";
+import { drawWrite, type DrawnWrite, shortfall } from "./quorums.ts";
+import { metaOf } from "./values.ts";
+import type { Key, Workload } from "./workload.ts";
+
+export class WriteAttempts {
+  readonly #client: Client;
+  readonly #workload: Workload;
+  readonly #key: Key;
+  readonly #write: Write;
+  readonly #request: Omit<PutRequest, "options">;
+  readonly #drawn: DrawnWrite;
+  #attempts = 0;
+  #sawUnknown = false;
+
+  constructor(
+    client: Client,
+    workload: Workload,
+    key: Key,
+    seen: Held,
+    bodyOf: (id: number) => Uint8Array,
+    kind: WriteKind,
+  ) {
+    const { random, clock, history, shape } = workload.options;
+    const requestId = drawRequestId(workload);
+    this.#client = client;
+    this.#workload = workload;
+    this.#key = key;
+    this.#drawn = drawWrite(random, shape.owners, shape.timeoutMs, shape.drawQuorums);
+    this.#write = history.begin({
+      key: key.text,
+      policy: key.policy,
+      isDelete: kind.isDelete === true,
+      requestId: hexOf(requestId),
+      knowledge: seen.knowledge,
+      beganMs: clock.elapsedMs(),
+    }, bodyOf);
+    this.#request = {
+      name: key.name,
+      context: seen.context,
+      requestId,
+      meta: metaOf(this.#write.id),
+      body: this.#write.body,
+      isDelete: kind.isDelete === true,
+      ttlSeconds: 0,
+      returnBody: random.chance(1, 20),
+      precondition: kind.precondition ?? null,
+    };
+    if (this.#isBlind) this.#write.knowledge = blindUntil(seen.knowledge, Infinity);
+    workload.counts.writes++;
+  }
+
+  /** Makes the next attempt. */
+  next(): void {
+    const { random, clock, trace } = this.#workload.options;
+    const { calls } = this.#workload;
+    const node = random.below(calls.nodes);
+    const beganMs = clock.elapsedMs();
+    const request = { ...this.#request, options: this.#drawn.options };
+    this.#attempts++;
+    const { key, id } = this.#write;
+    const kind = this.#write.isDelete ? "delete" : "put";
+    const what = `client ${this.#client.index} ${kind} ${key} #${id} through ${node}`;
+    const taken = calls.ask(node, (store, done) => store.put(request, done), (result) => {
+      trace.add(clock.elapsedMs(), `${what}: ${summaryOf(result)}`);
+      this.#ended(result, beganMs);
+    });
+    if (!taken) this.#again("refused");
+  }
+
+  /** Whether what it replaces is known to the coordinator alone. */
+  get #isBlind(): boolean {
+    return this.#request.context === "" &&
+      (this.#request.isDelete || this.#request.precondition !== null);
+  }
+
+  #ended(result: Result | null, beganMs: number): void {
+    if (result === null || result.outcome === "unknown") {
+      this.#sawUnknown = true;
+      return this.#again("unknown");
+    }
+    if (result.outcome === "done") return this.#acknowledged(result, beganMs);
+    const passing = result.code === "overloaded" || result.code === "quorum-unreachable" ||
+      result.code === "not-ready" || result.code === "clock-skew";
+    if (passing) this.#again("refused");
+    else this.#settle("refused");
+  }
+
+  #again(outcome: "refused" | "unknown"): void {
+    const { shape, random, clock } = this.#workload.options;
+    if (this.#attempts >= shape.attemptsMax || random.chance(1, 4)) return this.#settle(outcome);
+    clock.after(1 + random.below(400), () => this.next());
+  }
+
+  #acknowledged(result: Result, beganMs: number): void {
+    const { oracle, clock } = this.#workload.options;
+    const write = this.#write;
+    const lack = shortfall(result, this.#drawn.enough);
+    if (lack !== "") oracle.accuse("too few replicas", write.key, `#${write.id}: ${lack}`);
+    write.copies = result.primaries + result.fallbacks;
+    write.primaries = result.primaries;
+    write.durable = this.#drawn.enough.durable;
+    if (this.#isBlind && this.#attempts === 1) {
+      write.knowledge = blindUntil(write.knowledge, clock.elapsedMs());
+    }
+    if (result.siblings.length > 0) this.#client.see(this.#key, result, beganMs, 0);
+    if (result.context !== "" && !write.isDelete) {
+      this.#client.remember(this.#key, { context: result.context, knowledge: knowledgeOfPut(write) });
+    }
+    this.#settle("done");
+  }
+
+  #settle(outcome: "done" | "refused" | "unknown"): void {
+    const { counts, options } = this.#workload;
+    const write = this.#write;
+    write.outcome = outcome === "refused" && this.#sawUnknown ? "unknown" : outcome;
+    write.endedMs = options.clock.elapsedMs();
+    if (write.outcome === "done") counts.acknowledged++;
+    else if (write.outcome === "refused") counts.refused++;
+    else counts.unknown++;
+    options.oracle.writeEnded(write);
+    this.#client.rest();
+  }
+}
+
+/** A write that replaces whatever its coordinator finds may cover anything up to its end. */
+function blindUntil(knowledge: Knowledge, untilMs: number): Knowledge {
+  return { ...knowledge, tombstonesUntilMs: untilMs, anythingUntilMs: untilMs };
+}
+
+/** A UUIDv7 (RFC 9562): 48 bits of the client's clock, then chance. */
+function drawRequestId(workload: Workload): Uint8Array {
+  const { random, clock } = workload.options;
+  const bytes = new Uint8Array(16);
+  random.fill(bytes);
+  let ms = clock.nowMs();
+  for (let index = 5; index >= 0; index--) {
+    const byte = ms % 256;
+    bytes[index] = byte;
+    ms = (ms - byte) / 256;
+  }
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  return bytes;
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}

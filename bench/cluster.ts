@@ -1,0 +1,226 @@
+/**
+ * Question: what share of this machine's limits do three nodes and one node of halo reach over HTTP?
+ *
+ * Three tables, each with its probe, halo, and the peers that are installed, round by round in turn:
+ *
+ *   put, three nodes   N=3, R=W=quorum, DW=1, an `lww` bucket; 33 connections, 11 to each node
+ *   get, three nodes   the same
+ *   one node           get; put with DW=1; put with DW=0; 32 connections
+ *
+ * Sizes: keys of 16 bytes, values of 100 bytes: the small objects of the paper's cart and session
+ * services, where a store's own cost shows, not the network's. 10,000 keys by default (the index does
+ * not fit in a processor's first caches; the probe's Map does not either); `--keys` for more. An
+ * absolute figure drifts by tens of percent on a shared machine, so what counts are the ratios.
+ *
+ *   bun bench/cluster.ts [--smoke] [--rounds 5] [--seconds 3] [--keys 10000] [--data FOLDER]
+ *
+ * It prints and never fails over a figure; what is not there ("not built", "not installed") is said.
+ */
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Children, ROOT } from "./children.ts";
+import type { Contestant } from "./contestant.ts";
+import { HALO, isHaloBuilt, makeLwwBucket, startHalo } from "./halo.ts";
+import { Lineup } from "./lineup.ts";
+import { httpExchange } from "./load/http-exchange.ts";
+import { FIRST_KEY } from "./load/key.ts";
+import { isWrkInstalled, runWrk } from "./load/wrk.ts";
+import { startEtcd } from "./peers/etcd.ts";
+import { startRedis } from "./peers/redis.ts";
+import { startEmptyCluster, startEmptyServer } from "./probes/start.ts";
+import { describeMachine, missing, wholeNumber } from "./report.ts";
+import { medianOf, type RoundSettings, type Series } from "./rounds.ts";
+
+const CLUSTER_CONNECTIONS = 33;
+const NODE_CONNECTIONS = 32;
+const NODES = 3;
+const BUCKET = "bench";
+const REDIS = "Redis everysec";
+const NOT_INSTALLED = "not installed";
+const HALO_EXCHANGE = { path: `/kv/${BUCKET}/`, putQuery: "", isValueChecked: true };
+/** The bench ends itself when it takes this much longer than its rounds should. */
+const PATIENCE = 2;
+const PATIENCE_MS = 180_000;
+/** Series of all tables and the cross-check together. */
+const SERIES = 14;
+
+const CLUSTER_WORKLOADS = [
+  {
+    title: "Row 1: put",
+    putShare: 1,
+    probeTarget: { wanted: 0.6, firstStep: 0.35 },
+    etcdTarget: { wanted: 3.5, firstStep: 0 },
+  },
+  {
+    title: "Row 2: get",
+    putShare: 0,
+    probeTarget: { wanted: 0.7, firstStep: 0.4 },
+    etcdTarget: { wanted: 2, firstStep: 0 },
+  },
+];
+const NODE_TARGETS = {
+  get: { wanted: 0.6, firstStep: 0.45 },
+  putDurable: { wanted: 0.3, firstStep: 0 },
+  putBuffered: { wanted: 0.5, firstStep: 0 },
+};
+
+interface Settings extends RoundSettings {
+  readonly folder: string;
+}
+
+const settings = readSettings();
+const children = new Children(settings.folder);
+const limit = setTimeout(giveUp, timeLimitMs(settings));
+try {
+  printHead();
+  await benchCluster();
+  await benchNode();
+} finally {
+  clearTimeout(limit);
+  await children.end();
+}
+
+/** Rows 1 and 2: three nodes. */
+async function benchCluster(): Promise<void> {
+  const lineup = new Lineup(CLUSTER_CONNECTIONS, settings.keys);
+  await lineup.enter("empty cluster", () => startEmptyCluster(children));
+  await lineup.enter("halo", () => startHaloContestant("node", NODES));
+  await lineup.enter("etcd", async () => (await startEtcd(children)) ?? NOT_INSTALLED);
+  for (const workload of CLUSTER_WORKLOADS) {
+    const race = await lineup.race(lineup.alike(workload.putShare), settings);
+    race.compare("halo", "empty cluster", workload.probeTarget);
+    race.compare("halo", "etcd", workload.etcdTarget);
+    print(`\n${workload.title}, ${NODES} nodes, ${CLUSTER_CONNECTIONS} connections\n${race}`);
+  }
+  await lineup.end();
+}
+
+/** Row 5: one node. */
+async function benchNode(): Promise<void> {
+  const lineup = new Lineup(NODE_CONNECTIONS, settings.keys);
+  const probe = await lineup.enter("empty server", () => startEmptyServer(children));
+  const halo = await lineup.enter("halo", () => startHaloContestant("single", 1));
+  const redis = await lineup.enter(REDIS, async () => (await startRedis(children)) ?? NOT_INSTALLED);
+  const race = await lineup.race(nodeSeries(lineup, probe, halo, redis), settings);
+  race.compare("halo get", "empty server", NODE_TARGETS.get);
+  race.compare("halo put dw=1", "empty server", NODE_TARGETS.putDurable);
+  race.compare("halo put dw=0", "empty server", NODE_TARGETS.putBuffered);
+  race.compare("halo get", `${REDIS} get`, null);
+  race.compare("halo put dw=0", `${REDIS} put`, null);
+  print(`\nRow 5: one node, ${NODE_CONNECTIONS} connections, one request in flight on each\n${race}`);
+  if (probe !== null) await crossCheck(probe, halo);
+  await lineup.end();
+}
+
+function nodeSeries(
+  lineup: Lineup,
+  probe: Contestant | null,
+  halo: Contestant | null,
+  redis: Contestant | null,
+): Series[] {
+  const series: Series[] = [];
+  if (probe !== null) series.push(lineup.series("empty server", probe, 0));
+  if (halo !== null) {
+    const exchange = httpExchange({ ...HALO_EXCHANGE, putQuery: "?dw=0" });
+    series.push(lineup.series("halo get", halo, 0));
+    series.push(lineup.series("halo put dw=1", halo, 1));
+    series.push({ ...lineup.series("halo put dw=0", halo, 1), exchange });
+  }
+  if (redis !== null) {
+    series.push(lineup.series(`${REDIS} get`, redis, 0));
+    series.push(lineup.series(`${REDIS} put`, redis, 1));
+  }
+  return series;
+}
+
+/** Gets of one key with wrk, probe and halo in turn. */
+async function crossCheck(probe: Contestant, halo: Contestant | null): Promise<void> {
+  if (!isWrkInstalled()) {
+    print(missing("wrk", NOT_INSTALLED));
+    return;
+  }
+  const limits: number[] = [];
+  const ours: number[] = [];
+  for (let round = 0; round < settings.rounds; round++) {
+    limits.push(await wrkRate(probe));
+    if (halo !== null) ours.push(await wrkRate(halo));
+  }
+  const shares = `empty server ${wholeNumber(medianOf(limits))}/s`;
+  const text = `    wrk, gets of one key: ${shares}`;
+  if (halo === null) print(text);
+  else {
+    const share = (medianOf(ours) / medianOf(limits)).toFixed(2);
+    print(`${text}, halo ${wholeNumber(medianOf(ours))}/s, halo / empty server = ${share}`);
+  }
+}
+
+function wrkRate(contestant: Contestant): Promise<number> {
+  const url = `http://127.0.0.1:${contestant.ports[0]}/kv/${BUCKET}/${FIRST_KEY}`;
+  const seconds = Math.max(1, Math.round(settings.measuredMs / 1000));
+  return runWrk(children, { url, connections: NODE_CONNECTIONS, seconds });
+}
+
+async function startHaloContestant(prefix: string, count: number): Promise<Contestant | string> {
+  if (!isHaloBuilt()) return "not built (make build)";
+  const cluster = await startHalo(children, prefix, count);
+  await makeLwwBucket(cluster.nodes[0], BUCKET);
+  return {
+    name: "halo",
+    ports: cluster.nodes.map((node) => node.httpPort),
+    exchange: httpExchange(HALO_EXCHANGE),
+    children: cluster.running,
+  };
+}
+
+function readSettings(): Settings {
+  const { values } = parseArgs({
+    options: {
+      smoke: { type: "boolean", default: false },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      keys: { type: "string" },
+      data: { type: "string", default: join(ROOT, ".data") },
+    },
+  });
+  const seconds = Number(values.seconds ?? (values.smoke ? 0.2 : 3));
+  const folder = resolve(values.data);
+  mkdirSync(folder, { recursive: true });
+  return {
+    rounds: Number(values.rounds ?? (values.smoke ? 1 : 5)),
+    warmUpMs: values.smoke ? 100 : 1000,
+    measuredMs: seconds * 1000,
+    keys: Number(values.keys ?? (values.smoke ? 200 : 10_000)),
+    folder,
+  };
+}
+
+function timeLimitMs({ rounds, warmUpMs, measuredMs }: Settings): number {
+  return PATIENCE_MS + PATIENCE * rounds * SERIES * (warmUpMs + measuredMs);
+}
+
+function giveUp(): never {
+  print(`\ngave up after ${Math.round(timeLimitMs(settings) / 1000)} s`);
+  process.exit(1);
+}
+
+function printHead(): void {
+  const { keys, rounds, warmUpMs, measuredMs, folder } = settings;
+  print(
+    `halo benchmark: shares of this machine's limits\n${describeMachine(folder, haloVersion())}\n` +
+      `sizes     ${wholeNumber(keys)} keys of 16 bytes, values of 100 bytes, ` +
+      `rounds: ${rounds}, each ${measuredMs / 1000} s after ${warmUpMs / 1000} s of warm-up`,
+  );
+}
+
+function haloVersion(): string {
+  if (!isHaloBuilt()) return "halo not built";
+  const asked = spawnSync(HALO, ["version"], { encoding: "utf8", timeout: 10_000 });
+  return asked.stdout.trim().split("\n")[0] || "halo of unknown version";
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

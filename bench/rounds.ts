@@ -1,0 +1,100 @@
+/**
+ * Rounds: every series runs once in each round, in turn (A B C, A B C, …), so that whatever drifts on
+ * the machine drifts for all of them. What is compared in the end are medians over the rounds.
+ */
+
+import { processorSeconds, type Contestant } from "./contestant.ts";
+import type { Exchange } from "./load/exchange.ts";
+import { type LoadResult, runLoad } from "./load/generator.ts";
+import { Histogram } from "./load/histogram.ts";
+
+export interface RoundSettings {
+  readonly rounds: number;
+  readonly warmUpMs: number;
+  readonly measuredMs: number;
+  readonly keys: number;
+}
+
+/** One workload on one contestant. */
+export interface Series {
+  readonly label: string;
+  readonly contestant: Contestant;
+  readonly connections: number;
+  /** 0: gets, 1: puts. */
+  readonly putShare: number;
+  /** Where it differs from the contestant's own. */
+  readonly exchange?: Exchange;
+}
+
+export interface SeriesResult {
+  readonly label: string;
+  /** Wanted answers a second, one figure a round, in their order. */
+  readonly perSecond: readonly number[];
+  readonly median: number;
+  /** Of all rounds together. */
+  readonly latency: Histogram;
+  readonly failed: number;
+  readonly complaint: string;
+  /** Cores that the generator and the system took, medians over the rounds. */
+  readonly generatorCpu: number;
+  readonly systemCpu: number;
+}
+
+/** Runs all series in turn. */
+export async function runRounds(
+  series: readonly Series[],
+  settings: RoundSettings,
+): Promise<SeriesResult[]> {
+  const runs = new Map<Series, { load: LoadResult; systemCpu: number }[]>();
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const one of series) {
+      runs.set(one, [...(runs.get(one) ?? []), await runOnce(one, settings)]);
+    }
+  }
+  return series.map((one) => summary(one.label, runs.get(one) ?? []));
+}
+
+/** The middle figure, or the mean of the two in the middle; NaN of none. */
+export function medianOf(figures: readonly number[]): number {
+  const sorted = [...figures].sort((left, right) => left - right);
+  const middle = sorted.length >> 1;
+  if (sorted.length % 2 === 1) return sorted[middle];
+  return (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+async function runOnce(series: Series, settings: RoundSettings) {
+  const { contestant, connections, putShare } = series;
+  const { warmUpMs, measuredMs, keys } = settings;
+  const secondsBefore = processorSeconds(contestant.children);
+  const load = await runLoad({
+    ports: contestant.ports,
+    connections,
+    exchange: series.exchange ?? contestant.exchange,
+    keys,
+    putShare,
+    warmUpMs,
+    measuredMs,
+    rate: 0,
+  });
+  const seconds = processorSeconds(contestant.children) - secondsBefore;
+  return { load, systemCpu: (seconds * 1000) / (warmUpMs + measuredMs) };
+}
+
+function summary(
+  label: string,
+  runs: readonly { load: LoadResult; systemCpu: number }[],
+): SeriesResult {
+  const latency = new Histogram();
+  for (const run of runs) latency.add(run.load.latency);
+  const perSecond = runs.map((run) => run.load.perSecond);
+  return {
+    label,
+    perSecond,
+    median: medianOf(perSecond),
+    latency,
+    failed: runs.reduce((sum, run) => sum + run.load.failed, 0),
+    complaint: runs.find((run) => run.load.complaint !== "")?.load.complaint ?? "",
+    generatorCpu: medianOf(runs.map((run) => run.load.generatorCpu)),
+    systemCpu: medianOf(runs.map((run) => run.systemCpu)),
+  };
+}

@@ -99,13 +99,9 @@ export class TimerWheel {
     this.#release(index);
   }
 
-  /** Forgets everything and asks the clock for nothing more. */
-  close(): void {
-    for (let index = 0; index < this.#capacity; index++) {
-      if (this.#list[index] === NONE) continue;
-      this.#unlink(index);
-      this.#release(index);
-    }
+  /** Gives up the wake-up that may still be under way; does nothing while a timer is scheduled. */
+  rest(): void {
+    if (this.#count > 0) return;
     this.#wake?.cancel();
     this.#wake = null;
     this.#wakeTick = Infinity;

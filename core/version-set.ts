@@ -1,7 +1,8 @@
 /**
  * The head of a version set as packed bytes: which versions of one object are live, and the clock of
  * all that was seen. The same bytes lie on disk, go over the wire and are read in memory, in place.
- * (How heads change and merge: core/version-merge. Names of dots and clocks: core/vector-clock.)
+ * (How heads merge: core/version-merge; how versions are made: core/version-event; which of them a
+ * reader is shown: core/version-rules; dots and clocks: core/vector-clock.)
  *
  *    0    1     2          4         6       8
  *   ┌────┬─────┬──────────┬─────────┬───────┬──────────────────────┬──────────────────┐
@@ -201,17 +202,17 @@ export function payloadChecksum(bytes: Uint8Array, version: number): number {
 }
 
 /** Index of the live version with the dot at dot[dotOffset, + 14), or -1. */
-export function versionIndex(
+export function findDot(
   bytes: Uint8Array,
   head: number,
   dot: Uint8Array,
   dotOffset: number,
 ): number {
-  return versionIndexAmong(bytes, head, versionCount(bytes, head), dot, dotOffset);
+  return findDotAmong(bytes, head, versionCount(bytes, head), dot, dotOffset);
 }
 
 /** The same for a head under construction, whose counts are not written yet. */
-export function versionIndexAmong(
+export function findDotAmong(
   bytes: Uint8Array,
   head: number,
   versions: number,
@@ -231,7 +232,7 @@ export function isLive(
   dot: Uint8Array,
   dotOffset: number,
 ): boolean {
-  return versionIndex(bytes, head, dot, dotOffset) >= 0;
+  return findDot(bytes, head, dot, dotOffset) >= 0;
 }
 
 /** Where the greatest stamp of the head (versions and clock) stands, or -1 where it is empty. */

@@ -54,3 +54,10 @@ export const SYNC_INTERVAL_MS_DEFAULT = 100;
 export const COUNTER_MAX = 2 ** 48 - 1;
 /** Dots reserved by one synced write of the actor file. */
 export const COUNTER_BLOCK = 65_536;
+
+/** Bytes of request bodies that a node holds at one time; beyond it a write is answered 503. */
+export const BODY_BYTES_IN_FLIGHT_MAX = 256 << 20;
+/** How long a request body may take to arrive; the rest of the request has its own timeout. */
+export const BODY_MS_MAX = 60_000;
+/** The JSON of a bucket's properties. */
+export const BUCKET_PROPERTIES_BYTES_MAX = 16 << 10;

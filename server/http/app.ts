@@ -1,0 +1,128 @@
+/**
+ * A node's HTTP face: one function from a Request to a Response.
+ *
+ *   /kv/…  by hand, before the router: the hot road    server/http/objects
+ *   rest   the Hono router      buckets, explain, cluster, probes, statistics
+ *
+ * It knows the node by the interface HttpNode alone and has no state but the bodies on their way
+ * in. The router matches the raw path; bucket and key are read from the raw URL, since they are
+ * bytes.
+ */
+
+import { Hono } from "hono";
+import type { Explanation } from "../coordination/store.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import { BucketRoutes, json } from "./buckets.ts";
+import type { HttpNode } from "./http-node.ts";
+import { ObjectRoutes } from "./objects.ts";
+import { readQuery, timeoutOf } from "./parameters.ts";
+import { methodRefusal, problem, problemOf, Refusal } from "./problem.ts";
+import { encodePath, nameFromKey64, pathOf, pathStart, queryOf, readTarget } from "./target.ts";
+
+export type { HttpNode } from "./http-node.ts";
+
+export interface AppOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Bytes of the largest value that is taken. */
+  readonly valueBytesMax: number;
+}
+
+export type HttpHandler = (request: Request) => Response | Promise<Response>;
+
+const OBJECTS = "/kv/";
+const BUCKETS = "/buckets/";
+const EXPLAIN = "/explain/";
+
+/** Puts the face together. The handler never throws and never rejects. */
+export function createApp(node: HttpNode, options: AppOptions): HttpHandler {
+  const { clock, random, valueBytesMax } = options;
+  const objects = new ObjectRoutes(node.store, clock, random, valueBytesMax);
+  const router = createRouter(node, clock);
+  return (request) => {
+    const url = request.url;
+    const start = pathStart(url);
+    if (start >= 0 && url.startsWith(OBJECTS, start)) {
+      return objects.handle(request, start + OBJECTS.length);
+    }
+    return router.fetch(request);
+  };
+}
+
+type Handlers = Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
+
+function createRouter(node: HttpNode, clock: Clock): Hono {
+  const router = new Hono({ getPath: (request) => pathOf(request.url) });
+  const buckets = new BucketRoutes(node, clock);
+  const route = (path: string, handlers: Handlers): void => {
+    router.all(path, (context) => dispatch(context.req.raw, handlers));
+  };
+  route("/buckets", { GET: plain(() => buckets.list()) });
+  route("/buckets/*", {
+    GET: plain((request) => buckets.get(request.url, behind(request, BUCKETS))),
+    PUT: plain((request) => buckets.set(request, behind(request, BUCKETS))),
+    DELETE: plain((request) => buckets.reset(request.url, behind(request, BUCKETS))),
+  });
+  route("/explain/*", { GET: (request) => explain(node, request) });
+  route("/cluster", { GET: plain(() => json(node.clusterReport())) });
+  route("/stats", { GET: plain(() => json(node.statistics())) });
+  route("/healthz", { GET: plain(() => new Response("ok\n")) });
+  route("/readyz", { GET: (request) => readiness(node, request) });
+  router.notFound((context) => noRoute(context.req.path));
+  router.onError((error) => problemOf(error));
+  return router;
+}
+
+function dispatch(request: Request, handlers: Handlers): Response | Promise<Response> {
+  const method = request.method === "HEAD" ? "GET" : request.method;
+  const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
+  if (handler !== undefined) return handler(request);
+  const allowed = Object.keys(handlers).join(", ").replace("GET", "GET, HEAD");
+  throw methodRefusal(request.method, allowed);
+}
+
+/** A handler of a route that takes no query parameter. */
+function plain(handler: Handlers[string]): Handlers[string] {
+  return (request) => {
+    readQuery(queryOf(request.url), []);
+    return handler(request);
+  };
+}
+
+function behind(request: Request, prefix: string): number {
+  return pathStart(request.url) + prefix.length;
+}
+
+function explain(node: HttpNode, request: Request): Promise<Response> {
+  const target = readTarget(request.url, behind(request, EXPLAIN));
+  const given = readQuery(target.query, ["timeout", "key64"]);
+  const key64 = given.get("key64");
+  if ((key64 === undefined) === (target.bucket !== null)) {
+    const wanted = "/explain/{bucket}/{key} or /explain/{bucket}?key64=";
+    throw new Refusal("bad-key", `The path and key64 give no key or two, want ${wanted}.`);
+  }
+  const name = target.name ?? nameFromKey64(target.bucket ?? new Uint8Array(0), key64 ?? "");
+  const timeoutMs = timeoutOf(given);
+  return new Promise((resolve) => {
+    node.store.explain(name, timeoutMs, (explanation: Explanation) => {
+      const bucket = encodePath(name.bytes.subarray(0, name.bucketLength));
+      const key = encodePath(name.bytes.subarray(name.bucketLength + 1));
+      resolve(json({ bucket, key, ...explanation }));
+    });
+  });
+}
+
+function readiness(node: HttpNode, request: Request): Response {
+  const purpose = readQuery(queryOf(request.url), ["for"]).get("for") ?? "read";
+  if (purpose !== "read" && purpose !== "write") {
+    throw new Refusal("bad-parameter", `for is '${purpose}', want read or write.`);
+  }
+  const { ready, detail } = node.readiness(purpose === "write");
+  return ready ? json({ ready, detail }) : problem("not-ready", detail, "refused");
+}
+
+function noRoute(path: string): Response {
+  const routes = "/kv/, /buckets, /explain/, /cluster, /stats, /healthz, /readyz";
+  return problem("not-found", `There is no route ${path}, want ${routes}.`, "refused");
+}

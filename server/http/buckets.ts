@@ -1,0 +1,95 @@
+/**
+ * The bucket routes: properties in JSON.
+ *
+ *   GET /buckets            every bucket that has properties of its own
+ *   GET /buckets/{bucket}   what holds for it; a bucket that was never set answers the defaults
+ *   PUT /buckets/{bucket}   replaces what was given for it; what is not named falls to the defaults
+ *   DELETE                  resets the properties; no object is touched
+ *
+ *   {"bucket": "cart", "properties": {"n": 3, "r": "quorum", …}, "given": {"policy": "lww"}}
+ */
+
+import { BUCKET_PROPERTIES_BYTES_MAX } from "../../core/limits.ts";
+import type { BucketProperties } from "../membership/buckets.ts";
+import type { Clock } from "../ports/clock.ts";
+import { effectiveProperties, readBucketProperties } from "./bucket-properties.ts";
+import type { HttpNode } from "./http-node.ts";
+import { guarded, problem, problemOf, Refusal } from "./problem.ts";
+import { RequestBodies } from "./request-body.ts";
+import { encodePath, readBucketTarget } from "./target.ts";
+
+export class BucketRoutes {
+  readonly #node: HttpNode;
+  readonly #bodies: RequestBodies;
+
+  constructor(node: HttpNode, clock: Clock) {
+    this.#node = node;
+    this.#bodies = new RequestBodies(clock, "JSON of the properties");
+  }
+
+  list(): Response {
+    const buckets = this.#node.buckets.list();
+    return json({
+      buckets: buckets.map((entry) => this.#describe(entry.bucket, entry.properties)),
+    });
+  }
+
+  /** `start` is the place in the URL where the bucket begins. @throws Refusal */
+  get(url: string, start: number): Response {
+    const bucket = readBucketTarget(url, start);
+    return json(this.#describe(bucket, this.#node.buckets.get(bucket)));
+  }
+
+  /** @throws Refusal */
+  set(request: Request, start: number): Promise<Response> {
+    const bucket = readBucketTarget(request.url, start);
+    checkIsJson(request.headers.get("content-type"));
+    return new Promise((resolve) => {
+      const body = this.#bodies.read(request, BUCKET_PROPERTIES_BYTES_MAX, (bytes, refusal) => {
+        resolve(bytes === null ? problemOf(refusal) : guarded(() => this.#setFrom(bucket, bytes)));
+      });
+      body.release();
+    });
+  }
+
+  /** @throws Refusal */
+  #setFrom(bucket: Uint8Array, bytes: Uint8Array): Response {
+    const { buckets, defaults } = this.#node;
+    const properties = readBucketProperties(new TextDecoder().decode(bytes), defaults.n);
+    const error = buckets.set(bucket, properties, defaults.n);
+    return error === "" ? json(this.#describe(bucket, properties)) : notKept(error);
+  }
+
+  /** @throws Refusal */
+  reset(url: string, start: number): Response {
+    const error = this.#node.buckets.reset(readBucketTarget(url, start));
+    return error === "" ? new Response(null, { status: 204 }) : notKept(error);
+  }
+
+  #describe(bucket: Uint8Array, given: BucketProperties): object {
+    return {
+      bucket: encodePath(bucket),
+      properties: effectiveProperties(this.#node, given),
+      given,
+    };
+  }
+}
+
+/** An absent content type is taken as JSON: nothing else is ever meant here. */
+function checkIsJson(contentType: string | null): void {
+  if (contentType === null || /^application\/json\s*(;|$)/i.test(contentType)) return;
+  throw new Refusal(
+    "unsupported-media-type",
+    `The Content-Type is ${contentType}, want application/json.`,
+  );
+}
+
+function notKept(error: string): Response {
+  return problem("not-ready", `${error}.`, "refused");
+}
+
+export function json(value: unknown): Response {
+  return new Response(JSON.stringify(value) + "\n", {
+    headers: { "Content-Type": "application/json" },
+  });
+}

@@ -1,0 +1,54 @@
+/**
+ * What the HTTP face asks of the node behind it: an interface of its own, so that the whole face
+ * runs against a small store in memory as well as against a cluster.
+ */
+
+import type { Quorum, Store } from "../coordination/store.ts";
+import type { Buckets } from "../membership/buckets.ts";
+
+/** The cluster's buckets; every node knows them all. */
+export type HttpBuckets = Pick<Buckets, "get" | "set" | "reset" | "list">;
+
+export interface MemberReport {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly http: string;
+  readonly zone: string;
+  readonly capacity: number;
+  readonly status: string;
+  readonly healthy: boolean;
+  /** Replica slots, not distinct partitions. */
+  readonly partitions: number;
+}
+
+export interface ClusterReport {
+  readonly cluster: string;
+  /** The id of the node that answers. */
+  readonly self: string;
+  readonly members: readonly MemberReport[];
+  readonly layout: {
+    readonly version: number;
+    readonly partitions: number;
+    readonly replicas: number;
+    readonly live: readonly number[];
+  };
+}
+
+export interface HttpNode {
+  readonly store: Store;
+  readonly buckets: HttpBuckets;
+  /** The cluster's own numbers, which buckets and requests may override. */
+  readonly defaults: {
+    readonly n: number;
+    readonly r: Quorum;
+    readonly w: Quorum;
+    readonly dw: Quorum;
+    readonly pr: Quorum;
+    readonly pw: Quorum;
+  };
+  readiness(forWrite: boolean): { readonly ready: boolean; readonly detail: string };
+  clusterReport(): ClusterReport;
+  /** Counters and gauges by name, for /stats. */
+  statistics(): Record<string, number>;
+}

@@ -1,0 +1,168 @@
+/**
+ * The object routes: what most of a node's time goes into.
+ *
+ *   GET HEAD PUT DELETE  /kv/{bucket}/{key}        and the same on /kv/{bucket}?key64=
+ *   POST                 /kv/{bucket}              under a generated key
+ *
+ *   read target, parameters, headers ─→ (body) ─→ store.get / store.put ─→ one answer
+ *
+ * This is the hot road: it is matched before the router, reads the raw URL and only the headers
+ * that matter, and makes one promise a request; below it there are callbacks alone. Refusals are
+ * thrown where they are found and become answers in one place.
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import type { PutRequest, Result, Store } from "../coordination/store.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Random } from "../ports/random.ts";
+import { encodeBase64Url, fromLatin1 } from "./bytes.ts";
+import { answerDelete, answerGet, answerPut } from "./object-answers.ts";
+import { type ObjectParameters, readObjectParameters } from "./parameters.ts";
+import { guarded, methodRefusal, problemOf, Refusal } from "./problem.ts";
+import { type IncomingBody, RequestBodies } from "./request-body.ts";
+import { readMeta, readPrecondition, readRequestId, readTtl } from "./request-headers.ts";
+import { encodePath, nameFrom, nameFromKey64, readTarget } from "./target.ts";
+
+const OBJECT_METHODS = "GET, HEAD, PUT, DELETE";
+const BUCKET_METHODS = "GET, HEAD, PUT, DELETE, POST";
+/** A generated key is base64url of as many random bytes as a UUID has. */
+const GENERATED_KEY_RANDOM_BYTES = 16;
+const NO_META = { contentType: "", meta: [] };
+const NO_BODY = new Uint8Array(0);
+
+/** What a request is about, read and checked. */
+interface Aim {
+  readonly name: ObjectName;
+  readonly parameters: ObjectParameters;
+  /** Where a POST put it; "" for other methods. */
+  readonly location: string;
+}
+
+export class ObjectRoutes {
+  readonly #store: Store;
+  readonly #random: Random;
+  readonly #bodies: RequestBodies;
+  readonly #valueBytesMax: number;
+
+  constructor(store: Store, clock: Clock, random: Random, valueBytesMax: number) {
+    this.#store = store;
+    this.#random = random;
+    this.#bodies = new RequestBodies(clock, "value");
+    this.#valueBytesMax = valueBytesMax;
+  }
+
+  /** Answers a request whose path goes on at `start`, behind "/kv/". Never throws or rejects. */
+  handle(request: Request, start: number): Response | Promise<Response> {
+    try {
+      const method = request.method;
+      const aim = this.#aim(request.url, start, method);
+      switch (method) {
+        case "GET":
+        case "HEAD":
+          return this.#get(request, aim);
+        case "PUT":
+        case "POST":
+          return this.#put(request, aim);
+        default:
+          return this.#delete(request, aim);
+      }
+    } catch (refusal) {
+      return problemOf(refusal);
+    }
+  }
+
+  #aim(url: string, start: number, method: string): Aim {
+    const { name, bucket, query } = readTarget(url, start);
+    if (name !== null) {
+      if (!isObjectMethod(method)) throw methodRefusal(method, OBJECT_METHODS);
+      const parameters = readObjectParameters(query);
+      if (parameters.key64 !== null) {
+        throw new Refusal("bad-parameter", "The key is given twice, in the path and as key64.");
+      }
+      return { name, parameters, location: "" };
+    }
+    return this.#aimAtBucket(bucket ?? NO_BODY, query, method);
+  }
+
+  #aimAtBucket(bucket: Uint8Array, query: string, method: string): Aim {
+    const isPost = method === "POST";
+    if (!isPost && !isObjectMethod(method)) throw methodRefusal(method, BUCKET_METHODS);
+    const parameters = readObjectParameters(query);
+    if (isPost) return this.#aimAtNewKey(bucket, parameters);
+    if (parameters.key64 === null) {
+      const wanted = "/kv/{bucket}/{key} or /kv/{bucket}?key64=";
+      throw new Refusal("bad-key", `The path has no key, want ${wanted}.`);
+    }
+    return { name: nameFromKey64(bucket, parameters.key64), parameters, location: "" };
+  }
+
+  #aimAtNewKey(bucket: Uint8Array, parameters: ObjectParameters): Aim {
+    if (parameters.key64 !== null) {
+      throw new Refusal("bad-parameter", "POST generates the key, want no key64 (or PUT with it).");
+    }
+    const random = new Uint8Array(GENERATED_KEY_RANDOM_BYTES);
+    this.#random.fill(random);
+    const key = encodeBase64Url(random);
+    const name = nameFrom(bucket, fromLatin1(key));
+    return { name, parameters, location: `/kv/${encodePath(bucket)}/${key}` };
+  }
+
+  #get(request: Request, aim: Aim): Promise<Response> {
+    const { r, pr, timeoutMs } = aim.parameters;
+    return new Promise((resolve) => {
+      this.#store.get({ name: aim.name, options: { r, pr, timeoutMs } }, (result) => {
+        resolve(guarded(() => answerGet(request, result)));
+      });
+    });
+  }
+
+  #delete(request: Request, aim: Aim): Promise<Response> {
+    const put = this.#putRequest(request.headers, aim, NO_BODY, true);
+    if (put.precondition?.absent === true) {
+      throw new Refusal("bad-header", "If-None-Match: * makes no sense for DELETE, want If-Match.");
+    }
+    return new Promise((resolve) => {
+      this.#store.put(put, (result) => {
+        resolve(guarded(() => answerDelete(result)));
+      });
+    });
+  }
+
+  #put(request: Request, aim: Aim): Promise<Response> {
+    // Everything but the body is read first: what is refused anyway costs no upload.
+    const put = this.#putRequest(request.headers, aim, NO_BODY, false);
+    return new Promise((resolve) => {
+      let body: IncomingBody | null = null;
+      const settle = (response: Response): void => {
+        body?.release();
+        resolve(response);
+      };
+      body = this.#bodies.read(request, this.#valueBytesMax, (bytes, refusal) => {
+        if (bytes === null) return settle(problemOf(refusal));
+        this.#store.put({ ...put, body: bytes }, (result: Result) => {
+          settle(guarded(() => answerPut(request, result, put.returnBody, aim.location)));
+        });
+      });
+    });
+  }
+
+  #putRequest(headers: Headers, aim: Aim, body: Uint8Array, isDelete: boolean): PutRequest {
+    const { w, dw, pw, timeoutMs, returnBody } = aim.parameters;
+    return {
+      name: aim.name,
+      context: headers.get("halo-context") ?? "",
+      requestId: readRequestId(headers),
+      meta: isDelete ? NO_META : readMeta(headers),
+      body,
+      isDelete,
+      ttlSeconds: isDelete ? 0 : readTtl(headers),
+      returnBody: returnBody && !isDelete,
+      precondition: readPrecondition(headers),
+      options: { w, dw, pw, timeoutMs },
+    };
+  }
+}
+
+function isObjectMethod(method: string): boolean {
+  return method === "GET" || method === "PUT" || method === "DELETE" || method === "HEAD";
+}

@@ -1,0 +1,121 @@
+/**
+ * Errors as clients see them: application/problem+json (RFC 9457) with a stable `code` and the
+ * outcome.
+ *
+ *   {"type": "urn:halo:error:key-too-long", "title": "Key too long", "status": 414,
+ *    "detail": "The key is 4097 bytes, the limit is 4096.",
+ *    "code": "key-too-long", "outcome": "refused"}
+ *
+ * `refused` promises that nothing was written anywhere; `unknown` says that it may have been. A
+ * program decides by `code`, a person reads `detail`: one sentence, what was given and what is
+ * wanted.
+ */
+
+import type { ErrorCode } from "../coordination/store.ts";
+
+/** The codes that this floor adds to the store's own. */
+export type HttpCode =
+  | ErrorCode
+  | "bad-key"
+  | "bad-bucket"
+  | "bad-header"
+  | "not-found"
+  | "method"
+  | "slow-request"
+  | "length-required"
+  | "key-too-long"
+  | "unsupported-media-type"
+  | "internal";
+
+interface Kind {
+  readonly status: number;
+  readonly title: string;
+  /** Seconds after which another try has a chance; 0 where waiting does not help. */
+  readonly retryAfterSeconds: number;
+}
+
+function kind(status: number, title: string, retryAfterSeconds = 0): Kind {
+  return { status, title, retryAfterSeconds };
+}
+
+const KINDS: Readonly<Record<HttpCode, Kind>> = {
+  "bad-parameter": kind(400, "Bad parameter"),
+  "bad-key": kind(400, "Bad key"),
+  "bad-bucket": kind(400, "Bad bucket"),
+  "bad-context": kind(400, "Bad context"),
+  "bad-header": kind(400, "Bad header"),
+  "not-found": kind(404, "Not found"),
+  method: kind(405, "Method not allowed"),
+  "slow-request": kind(408, "Slow request"),
+  "wrong-type": kind(409, "Wrong type"),
+  "stale-layout": kind(409, "Stale layout"),
+  "stale-request": kind(409, "Stale request"),
+  "length-required": kind(411, "Length required"),
+  "precondition-failed": kind(412, "Precondition failed"),
+  "value-too-large": kind(413, "Value too large"),
+  "key-too-long": kind(414, "Key too long"),
+  "unsupported-media-type": kind(415, "Unsupported media type"),
+  internal: kind(500, "Internal error"),
+  overloaded: kind(503, "Overloaded", 1),
+  "quorum-unreachable": kind(503, "Quorum unreachable", 1),
+  "absence-unknown": kind(503, "Absence unknown", 5),
+  "clock-skew": kind(503, "Clock skew"),
+  "too-many-siblings": kind(503, "Too many siblings"),
+  "not-ready": kind(503, "Not ready", 1),
+  "write-unknown": kind(504, "Write outcome unknown"),
+  "read-timeout": kind(504, "Read timed out"),
+  "disk-full": kind(507, "Disk full"),
+  "hints-full": kind(507, "Hints full", 5),
+};
+
+/** A request that cannot be served as given. Thrown while it is read, answered in one place. */
+export class Refusal extends Error {
+  readonly code: HttpCode;
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** `detail` is one sentence: what was given, what is wanted. */
+  constructor(code: HttpCode, detail: string, headers: Readonly<Record<string, string>> = {}) {
+    super(detail);
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** The answer to a request that failed. */
+export function problem(
+  code: HttpCode,
+  detail: string,
+  outcome: "refused" | "unknown",
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  const { status, title, retryAfterSeconds } = KINDS[code];
+  const body = { type: `urn:halo:error:${code}`, title, status, detail, code, outcome };
+  const all: Record<string, string> = { "Content-Type": "application/problem+json", ...headers };
+  if (retryAfterSeconds > 0) all["Retry-After"] = String(retryAfterSeconds);
+  return new Response(JSON.stringify(body) + "\n", { status, headers: all });
+}
+
+/** The answer to whatever was thrown: a refusal as it says, anything else as an error of ours. */
+export function problemOf(thrown: unknown): Response {
+  if (thrown instanceof Refusal) {
+    return problem(thrown.code, thrown.message, "refused", thrown.headers);
+  }
+  const reason = thrown instanceof Error ? thrown.message : String(thrown);
+  return problem("internal", `The node failed while it answered: ${reason}.`, "unknown");
+}
+
+/** 405 with the methods that the route has. */
+export function methodRefusal(method: string, allowed: string): Refusal {
+  return new Refusal("method", `${method} is not a method of this route, it has ${allowed}.`, {
+    Allow: allowed,
+  });
+}
+
+/** Makes an answer inside a callback, where nothing may be thrown: what is becomes the answer. */
+export function guarded(answer: () => Response): Response {
+  try {
+    return answer();
+  } catch (thrown) {
+    return problemOf(thrown);
+  }
+}

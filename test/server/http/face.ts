@@ -1,0 +1,79 @@
+/** An HTTP face on a store in memory, and the few words that its tests are written in. */
+
+import { createApp, type HttpNode } from "../../../server/http/app.ts";
+import { Buckets } from "../../../server/membership/buckets.ts";
+import { type Clock, systemClock } from "../../../server/ports/clock.ts";
+import { SeededRandom } from "../../random.ts";
+import { MemoryStore } from "./memory-store.ts";
+
+export const VALUE_BYTES_MAX = 1024;
+
+/** The machine's clock, whose timers keep no test from its end. */
+const idleClock: Clock = {
+  ...systemClock,
+  after: (delayMs, callback) => {
+    const handle = setTimeout(callback, delayMs).unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+export class Face {
+  readonly store = new MemoryStore();
+  readonly buckets = new Buckets(idleClock, () => "a1", () => this.isDiskFine);
+  /** What /readyz is told, by "for write". */
+  readonly ready = { read: true, write: true };
+  /** Whether bucket properties can be kept. */
+  isDiskFine = true;
+  readonly #handle;
+
+  constructor() {
+    const random = new SeededRandom(7);
+    this.#handle = createApp(this.#node(), {
+      clock: idleClock,
+      random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
+      valueBytesMax: VALUE_BYTES_MAX,
+    });
+  }
+
+  /** Sends a request to `target`, a path with its query. */
+  async send(method: string, target: string, init: RequestInit = {}): Promise<Response> {
+    const request = new Request(`http://127.0.0.1:7070${target}`, { method, ...init });
+    return this.#handle(request);
+  }
+
+  /** Sends what a server hands over raw: a request whose URL is not normalised. */
+  async sendRaw(method: string, url: string): Promise<Response> {
+    const request = new Request("http://127.0.0.1:7070/", { method });
+    Object.defineProperty(request, "url", { value: url });
+    return this.#handle(request);
+  }
+
+  #node(): HttpNode {
+    return {
+      store: this.store,
+      defaults: { n: 3, r: "quorum", w: "quorum", dw: 1, pr: 0, pw: 0 },
+      readiness: (forWrite) => {
+        const ready = forWrite ? this.ready.write : this.ready.read;
+        return { ready, detail: ready ? "" : "No quorum is reachable for 12 partitions." };
+      },
+      clusterReport: () => ({
+        cluster: "c1",
+        self: "a1",
+        members: [],
+        layout: { version: 1, partitions: 1024, replicas: 3, live: [1] },
+      }),
+      statistics: () => ({ puts: this.store.puts }),
+      buckets: this.buckets,
+    };
+  }
+}
+
+/** The parts of a problem that programs rely on, after a look at its form. */
+export async function problemOf(response: Response): Promise<Record<string, unknown>> {
+  const type = response.headers.get("content-type");
+  if (type !== "application/problem+json") throw new Error(`a problem came as ${type}`);
+  const body = (await response.json()) as Record<string, unknown>;
+  if (body["status"] !== response.status) throw new Error(`says status ${body["status"]}`);
+  if (!/\.$/.test(String(body["detail"]))) throw new Error(`no sentence: ${body["detail"]}`);
+  return body;
+}

@@ -1,7 +1,6 @@
 /**
- * Byte streams between nodes, as the product sees them. The real ones are TCP (this file, over
- * node:net, which serves Bun and Deno alike); the simulator's lose, delay and cut
- * (test/simulation/network.ts).
+ * Byte streams between nodes, as the product sees them. The real ones are TCP (tcp-network.ts); the
+ * simulator's lose, delay and cut (test/simulation/network.ts).
  *
  * Each `write` hands over whole frames: the simulator loses or repeats what one `write` gave, so a
  * frame is never torn by it. The real network may cut the bytes anywhere.
@@ -26,7 +25,7 @@ export interface Socket {
   /** Stops or resumes the delivery of received bytes (back-pressure). */
   pause(): void;
   resume(): void;
-  /** Closes at once; `closed` follows. */
+  /** Closes at once; `closed` follows, never before this returns. What the kernel has not taken is lost. */
   close(reason: string): void;
   /** Who is at the other end, for logs: "127.0.0.1:40312". */
   readonly remote: string;
@@ -39,7 +38,7 @@ export interface Listener {
 }
 
 export interface Network {
-  /** Listens on host:port; calls back with the listener or with a sentence that says why not. */
+  /** Listens on host:port; calls back later with the listener or with a sentence that says why not. */
   listen(
     address: string,
     accept: (socket: Socket) => SocketHandler,

@@ -1,20 +1,21 @@
 /**
  * Does a hot function allocate? On every runtime, without flags.
  *
- * The heap is read before and, a few times, during a million calls, and the largest growth counts: a
- * collection in between cannot hide what a quarter of a million calls left. One object of 16 bytes a
- * call would be megabytes; what is allowed (HEAP_NOISE_BYTES) is what reading the heap and compiling
- * hot code leave behind.
+ * The heap is read before and now and then during a million calls, and the largest growth counts. One
+ * object of 16 bytes a call would be megabytes; what is allowed (HEAP_NOISE_BYTES) is what reading the
+ * heap and compiling hot code leave behind.
  *
- * Bun tells its heap's size only as of the last collection, but what is reserved for it grows with
- * each allocation: there, that is what is read.
+ *   Node, Deno   bytes in use: they rise and fall with collections, as often as every megabyte, so
+ *                they are read often
+ *   Bun          tells its bytes in use only as of the last collection, but what it has reserved
+ *                grows with allocation: that is read, after a full sweep, and seldom, since reading
+ *                it takes some kilobytes itself
  */
 
 import process from "node:process";
 
 /** Growth that says nothing: compiled code, the readings themselves. */
-export const HEAP_NOISE_BYTES = 1 << 20;
-const READINGS = 4;
+export const HEAP_NOISE_BYTES = 1 << 18;
 
 /**
  * The most by which the heap grew during `calls` calls, in bytes.
@@ -27,14 +28,15 @@ export async function heapGrowth(run: (calls: number) => void, calls: number): P
   heap.settle();
   const before = heap.read();
   let growth = 0;
-  for (let reading = 0; reading < READINGS; reading++) {
-    run(calls / READINGS);
+  for (let reading = 0; reading < heap.readings; reading++) {
+    run(calls / heap.readings);
     growth = Math.max(growth, heap.read() - before);
   }
   return growth;
 }
 
 interface HeapGauge {
+  readonly readings: number;
   /** Gives back what earlier garbage reserved, where that would hide new allocations. */
   settle(): void;
   /** Bytes. */
@@ -43,8 +45,9 @@ interface HeapGauge {
 
 async function heapGauge(): Promise<HeapGauge> {
   if (process.versions.bun === undefined) {
-    return { settle: () => undefined, read: () => process.memoryUsage().heapUsed };
+    const read = () => process.memoryUsage().heapUsed;
+    return { readings: 20, settle: () => undefined, read };
   }
   const { gcAndSweep, heapStats } = await import("bun:jsc");
-  return { settle: () => void gcAndSweep(), read: () => heapStats().heapCapacity };
+  return { readings: 4, settle: () => void gcAndSweep(), read: () => heapStats().heapCapacity };
 }

@@ -10,26 +10,21 @@
  * document catches MalformedDocument at one place, where it can refuse the whole of it.
  */
 
-import { Encoder } from "cbor-x";
+import { decodeMessage, encodeMessage } from "../wire/messages.ts";
 
 /** A document that does not say what was wanted. */
 export class MalformedDocument extends Error {}
 
-const codec = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false });
-
 /** A document as bytes that belong to the caller. */
 export function encodeDocument(document: unknown): Uint8Array {
-  return new Uint8Array(codec.encode(document));
+  return encodeMessage(document);
 }
 
 /** @throws MalformedDocument */
 export function decodeDocument(bytes: Uint8Array): unknown {
-  try {
-    return codec.decode(bytes);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new MalformedDocument(`document of ${bytes.length} bytes is no CBOR: ${reason}`);
-  }
+  const document = decodeMessage(bytes, 0, bytes.length);
+  if (document !== undefined) return document;
+  throw new MalformedDocument(`${bytes.length} bytes are no well-formed document`);
 }
 
 /** One map of a document, field by field. */
@@ -61,8 +56,7 @@ export class Fields {
 
   /** A whole number from `least` to `most`. */
   whole(name: string, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
-    const given = this.#values.get(name);
-    const value = typeof given === "bigint" ? Number(given) : given;
+    const value = this.#values.get(name);
     if (typeof value === "number" && Number.isSafeInteger(value)) {
       if (value >= least && value <= most) return value;
     }

@@ -18,11 +18,16 @@
  * Owners are what moves and are sent; the preference lists follow from them and are computed here.
  */
 
+import { readU16, writeU16 } from "../../core/bytes.ts";
 import { NODES_MAX, PARTITIONS_MAX, REPLICAS_MAX } from "../../core/limits.ts";
-import { placeNodes } from "../../core/placement.ts";
-import { preferenceLists } from "../../core/ring.ts";
+import { assign, countSlots, preferenceLists } from "../../core/placement.ts";
 import { decodeDocument, encodeDocument, Fields, MalformedDocument } from "./document.ts";
-import { attributesDocument, type NodeAttributes, readAttributes } from "./member.ts";
+import {
+  attributesDocument,
+  NAME_CHARS_MAX,
+  type NodeAttributes,
+  readAttributes,
+} from "./member.ts";
 
 export interface LayoutNode extends NodeAttributes {
   readonly id: string;
@@ -94,7 +99,7 @@ export class Layout {
     this.nodes = content.nodes;
     this.owners = content.owners;
     this.events = content.events;
-    this.preference = preferenceLists(content.owners, this.partitions, content.nodes.length);
+    this.preference = preferenceLists(content);
     this.bytes = bytes ?? encodeLayout(content);
   }
 
@@ -118,9 +123,176 @@ export class Layout {
   }
 
   /** Replica slots of each node, in the order of `nodes`. */
-  slotsOfNodes(): number[] {
-    const slots = this.nodes.map(() => 0);
-    for (const index of this.owners) slots[index]++;
-    return slots;
+  slotsOfNodes(): Uint32Array {
+    return countSlots(this.owners, this.nodes.length);
   }
+}
+
+/** A node that asks to be in: a new one, or one of the nodes there with a new disk. */
+export interface Admission {
+  readonly id: string;
+  readonly incarnation: string;
+  readonly attributes: NodeAttributes;
+}
+
+/** Where and when a change is made. */
+export interface ChangeContext {
+  readonly issuer: string;
+  readonly timeMs: number;
+  /** The oldest layout that the issuer holds live: what a returning node counts as complete for. */
+  readonly oldestLive: number;
+  /** What nodes say of themselves by now; null: go on with what the layout says. */
+  attributesOf(id: string): NodeAttributes | null;
+}
+
+/** Layout 1: one node owns everything. */
+export function foundLayout(shape: ClusterShape, founder: Admission, timeMs: number): Layout {
+  const { clusterId, partitionBits, replicas } = shape;
+  const nodes = [{ ...nodeOf(founder, 1), synced: 1 }];
+  const { owners } = assign({ nodes, partitionBits, replicas });
+  const event = eventOf("founded", founder, { issuer: founder.id, timeMs }, 1);
+  return new Layout(
+    { clusterId, partitionBits, replicas, number: 1, nodes, owners, events: [event] },
+    null,
+  );
+}
+
+/**
+ * The layout that follows `current` when these nodes are let in. New nodes take their share; a node
+ * that returns without its disk keeps its place. REQUIRES: at least one admission, ids distinct.
+ */
+export function layoutWith(
+  current: Layout,
+  admissions: readonly Admission[],
+  context: ChangeContext,
+): Layout {
+  const { clusterId, partitionBits, replicas } = current;
+  const number = current.number + 1;
+  const nodes = new Map(current.nodes.map((node) => [node.id, refresh(node, context)]));
+  const events: MembershipEvent[] = [];
+  for (const admission of admissions) {
+    const returns = nodes.has(admission.id);
+    const synced = returns ? context.oldestLive : number - 1;
+    nodes.set(admission.id, { ...nodeOf(admission, number), synced });
+    events.push(eventOf(returns ? "returned" : "joined", admission, context, number));
+  }
+  const sorted = [...nodes.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+  const stays = sorted.length === current.nodes.length;
+  const request = { nodes: sorted, partitionBits, replicas, former: current };
+  const owners = stays ? current.owners : assign(request).owners;
+  return new Layout(
+    { clusterId, partitionBits, replicas, number, nodes: sorted, owners, events },
+    null,
+  );
+}
+
+function refresh(node: LayoutNode, context: ChangeContext): LayoutNode {
+  const attributes = context.attributesOf(node.id);
+  if (attributes === null) return node;
+  const { name, address, http, zone, capacity } = attributes;
+  return { ...node, name, address, http, zone, capacity };
+}
+
+function nodeOf(admission: Admission, since: number): Omit<LayoutNode, "synced"> {
+  const { name, address, http, zone, capacity } = admission.attributes;
+  const { id, incarnation } = admission;
+  return { id, incarnation, since, name, address, http, zone, capacity };
+}
+
+function eventOf(
+  kind: MembershipEventKind,
+  admission: Admission,
+  context: Pick<ChangeContext, "issuer" | "timeMs">,
+  layout: number,
+): MembershipEvent {
+  const { issuer, timeMs } = context;
+  return { kind, layout, member: admission.id, name: admission.attributes.name, timeMs, issuer };
+}
+
+function encodeLayout(content: LayoutContent): Uint8Array {
+  const owners = new Uint8Array(2 * content.owners.length);
+  for (let index = 0; index < content.owners.length; index++) {
+    writeU16(owners, 2 * index, content.owners[index]);
+  }
+  return encodeDocument({
+    number: content.number,
+    clusterId: content.clusterId,
+    partitionBits: content.partitionBits,
+    replicas: content.replicas,
+    nodes: content.nodes.map(nodeDocument),
+    owners,
+    events: content.events.map((event) => ({ ...event })),
+  });
+}
+
+function nodeDocument(node: LayoutNode): Record<string, unknown> {
+  const { id, incarnation, since, synced } = node;
+  return { id, incarnation, since, synced, ...attributesDocument(node) };
+}
+
+/** A layout from what encodeLayout made, checked in every part. @throws MalformedDocument */
+export function decodeLayout(bytes: Uint8Array): Layout {
+  const fields = new Fields(decodeDocument(bytes));
+  const shape = {
+    clusterId: fields.nodeId("clusterId"),
+    partitionBits: fields.whole("partitionBits", 0, Math.clz32(1) - Math.clz32(PARTITIONS_MAX)),
+    replicas: fields.whole("replicas", 1, REPLICAS_MAX),
+  };
+  const nodes = fields.list("nodes", NODES_MAX).map((node) => readNode(new Fields(node)));
+  for (let index = 1; index < nodes.length; index++) {
+    if (nodes[index - 1].id < nodes[index].id) continue;
+    throw new MalformedDocument("nodes of the layout are not in rising order of their ids");
+  }
+  const owners = readOwners(fields, 2 ** shape.partitionBits, shape.replicas, nodes.length);
+  const events = fields.list("events", NODES_MAX).map((event) => readEvent(new Fields(event)));
+  const content = { ...shape, number: fields.whole("number", 1), nodes, owners, events };
+  return new Layout(content, new Uint8Array(bytes));
+}
+
+function readNode(fields: Fields): LayoutNode {
+  return {
+    id: fields.nodeId("id"),
+    incarnation: fields.nodeId("incarnation"),
+    since: fields.whole("since", 1),
+    synced: fields.whole("synced", 0),
+    ...readAttributes(fields),
+  };
+}
+
+/** Rows of distinct indexes into the nodes. */
+function readOwners(fields: Fields, partitions: number, replicas: number, nodes: number) {
+  const width = Math.min(replicas, nodes);
+  const packed = fields.bytes("owners", 2 * PARTITIONS_MAX * REPLICAS_MAX);
+  if (width === 0 || packed.length !== 2 * partitions * width) {
+    throw new MalformedDocument(
+      `owners are ${packed.length} bytes, wanted are ${partitions} rows of ${width} owners`,
+    );
+  }
+  const owners = new Uint16Array(partitions * width);
+  for (let slot = 0; slot < owners.length; slot++) {
+    owners[slot] = readU16(packed, 2 * slot);
+    const rowStart = slot - (slot % width);
+    if (owners[slot] < nodes && owners.indexOf(owners[slot], rowStart) === slot) continue;
+    throw new MalformedDocument(`owner ${owners[slot]} of slot ${slot} is no node or named twice`);
+  }
+  return owners;
+}
+
+/** An event as it travels apart from its layout. @throws MalformedDocument */
+export function readEvent(fields: Fields): MembershipEvent {
+  return {
+    kind: readKind(fields.text("kind", 16)),
+    layout: fields.whole("layout", 1),
+    member: fields.nodeId("member"),
+    name: fields.text("name", NAME_CHARS_MAX),
+    timeMs: fields.whole("timeMs", 0),
+    issuer: fields.nodeId("issuer"),
+  };
+}
+
+function readKind(text: string): MembershipEventKind {
+  if (text === "founded" || text === "joined" || text === "returned" || text === "removed") {
+    return text;
+  }
+  throw new MalformedDocument(`event is "${text}", wanted is founded, joined, returned or removed`);
 }

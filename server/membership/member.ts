@@ -13,6 +13,7 @@
  * The three trackers are layout numbers (see layouts.ts); they never fall within one `since`.
  */
 
+import { CAPACITY_MAX } from "../../core/placement/terms.ts";
 import type { Peer } from "../wire/peers.ts";
 import { type Fields, isNodeId } from "./document.ts";
 
@@ -22,7 +23,6 @@ export type MemberStatus = "member" | "removed";
 export const NAME_CHARS_MAX = 255;
 export const ADDRESS_CHARS_MAX = 300;
 export const ZONE_CHARS_MAX = 255;
-export const CAPACITY_MAX = 1_000_000;
 
 /** What an operator says of a node; travels in the layout that admits it and in its record. */
 export interface NodeAttributes {

@@ -14,20 +14,25 @@
  * What happens in this room is told upwards through MembershipHooks.
  */
 
+import { STATUS_NOT_ADMITTED } from "../../core/frame.ts";
+import { DiskError } from "../../storage/disk.ts";
 import type { Ports } from "../ports/ports.ts";
-import type { PeerIdentity, Peers } from "../wire/peers.ts";
+import type { PeerIdentity, Peers, Refusal } from "../wire/peers.ts";
 import { Admittance } from "./admittance.ts";
 import type { Buckets } from "./buckets.ts";
 import { foundCharter, type QuorumDefaults } from "./charter.ts";
-import { ClusterState } from "./cluster-state.ts";
+import { ClusterState, STATE_FILE } from "./cluster-state.ts";
 import { Consensus, type LayoutChange, type ProposalOutcome } from "./consensus.ts";
+import { MalformedDocument } from "./document.ts";
 import { FailureDetector } from "./failure-detector.ts";
 import { Gossip } from "./gossip.ts";
 import type { Identity } from "./identity.ts";
-import { Joining } from "./joining.ts";
-import { Layout, type MembershipEvent } from "./layout.ts";
+import { type Admitted, Joining } from "./joining.ts";
+import { foundLayout, type Layout, type MembershipEvent } from "./layout.ts";
 import type { LiveLayouts } from "./layouts.ts";
 import type { Member, NodeAttributes } from "./member.ts";
+import { ClockSkew } from "./skew.ts";
+import { Votes } from "./votes.ts";
 
 export interface MembershipConfig {
   /** Unique in the cluster. */
@@ -68,45 +73,74 @@ export type MembershipStage = "stopped" | "joining" | "member" | "removed";
 
 export class Membership {
   readonly #ports: Ports;
-  readonly #peers: Peers;
   readonly #identity: Identity;
   readonly #config: MembershipConfig;
-  readonly #hooks: MembershipHooks;
   readonly #state: ClusterState;
+  readonly #votes: Votes;
+  readonly #skew: ClockSkew;
   readonly #gossip: Gossip;
   readonly #consensus: Consensus;
   readonly #detector: FailureDetector;
-  readonly #admittance: Admittance;
   readonly #joining: Joining;
-  #stage: MembershipStage = "stopped";
   #attributes: NodeAttributes;
+  #stage: MembershipStage = "stopped";
+  #detail = "This node has not started yet";
 
-  /**
-   * Wires the room to its peers. REQUIRES: `parts.peers` carries the same identity object.
-   */
+  /** REQUIRES: `parts.peers` was made with `parts.identity`, and with `admit` below as its hook. */
   constructor(parts: MembershipParts) {
     const { ports, peers, identity, config, hooks } = parts;
     this.#ports = ports;
-    this.#peers = peers;
     this.#identity = identity;
     this.#config = config;
-    this.#hooks = hooks;
-    this.#attributes = { ...config, address: "" };
+    this.#attributes = attributesOf(config, "");
+    this.#state = new ClusterState(ports, identity, (id, address) => peers.peer(id, address), {
+      drainRequests: (done) => hooks.drainRequests(done),
+      onLayoutsChanged: () => this.#layoutsChanged(hooks),
+      onRetired: (layout) => hooks.onRetired(layout),
+      onOwnNews: () => this.#gossip.spreadNews(),
+    });
+    this.#votes = new Votes(ports.disk, ports.log);
+    this.#skew = new ClockSkew(ports.clock);
+    this.#gossip = new Gossip(ports, peers, this.#state, this.#skew, config.join);
+    this.#consensus = new Consensus(ports, peers, identity, this.#state, this.#votes);
+    this.#detector = new FailureDetector(ports, {
+      onSuspected: (member, reason) => this.#suspected(member, reason),
+      onRecovered: (member) => this.#recovered(member, hooks),
+    });
+    this.#joining = new Joining(ports, peers, (answer) => this.#admitted(answer));
+    new Admittance(ports, peers, () => identity.nodeId, this.#state, this.#consensus, () => this.ready);
+    peers.onOutcome = (peer, ok, why, elapsedMs) => this.#detector.ended(peer, ok, why, elapsedMs);
+    peers.onRefused = (_peer, refusal) => this.#refused(refusal);
   }
 
   /**
    * Becomes a member: by what the data directory holds, by founding, or by asking the seeds for as long
-   * as it takes. REQUIRES: the node listens for peers already.
+   * as it takes. REQUIRES: the node listens for peers already; called once.
    * @param address host:port that peers dial
    * @param done "" once the node is a member or on its way; else a sentence that says why it cannot be
    */
-  start(address: string, done: (error: string) => void): void;
+  start(address: string, done: (error: string) => void): void {
+    this.#attributes = attributesOf(this.#config, address);
+    done(this.#tryBegin());
+  }
 
   /** Stops all timers; nothing is said to the others. */
-  stop(): void;
+  stop(): void {
+    this.#stage = "stopped";
+    this.#joining.stop();
+    this.#gossip.stop();
+    this.#consensus.stop();
+    this.#detector.stop();
+    this.#state.stop();
+  }
 
   get stage(): MembershipStage {
     return this.#stage;
+  }
+
+  /** Why the node is no member (yet): one sentence; "" while it is one. */
+  get detail(): string {
+    return this.#stage === "joining" ? this.#joining.detail : this.#detail;
   }
 
   /** Whether this node is a member with a layout. */
@@ -114,32 +148,209 @@ export class Membership {
     return this.#stage === "member";
   }
 
-  /** This node. REQUIRES: ready. */
-  get self(): Member;
+  /** This node. REQUIRES: it is or was a member. */
+  get self(): Member {
+    return this.#state.self;
+  }
 
-  /** All that are not removed, sorted by id. */
-  get members(): readonly Member[];
+  /** All that are not removed, sorted by id; empty before this node is a member. */
+  get members(): readonly Member[] {
+    return this.#state.members.present;
+  }
 
-  memberById(id: string): Member | undefined;
+  memberById(id: string): Member | undefined {
+    return this.#state.members.byId(id);
+  }
 
-  /** REQUIRES: ready, as all below. */
-  get layouts(): LiveLayouts;
-  get clusterId(): string;
-  /** 16 bytes under which contexts are authenticated. */
-  get contextKey(): Uint8Array;
-  get defaults(): QuorumDefaults;
-  get buckets(): Buckets;
+  get layouts(): LiveLayouts {
+    return this.#state.layouts;
+  }
+
+  /** 16 hexadecimal digits; "" before there is one. */
+  get clusterId(): string {
+    return this.#identity.clusterId() ?? "";
+  }
+
+  /** 16 bytes under which contexts are authenticated. REQUIRES: this node is a member. */
+  get contextKey(): Uint8Array {
+    return this.#state.charter.contextKey;
+  }
+
+  /** The cluster's N and default quorums. REQUIRES: this node is a member. */
+  get defaults(): QuorumDefaults & { readonly n: number } {
+    return { n: this.#state.charter.replicas, ...this.#state.charter.defaults };
+  }
+
+  get buckets(): Buckets {
+    return this.#state.buckets;
+  }
+
   /** The changes of the membership, oldest first. */
-  get history(): readonly MembershipEvent[];
+  get history(): readonly MembershipEvent[] {
+    return this.#state.members.history;
+  }
+
+  /** Gossip rounds since the start. */
+  get gossipRounds(): number {
+    return this.#gossip.rounds;
+  }
 
   /** How far this node's wall clock is ahead of the median of its peers', in milliseconds. */
-  skewMs(): number;
+  skewMs(): number {
+    return this.#skew.skewMs();
+  }
 
-  /** This node is complete for all that it owns in layout `number`. */
-  reportSynced(number: number): void;
+  /** This node is complete for all that it owns in layout `number` (LiveLayouts.syncTarget). */
+  reportSynced(number: number): void {
+    this.#state.layouts.reportSynced(number);
+  }
+
   /** For display: partitions for which this node is partial, and its store's actor. */
-  reportReplica(partial: number, actor: string): void;
+  reportReplica(partial: number, actor: string): void {
+    if (this.ready) this.#state.updateSelf({ partial, actor });
+  }
 
-  /** Has a changed layout decided by the members. */
-  propose(change: LayoutChange, done: (outcome: ProposalOutcome) => void): void;
+  /** Has a changed layout decided by the members. REQUIRES: ready. */
+  propose(change: LayoutChange, done: (outcome: ProposalOutcome) => void): void {
+    this.#consensus.propose(change, done);
+  }
+
+  /** "" where a node may link to this one, else why not (the hook of Peers). */
+  admit(identity: PeerIdentity): string {
+    const member = identity.nodeId === null ? undefined : this.memberById(identity.nodeId);
+    if (member === undefined || member.status === "member") return "";
+    return removedSentence(member);
+  }
+
+  // The ways in.
+
+  /** "" when the node is a member or on its way, else why it can be neither. */
+  #tryBegin(): string {
+    try {
+      this.#votes.load();
+      return this.#begin();
+    } catch (error) {
+      if (!(error instanceof DiskError || error instanceof MalformedDocument)) throw error;
+      return `Cannot start: ${error.message}`;
+    }
+  }
+
+  #begin(): string {
+    const seeds = this.#config.join.filter((seed) => seed !== this.#attributes.address);
+    const isKnown = this.#identity.clusterId() !== null;
+    if (isKnown && this.#state.load()) return this.#resume();
+    if (seeds.length > 0) {
+      this.#stage = "joining";
+      this.#joining.start(seeds, this.#identity.incarnation, this.#attributes);
+      return "";
+    }
+    if (isKnown) {
+      return `Cannot start: ${STATE_FILE} is gone from the data directory of a member; ` +
+        "restore it or name other members with --join";
+    }
+    return this.#found();
+  }
+
+  #found(): string {
+    const { partitions, replicas, defaults } = this.#config;
+    const charter = foundCharter(this.#ports.random, partitions, replicas, defaults);
+    const { nodeId: id, incarnation } = this.#identity;
+    const founder = { id, incarnation, attributes: this.#attributes };
+    const layout = foundLayout(charter, founder, this.#ports.clock.nowMs());
+    this.#state.found(charter, layout);
+    this.#identity.admit(id, charter.clusterId, layout.number);
+    this.#ports.log.info("Founded a cluster", { cluster: charter.clusterId, node: id });
+    return this.#run();
+  }
+
+  #resume(): string {
+    const { nodeId, incarnation } = this.#identity;
+    const self = this.memberById(nodeId);
+    if (self === undefined) return `Cannot start: ${STATE_FILE} does not name this node, ${nodeId}`;
+    if (self.status === "removed") return removedSentence(self);
+    if (this.#replaced()) return replacedSentence(self, incarnation);
+    const { name } = this.#attributes;
+    const rival = this.members.find((member) => !member.isSelf && member.name === name);
+    if (rival === undefined) return this.#run();
+    return `Cannot start: a member named "${name}" exists at ${rival.address}; give another --name`;
+  }
+
+  /** @throws MalformedDocument, DiskError */
+  #admitted(answer: Admitted): void {
+    const { nodeId, since, state } = answer;
+    this.#state.takeOver(state, nodeId, (charter) => {
+      this.#identity.admit(nodeId, charter.clusterId, since);
+    });
+    this.#ports.log.info("Let into the cluster", { cluster: this.clusterId, node: nodeId });
+    this.#run();
+  }
+
+  /** This node is a member: it says so and begins to take part. */
+  #run(): string {
+    this.#stage = "member";
+    this.#detail = "";
+    if (!this.#state.updateSelf(this.#attributes)) {
+      this.#ports.log.warn("The cluster will hear of this node's attributes later");
+    }
+    this.#gossip.start();
+    this.#detector.watch(this.members);
+    this.#state.layouts.evaluate();
+    return "";
+  }
+
+  // What happens to a member.
+
+  #layoutsChanged(hooks: MembershipHooks): void {
+    if (!this.ready) return;
+    if (this.#replaced()) {
+      this.#cease(replacedSentence(this.self, this.#identity.incarnation));
+    } else {
+      this.#detector.watch(this.members);
+    }
+    hooks.onLayoutsChanged();
+  }
+
+  /** Whether the cluster has taken another data directory for this node's. */
+  #replaced(): boolean {
+    const { nodeId, incarnation, since } = this.#identity;
+    const node = this.layouts.current.nodeById(nodeId);
+    return node !== null && node.since > since && node.incarnation !== incarnation;
+  }
+
+  #refused(refusal: Refusal): void {
+    if (this.ready && refusal.status === STATUS_NOT_ADMITTED) this.#cease(refusal.sentence);
+  }
+
+  /** This node is no member any more: it takes no part, and says why. */
+  #cease(sentence: string): void {
+    this.stop();
+    this.#stage = "removed";
+    this.#detail = sentence;
+    this.#ports.log.error("This node is no member any more", { reason: sentence });
+  }
+
+  #suspected(member: Member, reason: string): void {
+    const { id, name, address } = member;
+    this.#ports.log.warn("A member does not answer", { node: id, name, address, reason });
+  }
+
+  #recovered(member: Member, hooks: MembershipHooks): void {
+    this.#ports.log.info("A member answers again", { node: member.id, name: member.name });
+    hooks.onRecovered(member);
+  }
+}
+
+function attributesOf(config: MembershipConfig, address: string): NodeAttributes {
+  const { name, http, zone, capacity } = config;
+  return { name, address, http, zone, capacity };
+}
+
+function removedSentence(member: Member): string {
+  return `Node ${member.id} (${member.name}) was removed from this cluster; ` +
+    "empty its data directory to let it join as a new one";
+}
+
+function replacedSentence(member: Member, incarnation: string): string {
+  return `Node ${member.id} (${member.name}) has come back with another data directory than ` +
+    `this one (${incarnation}); empty this one to let it join as a new node`;
 }

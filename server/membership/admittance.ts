@@ -1,0 +1,154 @@
+/**
+ * The inner side of a join: a member lets nodes in.
+ *
+ *   join {incarnation, attributes}   ──►  waits with the others that ask at the moment
+ *                                         one layout lets all of them in (consensus.ts)
+ *   ◄── {node, since, state}              the id that it is a member by, and all that members know
+ *
+ * Asking again is harmless: who is in already, with the disk that asks, gets the answer at once. Who
+ * has the name and the address of a member but another incarnation, while that member does not answer,
+ * is that member with its disk lost: it gets the id back. The same name at another address is refused.
+ */
+
+import type { Clock } from "../ports/clock.ts";
+import type { Ports } from "../ports/ports.ts";
+import type { Peers } from "../wire/peers.ts";
+import type { ClusterState } from "./cluster-state.ts";
+import type { Consensus } from "./consensus.ts";
+import { Fields, MalformedDocument } from "./document.ts";
+import { type Admission, type Layout, layoutWith } from "./layout.ts";
+import { type Member, type NodeAttributes, readAttributes } from "./member.ts";
+
+/** Nodes that may wait to be let in. */
+const WAITING_MAX = 256;
+/** A join waits this long for others to come with it: three nodes started at once make one layout. */
+const GATHER_MS = 20;
+
+interface Applicant {
+  readonly incarnation: string;
+  readonly attributes: NodeAttributes;
+  readonly reply: (value: unknown) => void;
+  readonly refuse: (sentence: string) => void;
+}
+
+export class Admittance {
+  readonly #clock: Clock;
+  readonly #selfId: () => string;
+  readonly #state: ClusterState;
+  readonly #consensus: Consensus;
+  #waiting: Applicant[] = [];
+  #proposing = false;
+
+  /** @param isMember whether this node may let others in */
+  constructor(
+    ports: Ports,
+    peers: Peers,
+    selfId: () => string,
+    state: ClusterState,
+    consensus: Consensus,
+    isMember: () => boolean,
+  ) {
+    this.#clock = ports.clock;
+    this.#selfId = selfId;
+    this.#state = state;
+    this.#consensus = consensus;
+    peers.onMessage("join", (body, _from, reply, refuse) => {
+      if (isMember()) this.#applied(body, reply, refuse);
+      else refuse("This node is no member itself yet: ask again");
+    });
+  }
+
+  #applied(
+    body: unknown,
+    reply: (value: unknown) => void,
+    refuse: (sentence: string) => void,
+  ): void {
+    if (this.#waiting.length >= WAITING_MAX) {
+      refuse(`${WAITING_MAX} nodes wait to be let in already: ask again`);
+      return;
+    }
+    try {
+      const fields = new Fields(body);
+      const incarnation = fields.nodeId("incarnation");
+      const attributes = readAttributes(fields);
+      this.#waiting.push({ incarnation, attributes, reply, refuse });
+      this.#proposeSoon();
+    } catch (error) {
+      if (!(error instanceof MalformedDocument)) throw error;
+      refuse(`Message join is malformed: ${error.message}`);
+    }
+  }
+
+  #proposeSoon(): void {
+    if (this.#proposing || this.#waiting.length === 0) return;
+    this.#proposing = true;
+    this.#clock.after(GATHER_MS, () => {
+      this.#consensus.propose((current) => this.#change(current), (outcome) => {
+        this.#proposing = false;
+        this.#settle(outcome.status === "done" ? "" : outcome.sentence);
+        this.#proposeSoon();
+      });
+    });
+  }
+
+  /** The layout that lets in all who may come in and are not; null where there are none. */
+  #change(current: Layout): Layout | null {
+    const admissions = new Map<string, Admission>();
+    for (const { incarnation, attributes } of this.#waiting) {
+      if (findIncarnation(current, incarnation) !== null) continue;
+      const id = this.#idFor(incarnation, attributes);
+      if (typeof id !== "string") continue;
+      const rival = [...admissions.values()].some(
+        (other) => other.id === id || other.attributes.name === attributes.name,
+      );
+      if (!rival) admissions.set(id, { id, incarnation, attributes });
+    }
+    if (admissions.size === 0) return null;
+    return layoutWith(current, [...admissions.values()], {
+      issuer: this.#selfId(),
+      timeMs: this.#clock.nowMs(),
+      oldestLive: this.#state.layouts.oldestNumber,
+      attributesOf: (id) => this.#state.members.byId(id)?.record ?? null,
+    });
+  }
+
+  /** The id by which an applicant becomes a member, or why it may not. */
+  #idFor(incarnation: string, attributes: NodeAttributes): string | { sentence: string } {
+    const { name, address } = attributes;
+    const namesake = this.#state.members.present.find((member) => member.name === name);
+    if (namesake === undefined) return incarnation;
+    if (namesake.address !== address) return { sentence: nameTaken(namesake) };
+    return namesake.healthy ? { sentence: stillThere(namesake) } : namesake.id;
+  }
+
+  /** Answers all who are in now, and those who may not come in. @param trouble why others are not in */
+  #settle(trouble: string): void {
+    const { current } = this.#state.layouts;
+    const left: Applicant[] = [];
+    for (const applicant of this.#waiting) {
+      const node = findIncarnation(current, applicant.incarnation);
+      const id = node === null ? this.#idFor(applicant.incarnation, applicant.attributes) : node.id;
+      if (node !== null) {
+        const state = this.#state.wholeDocument();
+        applicant.reply({ node: node.id, since: node.since, state });
+      } else if (typeof id !== "string") applicant.refuse(id.sentence);
+      else if (trouble !== "") applicant.refuse(trouble);
+      else left.push(applicant);
+    }
+    this.#waiting = left;
+  }
+}
+
+function findIncarnation(layout: Layout, incarnation: string) {
+  return layout.nodes.find((node) => node.incarnation === incarnation) ?? null;
+}
+
+function nameTaken(namesake: Member): string {
+  return `A member named "${namesake.name}" exists at ${namesake.address}; ` +
+    "give another --name or replace it";
+}
+
+function stillThere(namesake: Member): string {
+  return `A member named "${namesake.name}" at ${namesake.address} answers from another ` +
+    "data directory; stop it first or give another --name";
+}

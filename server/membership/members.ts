@@ -1,0 +1,117 @@
+/**
+ * All nodes that were ever heard of, and how they came and went.
+ *
+ *   records   one a node, the larger version wins (member.ts)
+ *   history   the events of all layouts, a union: who founded, joined, came back or was removed
+ *
+ * Both merge by rules that commute, associate and repeat without effect, so the order in which gossip
+ * brings them is of no consequence. Whether a node is removed is read from the history: the last event
+ * about it counts, and layouts put events in one order for all.
+ */
+
+import type { Peer } from "../wire/peers.ts";
+import type { Layout, MembershipEvent } from "./layout.ts";
+import { firstVersion, Member, type MemberRecord, newerRecord } from "./member.ts";
+
+/** How this room makes a link to a node. */
+export type LinkMaker = (id: string, address: string) => Peer;
+
+export class Members {
+  readonly #selfId: () => string;
+  readonly #linkTo: LinkMaker;
+  readonly #byId = new Map<string, Member>();
+  #everyone: readonly Member[] = [];
+  #present: readonly Member[] = [];
+  #history: readonly MembershipEvent[] = [];
+  #removed: ReadonlySet<string> = new Set();
+
+  constructor(selfId: () => string, linkTo: LinkMaker) {
+    this.#selfId = selfId;
+    this.#linkTo = linkTo;
+  }
+
+  byId(id: string): Member | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Removed ones as well, sorted by id. */
+  get everyone(): readonly Member[] {
+    return this.#everyone;
+  }
+
+  /** All that are not removed, sorted by id. */
+  get present(): readonly Member[] {
+    return this.#present;
+  }
+
+  /** Oldest first; within a layout sorted by member. */
+  get history(): readonly MembershipEvent[] {
+    return this.#history;
+  }
+
+  /** Merges what was heard of a node; true when it is news. */
+  apply(record: MemberRecord): boolean {
+    const known = this.#byId.get(record.id);
+    if (known === undefined) {
+      this.#add(record);
+      return true;
+    }
+    const winner = newerRecord(known.record, record);
+    if (winner === known.record || winner.version === known.version && known.isSelf) return false;
+    known.update(winner, known.status);
+    return true;
+  }
+
+  /** The records and events that a layout brings along. True when any is news. */
+  applyLayout(layout: Layout): boolean {
+    let news = this.applyEvents(layout.events);
+    for (const node of layout.nodes) {
+      const { id, name, address, http, zone, capacity } = node;
+      const attributes = { id, name, address, http, zone, capacity };
+      const trackers = { adopted: 0, synced: node.synced, reading: 0, partial: 0, actor: "" };
+      const record = { ...attributes, version: firstVersion(node.since), ...trackers };
+      if (this.apply(record)) news = true;
+    }
+    return news;
+  }
+
+  /** Merges events; true when any is news. */
+  applyEvents(events: readonly MembershipEvent[]): boolean {
+    const byKey = new Map(this.#history.map((event) => [eventKey(event), event]));
+    const before = byKey.size;
+    for (const event of events) {
+      if (!byKey.has(eventKey(event))) byKey.set(eventKey(event), event);
+    }
+    if (byKey.size === before) return false;
+    this.#history = [...byKey.values()].sort(compareEvents);
+    const last = new Map(this.#history.map((event) => [event.member, event.kind]));
+    const removed = [...last].filter(([, kind]) => kind === "removed");
+    this.#removed = new Set(removed.map(([id]) => id));
+    for (const member of this.#everyone) member.update(member.record, this.#statusOf(member.id));
+    this.#present = this.#everyone.filter((member) => member.status === "member");
+    return true;
+  }
+
+  #statusOf(id: string): "member" | "removed" {
+    return this.#removed.has(id) ? "removed" : "member";
+  }
+
+  #add(record: MemberRecord): void {
+    const isSelf = record.id === this.#selfId();
+    const peer = isSelf ? null : this.#linkTo(record.id, record.address);
+    const member = new Member(record, peer);
+    member.update(record, this.#statusOf(record.id));
+    this.#byId.set(record.id, member);
+    this.#everyone = [...this.#byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+    this.#present = this.#everyone.filter((other) => other.status === "member");
+  }
+}
+
+function eventKey(event: MembershipEvent): string {
+  return `${event.layout}/${event.member}`;
+}
+
+function compareEvents(left: MembershipEvent, right: MembershipEvent): number {
+  if (left.layout !== right.layout) return left.layout - right.layout;
+  return left.member < right.member ? -1 : 1;
+}

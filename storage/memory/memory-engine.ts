@@ -11,7 +11,13 @@
  */
 
 import { equalBytes, ObjectName } from "../../core/object-name.ts";
-import { headDigestInto } from "../../core/version-set.ts";
+import {
+  findDot,
+  headDigestInto,
+  payloadLength,
+  versionCount,
+  versionOffset,
+} from "../../core/version-set.ts";
 import type {
   Engine,
   EngineOptions,
@@ -23,7 +29,6 @@ import type {
   WriteLabels,
   WriteOutcome,
 } from "../engine.ts";
-import { headVersions, payloadLength, sameDot } from "../head-fields.ts";
 import { ENTRY_DIGEST0, ENTRY_DIGEST1, ENTRY_OFFSET, PositionIndex } from "../position-index.ts";
 
 interface Held {
@@ -38,6 +43,9 @@ const ABSENT: ReadOutcome = { status: "absent" };
 /** The index calls segment 0 empty; here every entry is in "segment" 1. */
 const SEGMENT = 1;
 
+const NO_BYTES = new Uint8Array(0);
+
+/** Digest of the head that is being written. */
 const digest = new Uint32Array(2);
 
 /** Opens an empty engine. `folder` and `freeBytesMin` mean nothing here; `totalBytesMax` does. */
@@ -193,7 +201,7 @@ function asAsked(set: VersionSet, payloads: boolean): VersionSet {
 }
 
 function copyOf(name: ObjectName, set: VersionSet, before: Held | null): Held {
-  const count = headVersions(set.head);
+  const count = versionCount(set.head, 0);
   const payloads: Uint8Array[] = [];
   let size = name.bytes.length + set.head.length;
   for (let index = 0; index < count; index++) {
@@ -206,17 +214,23 @@ function copyOf(name: ObjectName, set: VersionSet, before: Held | null): Held {
 
 function copyOfPayload(set: VersionSet, index: number, before: Held | null): Uint8Array {
   const given = set.payloads[index];
-  const wanted = payloadLength(set.head, index);
+  const wanted = payloadLength(set.head, versionOffset(0, index));
   if (given !== null) {
     if (given.length !== wanted) {
       throw new Error(`Payload ${index} is ${given.length} bytes, its head says ${wanted}`);
     }
     return given.slice();
   }
-  const stored = before === null ? -1 : sameDot(set.head, index, before.set.head);
-  const kept = before === null || stored < 0 ? null : before.set.payloads[stored];
+  if (wanted === 0) return NO_BYTES;
+  const kept = before === null ? null : storedPayload(before.set, set.head, versionOffset(0, index));
   if (kept === null || kept.length !== wanted) {
     throw new Error(`Payload ${index} was left out, and none is stored under its dot`);
   }
   return kept;
+}
+
+/** The payload that is held under the dot at head[version..], or null. */
+function storedPayload(held: VersionSet, head: Uint8Array, version: number): Uint8Array | null {
+  const stored = findDot(held.head, 0, head, version);
+  return stored < 0 ? null : held.payloads[stored];
 }

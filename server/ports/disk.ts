@@ -1,0 +1,196 @@
+/**
+ * The files of the machine, rooted at one data directory, over node:fs (which Bun, Deno and Node serve
+ * alike). Writes and reads are synchronous calls into the page cache; syncing and preallocating run
+ * on the runtime's threads.
+ *
+ * A data directory belongs to one process (server/ports/data-lock.ts); `openDataDirectory` takes the
+ * lock and gives the disk that the node works on.
+ */
+
+import * as fs from "node:fs";
+import { type Disk, DiskError, type DiskFile } from "../../storage/disk.ts";
+import { DataLock } from "./data-lock.ts";
+
+const ZEROS_BYTES = 1 << 20;
+const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
+
+export interface DataDirectory {
+  readonly disk: Disk;
+  /** Another one after each start of the kernel; see Ports.bootId. */
+  readonly bootId: string;
+  /** Gives the directory free for another process. */
+  release(): void;
+}
+
+/**
+ * Makes the directory where it is absent, locks it for this process and opens it.
+ * @throws DiskError with a sentence for the operator: "EBUSY" where another process holds it
+ */
+export function openDataDirectory(path: string): DataDirectory {
+  attempt(() => fs.mkdirSync(path, { recursive: true }));
+  const bootId = readBootId();
+  const lock = attempt(() => new DataLock(path, bootId));
+  return { disk: new FileDisk(path), bootId, release: () => lock.release() };
+}
+
+/** Where the kernel does not name its boots, each start counts as one: nothing is taken for kept. */
+function readBootId(): string {
+  if (fs.existsSync(BOOT_ID_PATH)) return fs.readFileSync(BOOT_ID_PATH, "utf8").trim();
+  return crypto.randomUUID();
+}
+
+/** Runs a call of node:fs and says its failure in the words of the contract. */
+function attempt<Result>(call: () => Result): Result {
+  try {
+    return call();
+  } catch (error) {
+    throw asDiskError(error);
+  }
+}
+
+function asDiskError(error: unknown): unknown {
+  if (error instanceof DiskError || !(error instanceof Error)) return error;
+  const code = "code" in error && typeof error.code === "string" ? error.code : "EIO";
+  return new DiskError(code, error.message);
+}
+
+/** The same for the error of a callback, which is a disk's error by its origin. */
+function callbackError(error: Error): DiskError {
+  const known = asDiskError(error);
+  return known instanceof DiskError ? known : new DiskError("EIO", error.message);
+}
+
+class FileDisk implements Disk {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  open(path: string, options?: { create?: boolean }): DiskFile {
+    const flags = options?.create === true ? "wx+" : "r+";
+    return new OpenFile(path, attempt(() => fs.openSync(this.#at(path), flags, 0o640)));
+  }
+
+  list(folder: string): string[] {
+    return attempt(() => {
+      const path = this.#at(folder);
+      return fs.existsSync(path) ? fs.readdirSync(path).sort() : [];
+    });
+  }
+
+  exists(path: string): boolean {
+    return fs.existsSync(this.#at(path));
+  }
+
+  makeFolder(path: string): void {
+    attempt(() => fs.mkdirSync(this.#at(path), { recursive: true, mode: 0o750 }));
+  }
+
+  remove(path: string): void {
+    attempt(() => fs.unlinkSync(this.#at(path)));
+  }
+
+  rename(source: string, target: string): void {
+    attempt(() => fs.renameSync(this.#at(source), this.#at(target)));
+  }
+
+  syncFolder(folder: string): void {
+    attempt(() => {
+      const descriptor = fs.openSync(this.#at(folder), "r");
+      try {
+        fs.fsyncSync(descriptor);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+    });
+  }
+
+  freeBytes(): number {
+    const system = attempt(() => fs.statfsSync(this.#root));
+    return system.bavail * system.bsize;
+  }
+
+  #at(path: string): string {
+    return path === "" ? this.#root : `${this.#root}/${path}`;
+  }
+}
+
+class OpenFile implements DiskFile {
+  readonly path: string;
+  readonly #descriptor: number;
+
+  constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.#descriptor = descriptor;
+  }
+
+  size(): number {
+    return attempt(() => fs.fstatSync(this.#descriptor).size);
+  }
+
+  write(source: Uint8Array, start: number, end: number, position: number): void {
+    try {
+      while (start < end) {
+        const count = fs.writeSync(this.#descriptor, source, start, end - start, position);
+        start += count;
+        position += count;
+      }
+    } catch (error) {
+      throw asDiskError(error);
+    }
+  }
+
+  read(target: Uint8Array, start: number, end: number, position: number): number {
+    let at = start;
+    try {
+      while (at < end) {
+        const count = fs.readSync(this.#descriptor, target, at, end - at, position);
+        if (count === 0) break;
+        at += count;
+        position += count;
+      }
+    } catch (error) {
+      throw asDiskError(error);
+    }
+    return at - start;
+  }
+
+  sync(done: (error: DiskError | null) => void): void {
+    fs.fdatasync(this.#descriptor, (error) => done(error ? callbackError(error) : null));
+  }
+
+  syncNow(): void {
+    attempt(() => fs.fdatasyncSync(this.#descriptor));
+  }
+
+  truncate(size: number): void {
+    attempt(() => fs.ftruncateSync(this.#descriptor, size));
+  }
+
+  preallocate(size: number, done: (error: DiskError | null) => void): void {
+    this.#fill(new Uint8Array(Math.min(size, ZEROS_BYTES)), 0, size, done);
+  }
+
+  close(): void {
+    attempt(() => fs.closeSync(this.#descriptor));
+  }
+
+  /** Writes zeros from `position` on, a piece at a time, and syncs at the end. */
+  #fill(
+    zeros: Uint8Array,
+    position: number,
+    size: number,
+    done: (error: DiskError | null) => void,
+  ): void {
+    if (position >= size) {
+      this.sync(done);
+      return;
+    }
+    const length = Math.min(zeros.length, size - position);
+    fs.write(this.#descriptor, zeros, 0, length, position, (error, count) => {
+      if (error) done(callbackError(error));
+      else this.#fill(zeros, position + count, size, done);
+    });
+  }
+}

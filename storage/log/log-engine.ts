@@ -1,0 +1,372 @@
+/**
+ * The engine on an append-only log (after Bitcask, and Rosenblum and Ousterhout's log-structured file
+ * system, 1992): a write appends one record and points the index at it; a read is one lookup and one
+ * pread.
+ *
+ *   write ─▶ SetWriter ─▶ LogWriter ─▶ 00000007.log        read ─▶ PositionIndex ─▶ RecordReader
+ *                │                         ▲                            ▲
+ *                └────────▶ RecordMap ─────┼────────────────────────────┘
+ *   sync ──▶ LogSync ──────────────────────┘
+ *
+ * What is refused leaves nothing behind: "full" while the disk has too little room (asked by bytes
+ * written, not at each write) and over again once it has; a failed write or sync seals the engine, which
+ * goes on answering reads. Versions without payloads (deletes) and removals pass the watermark: they
+ * are how space comes back.
+ */
+
+import { ObjectName } from "../../core/object-name.ts";
+import { payloadLength, versionOffset } from "../../core/version-set.ts";
+import { type Disk, DiskError } from "../disk.ts";
+import type {
+  Engine,
+  EngineOptions,
+  EngineStats,
+  EntryKey,
+  IndexEntry,
+  ReadOutcome,
+  VersionSet,
+  WriteLabels,
+  WriteOutcome,
+} from "../engine.ts";
+import { ENTRY_DIGEST0, ENTRY_DIGEST1 } from "../position-index.ts";
+import { LogSync } from "./log-sync.ts";
+import { LogWriter } from "./log-writer.ts";
+import { RecordMap } from "./record-map.ts";
+import type { RecordStatus } from "./record-reader.ts";
+import { Recovery, type RecoveryReport } from "./recovery.ts";
+import { NewerFormatError } from "./segment-scan.ts";
+import { SegmentSupply } from "./segment-supply.ts";
+import { SetWriter } from "./set-writer.ts";
+import { Watermark } from "./watermark.ts";
+
+export const SEGMENT_BYTES_DEFAULT = 64 << 20;
+
+export interface LogOptions extends EngineOptions {
+  /** Size of a segment's file; a larger record makes a larger one. 4 KiB to 1 GiB; default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** Runs a callback at the end of this turn of the event loop (the clock port's). */
+  readonly soon: (callback: () => void) => void;
+}
+
+export interface LogEngine extends Engine {
+  /** What recovery found when the engine was opened. */
+  readonly recovery: RecoveryReport;
+}
+
+const DONE: WriteOutcome = { status: "done" };
+const ABSENT: ReadOutcome = { status: "absent" };
+/** What errno says when room, not the disk, is missing: it may come back. */
+const FULL_CODES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE", "ENOMEM"]);
+
+/**
+ * Opens the log in `options.folder`, made where it is absent, and recovers what it holds. Calls back
+ * with the engine, or with null and a sentence; may do so before it returns.
+ */
+export function openLogEngine(
+  disk: Disk,
+  options: LogOptions,
+  done: (engine: LogEngine | null, error: string) => void,
+): void {
+  let engine: LogFileEngine;
+  try {
+    engine = new LogFileEngine(disk, options);
+  } catch (error) {
+    if (!(error instanceof DiskError) && !(error instanceof NewerFormatError)) throw error;
+    done(null, error.message);
+    return;
+  }
+  done(engine, "");
+}
+
+class LogFileEngine implements LogEngine {
+  readonly recovery: RecoveryReport;
+  readonly #map: RecordMap;
+  readonly #writer: LogWriter;
+  readonly #sets: SetWriter;
+  readonly #sync: LogSync;
+  readonly #supply: SegmentSupply;
+  readonly #watermark: Watermark;
+  /** Why nothing may be written any more; "": all is well. */
+  #failure: string;
+  #damaged: number;
+  /** The name that was read last and where its record lies: a write that follows need not prove it again. */
+  #provenName: ObjectName | null;
+  #provenSegment: number;
+  #provenOffset: number;
+
+  constructor(disk: Disk, options: LogOptions) {
+    const { folder, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
+    disk.makeFolder(folder);
+    disk.syncFolder("");
+    this.#map = new RecordMap(options.partitionBits);
+    this.#watermark = new Watermark(disk, this.#map, options);
+    this.#supply = new SegmentSupply(disk, folder, segmentBytes);
+    const recovery = new Recovery(disk, folder, this.#map);
+    try {
+      recovery.run();
+    } catch (error) {
+      for (const segment of this.#map.segments) segment.file.close();
+      throw error;
+    }
+    this.recovery = recovery.report;
+    this.#writer = new LogWriter(this.#map, this.#supply, segmentBytes, () =>
+      this.#watermark.hasRoomFor(2 * segmentBytes),
+    );
+    this.#sets = new SetWriter(this.#writer, this.#map.reader);
+    this.#failure = "";
+    this.#sync = new LogSync(disk, folder, this.#map, this.#writer, options.soon, (detail) => {
+      this.#failure = detail;
+    });
+    this.#damaged = recovery.report.damaged;
+    this.#provenName = null;
+    this.#provenSegment = 0;
+    this.#provenOffset = 0;
+    this.#begin();
+  }
+
+  get unsynced(): boolean {
+    return this.#sync.unsynced;
+  }
+
+  get lostNames(): number {
+    return this.recovery.lostNames;
+  }
+
+  digestInto(name: ObjectName, target: Uint32Array, targetIndex: number): boolean {
+    const { index } = this.#map;
+    if (!index.seek(name.position0, name.position1, name.tag)) return false;
+    target[targetIndex] = index.words[index.at + ENTRY_DIGEST0];
+    target[targetIndex + 1] = index.words[index.at + ENTRY_DIGEST1];
+    return true;
+  }
+
+  read(
+    name: ObjectName,
+    options: { payloads: boolean },
+    done: (outcome: ReadOutcome) => void,
+  ): void {
+    let outcome: ReadOutcome;
+    try {
+      outcome = this.#read(name, options.payloads);
+    } catch (error) {
+      outcome = unreadable(error);
+    }
+    done(outcome);
+  }
+
+  readEntry(
+    entry: EntryKey,
+    done: (name: ObjectName | null, outcome: ReadOutcome) => void,
+  ): void {
+    let name: ObjectName | null = null;
+    let outcome: ReadOutcome = ABSENT;
+    try {
+      if (this.#seekEntry(entry)) {
+        const { reader, segment, offset, length } = this.#map;
+        const status = reader.read(segment, offset, length, null);
+        if (status === "found") name = new ObjectName(reader.name);
+        outcome = status === "found" ? this.#collect(true) : this.#damage(reader.detail);
+      }
+    } catch (error) {
+      outcome = unreadable(error);
+    }
+    done(name, outcome);
+  }
+
+  write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
+    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    const refusal = this.#watermark.refusal(givenBytes(set));
+    if (refusal !== "") return { status: "full", detail: refusal };
+    let isKnown: boolean;
+    let stored: RecordStatus = "other";
+    try {
+      isKnown = this.#locate(name);
+      if (isKnown && needsStored(set)) stored = this.#peek();
+    } catch (error) {
+      return unreadable(error);
+    }
+    try {
+      this.#writer.begin();
+      this.#sets.writeSet(name, set, labels, stored);
+      this.#writer.commit();
+    } catch (error) {
+      return this.#undo(error);
+    }
+    this.#map.put(this.#writer.header, isKnown);
+    this.#sync.written();
+    return DONE;
+  }
+
+  remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {
+    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    try {
+      if (!this.#locate(name)) return DONE;
+    } catch (error) {
+      return unreadable(error);
+    }
+    const { words, at } = this.#map.index;
+    if (words[at + ENTRY_DIGEST0] !== digest0 || words[at + ENTRY_DIGEST1] !== digest1) return DONE;
+    try {
+      this.#writer.begin();
+      this.#sets.writeRemove(name, digest0, digest1);
+      this.#writer.commit();
+    } catch (error) {
+      return this.#undo(error);
+    }
+    const { active } = this.#writer;
+    if (active !== null) active.removes++;
+    this.#map.forget();
+    this.#sync.written();
+    return DONE;
+  }
+
+  sync(done: (durable: boolean) => void): void {
+    this.#sync.wait(done);
+  }
+
+  scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void {
+    this.#map.index.scan(from, to, visit);
+  }
+
+  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
+    this.#map.index.partitionDigestInto(partition, target, targetIndex);
+  }
+
+  partitionCount(partition: number): number {
+    return this.#map.index.partitionCount(partition);
+  }
+
+  stats(): EngineStats {
+    return {
+      objects: this.#map.index.count,
+      liveBytes: this.#map.liveBytes,
+      totalBytes: this.#map.totalBytes,
+      damaged: this.#damaged,
+      indexBytes: this.#map.index.bytes,
+    };
+  }
+
+  close(done: () => void): void {
+    this.#sync.wait(() => {
+      this.#sync.settle(() => {
+        if (this.#failure === "") this.#failure = "the engine is closed";
+        this.#supply.close(() => {
+          for (const segment of this.#map.segments) segment.file.close();
+          done();
+        });
+      });
+    });
+  }
+
+  /** Takes over what recovery found: all of it is durable, and the log should say so. */
+  #begin(): void {
+    const { active } = this.#writer;
+    if (active === null) return;
+    this.#sync.begin(active, this.recovery.needsSyncedRecord);
+  }
+
+  #read(name: ObjectName, payloads: boolean): ReadOutcome {
+    const { index, reader } = this.#map;
+    if (!index.seek(name.position0, name.position1, name.tag)) return ABSENT;
+    let damage = "";
+    do {
+      const { segment, offset, length } = this.#map;
+      const status = reader.read(segment, offset, length, name.bytes);
+      if (status === "damaged") damage = reader.detail;
+      else if (status === "found") {
+        this.#prove(name, segment, offset);
+        return this.#collect(payloads);
+      }
+    } while (index.next());
+    return damage === "" ? ABSENT : this.#damage(damage);
+  }
+
+  /** The set of the record that the reader holds. */
+  #collect(payloads: boolean): ReadOutcome {
+    const { reader } = this.#map;
+    const { head, versions } = reader;
+    const collected: (Uint8Array | null)[] = [];
+    for (let index = 0; index < versions; index++) {
+      const payload = payloads ? reader.payload(index) : null;
+      if (payloads && payload === null) return this.#damage(reader.detail);
+      collected.push(payload);
+    }
+    return { status: "found", set: { head, payloads: collected } };
+  }
+
+  #damage(detail: string): ReadOutcome {
+    this.#damaged++;
+    return { status: "damaged", detail };
+  }
+
+  #prove(name: ObjectName, segment: number, offset: number): void {
+    this.#provenName = name;
+    this.#provenSegment = segment;
+    this.#provenOffset = offset;
+  }
+
+  /** Puts the index's cursor on the entry of a name, if there is one. @throws DiskError */
+  #locate(name: ObjectName): boolean {
+    const { position0, position1, tag } = name;
+    if (name === this.#provenName && this.#map.index.seek(position0, position1, tag)) {
+      const { segment, offset } = this.#map;
+      // A place in the log is used once: what was read there is still there.
+      if (segment === this.#provenSegment && offset === this.#provenOffset) return true;
+    }
+    return this.#map.find(position0, position1, tag, name.bytes);
+  }
+
+  /** Reads the record under the cursor for its payloads. @throws DiskError */
+  #peek(): RecordStatus {
+    const { reader, segment, offset, length } = this.#map;
+    return reader.peek(segment, offset, length, null);
+  }
+
+  #seekEntry(entry: EntryKey): boolean {
+    const { index } = this.#map;
+    if (!index.seek(entry.position0, entry.position1, entry.tag)) return false;
+    const first = index.at;
+    do {
+      const { words, at } = index;
+      const isWanted =
+        words[at + ENTRY_DIGEST0] === entry.digest0 && words[at + ENTRY_DIGEST1] === entry.digest1;
+      if (isWanted) return true;
+    } while (index.next());
+    index.at = first;
+    return true;
+  }
+
+  /** Takes back what a failed write left. */
+  #undo(error: unknown): WriteOutcome {
+    if (!(error instanceof DiskError)) throw error;
+    const detail = `write failed: ${error.message}`;
+    const isFull = FULL_CODES.has(error.code);
+    if (!this.#sync.rollBack() || !isFull) this.#failure = detail;
+    if (isFull) this.#watermark.ranOut();
+    return isFull && this.#failure === "" ? { status: "full", detail } : { status: "failed", detail };
+  }
+}
+
+/** Payload bytes that come with a set; 0 for deletes. */
+function givenBytes(set: VersionSet): number {
+  let bytes = 0;
+  for (let index = 0; index < set.payloads.length; index++) {
+    const payload = set.payloads[index];
+    if (payload !== null) bytes += payload.length;
+  }
+  return bytes === 0 ? 0 : bytes + set.head.length;
+}
+
+/** Whether a payload is left out that has to be fetched from the stored record. */
+function needsStored(set: VersionSet): boolean {
+  for (let index = 0; index < set.payloads.length; index++) {
+    if (set.payloads[index] !== null) continue;
+    if (payloadLength(set.head, versionOffset(0, index)) > 0) return true;
+  }
+  return false;
+}
+
+function unreadable(error: unknown): { readonly status: "failed"; readonly detail: string } {
+  if (!(error instanceof DiskError)) throw error;
+  return { status: "failed", detail: `read failed: ${error.message}` };
+}

@@ -1,0 +1,174 @@
+/**
+ * What is durable, and what may go because of it.
+ *
+ * A sync covers what was written before it began: all segments with unsynced records, in order. When it
+ * has ended, later records carry its position as the durable one; where no later record is there yet, a
+ * small one is appended that says so, so that recovery can tell damage from a torn tail. Segments without a
+ * live record, and without one before the sync began, lose their file: what replaced their records
+ * is durable now.
+ *
+ * A failed sync is the end of writing: the kernel may have dropped the pages and would call the next sync
+ * a success. Nothing is ever retried as if clean.
+ */
+
+import { type Disk, DiskError } from "../disk.ts";
+import { GroupCommit } from "./group-commit.ts";
+import type { LogWriter } from "./log-writer.ts";
+import type { RecordMap } from "./record-map.ts";
+import { isDeletable, type Segment, segmentPath } from "./segment.ts";
+
+export class LogSync {
+  readonly #disk: Disk;
+  readonly #folder: string;
+  readonly #map: RecordMap;
+  readonly #writer: LogWriter;
+  readonly #group: GroupCommit;
+  readonly #failed: (detail: string) => void;
+  #writes: number;
+  #writesDurable: number;
+  #isFailed: boolean;
+
+  /** @param failed is told why nothing may be written any more */
+  constructor(
+    disk: Disk,
+    folder: string,
+    map: RecordMap,
+    writer: LogWriter,
+    soon: (callback: () => void) => void,
+    failed: (detail: string) => void,
+  ) {
+    this.#disk = disk;
+    this.#folder = folder;
+    this.#map = map;
+    this.#writer = writer;
+    this.#group = new GroupCommit(soon, (done) => this.#start(done));
+    this.#failed = failed;
+    this.#writes = 0;
+    this.#writesDurable = 0;
+    this.#isFailed = false;
+  }
+
+  get unsynced(): boolean {
+    return this.#writes !== this.#writesDurable;
+  }
+
+  /** To be called after each write that a sync has to cover. */
+  written(): void {
+    this.#writes++;
+  }
+
+  /** Calls back once all written so far is durable, or with false where that can no longer be said. */
+  wait(done: (durable: boolean) => void): void {
+    if (this.unsynced && !this.#isFailed) this.#group.wait(done);
+    else done(!this.unsynced);
+  }
+
+  /** Calls back when no sync runs any more. */
+  settle(done: () => void): void {
+    if (this.#group.isBusy) this.#group.wait(() => done());
+    else done();
+  }
+
+  /** Takes over from recovery: all is durable, and a record has to say so if none does yet. */
+  begin(active: Segment, needsSyncedRecord: boolean): void {
+    this.#setDurable(active, active.end);
+    if (needsSyncedRecord) this.#appendSynced();
+  }
+
+  /** Cuts a failed write off; false where that fails too, and nothing may be written any more. */
+  rollBack(): boolean {
+    try {
+      this.#writer.rollback();
+      return true;
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#fail(`cannot cut a half-written record: ${error.message}`);
+      return false;
+    }
+  }
+
+  #start(done: (durable: boolean) => void): void {
+    const writes = this.#writes;
+    const { active } = this.#writer;
+    if (active === null || this.#isFailed) {
+      done(!this.#isFailed);
+      return;
+    }
+    const { end } = active;
+    const dead = this.#deletable(active);
+    const segments: Segment[] = [];
+    for (const segment of this.#map.segments) if (segment.unsynced) segments.push(segment);
+    this.#syncFrom(segments, 0, (error) => {
+      if (error === null) {
+        this.#setDurable(active, end);
+        this.#writesDurable = writes;
+        this.#delete(dead);
+        this.#appendSynced();
+      } else this.#fail(`sync failed: ${error.message}`);
+      done(error === null);
+    });
+  }
+
+  #syncFrom(segments: Segment[], index: number, done: (error: DiskError | null) => void): void {
+    if (index >= segments.length) {
+      done(null);
+      return;
+    }
+    segments[index].unsynced = false;
+    segments[index].file.sync((error) => {
+      if (error !== null) done(error);
+      else this.#syncFrom(segments, index + 1, done);
+    });
+  }
+
+  /** The next record tells what is durable; only where there is none, this one does. */
+  #appendSynced(): void {
+    if (this.unsynced || this.#isFailed) return;
+    try {
+      this.#writer.appendSynced();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.rollBack();
+    }
+  }
+
+  #setDurable(segment: Segment, end: number): void {
+    this.#writer.durableSegment = segment.number;
+    this.#writer.durableOffset = end;
+  }
+
+  #fail(detail: string): void {
+    this.#isFailed = true;
+    this.#failed(detail);
+  }
+
+  #deletable(active: Segment): Segment[] {
+    const dead: Segment[] = [];
+    if (this.#map.isUncertain) return dead;
+    const { segments } = this.#map;
+    for (let index = 0; index < segments.length; index++) {
+      const segment = segments[index];
+      if (segment === active) break;
+      if (isDeletable(segment, dead.length === index)) dead.push(segment);
+    }
+    return dead;
+  }
+
+  /**
+   * Deletes files, each durably before the next: a later one may hold what forgot an earlier one's
+   * records. Where that fails, the rest waits for the next start.
+   */
+  #delete(dead: Segment[]): void {
+    try {
+      for (const segment of dead) {
+        this.#map.dropSegment(segment);
+        segment.file.close();
+        this.#disk.remove(segmentPath(this.#folder, segment.number));
+        this.#disk.syncFolder(this.#folder);
+      }
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#map.isUncertain = true;
+    }
+  }
+}

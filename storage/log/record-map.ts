@@ -1,0 +1,158 @@
+/**
+ * Which record holds what: the index, the files it points into, and how many bytes of each file it
+ * still reaches. Recovery fills it from the log, the engine changes it with each write: one set of
+ * rules for both.
+ *
+ * An index entry's length word carries one flag: whether the record refers to body records, so that
+ * replacing an ordinary object never has to read the old record for its accounts.
+ */
+
+import type { DiskFile } from "../disk.ts";
+import { DiskError } from "../disk.ts";
+import { ENTRY_LENGTH, ENTRY_OFFSET, ENTRY_SEGMENT, PositionIndex } from "../position-index.ts";
+import { HEADER_BYTES, PLACE_INLINE, PLACE_LOST, type RecordHeader } from "./record.ts";
+import { RecordReader } from "./record-reader.ts";
+import type { Segment } from "./segment.ts";
+
+const HAS_BODIES = 0x80000000;
+const LENGTH_MASK = 0x7fffffff;
+
+export class RecordMap {
+  readonly index: PositionIndex;
+  readonly reader: RecordReader;
+  /** In order; the last one is written to. */
+  readonly segments: Segment[];
+  /**
+   * Set when a record could not be asked which bodies it refers to: the accounts are too high or too
+   * low from then on, and no segment may be deleted by them.
+   */
+  isUncertain: boolean;
+  readonly #byNumber: Map<number, Segment>;
+
+  constructor(partitionBits: number) {
+    this.index = new PositionIndex(partitionBits);
+    this.segments = [];
+    this.isUncertain = false;
+    this.#byNumber = new Map();
+    this.reader = new RecordReader((number) => this.#fileOf(number));
+  }
+
+  get liveBytes(): number {
+    let live = 0;
+    for (const segment of this.segments) live += segment.live;
+    return live;
+  }
+
+  get totalBytes(): number {
+    let total = 0;
+    for (const segment of this.segments) total += segment.end;
+    return total;
+  }
+
+  addSegment(segment: Segment): void {
+    this.segments.push(segment);
+    this.#byNumber.set(segment.number, segment);
+  }
+
+  dropSegment(segment: Segment): void {
+    this.segments.splice(this.segments.indexOf(segment), 1);
+    this.#byNumber.delete(segment.number);
+  }
+
+  /** The record under the index's cursor. */
+  get segment(): number {
+    return this.index.words[this.index.at + ENTRY_SEGMENT];
+  }
+
+  get offset(): number {
+    return this.index.words[this.index.at + ENTRY_OFFSET];
+  }
+
+  get length(): number {
+    return this.index.words[this.index.at + ENTRY_LENGTH] & LENGTH_MASK;
+  }
+
+  get hasBodies(): boolean {
+    return (this.index.words[this.index.at + ENTRY_LENGTH] & HAS_BODIES) !== 0;
+  }
+
+  /**
+   * Puts the index's cursor on the entry of a name and returns true, or returns false. Reads the
+   * record's name: key and tag alone do not prove it. A damaged record is taken for the wanted one
+   * unless another answers. @throws DiskError
+   */
+  find(position0: number, position1: number, tag: number, name: Uint8Array): boolean {
+    if (!this.index.seek(position0, position1, tag)) return false;
+    if (this.reader.hasName(this.segment, this.offset, name)) return true;
+    let damagedAt = -1;
+    do {
+      if (this.reader.hasName(this.segment, this.offset, name)) return true;
+      const status = this.reader.peek(this.segment, this.offset, this.length, name);
+      if (status === "damaged" && damagedAt < 0) damagedAt = this.index.at;
+    } while (this.index.next());
+    if (damagedAt < 0) return false;
+    this.index.at = damagedAt;
+    return true;
+  }
+
+  /** Enters an object record that was written; `isKnown`: find() has put the cursor on its name. */
+  put(header: RecordHeader, isKnown: boolean): void {
+    const { segment, offset, length, bodies } = header;
+    this.#account(segment, length);
+    if (bodies > 0) this.#accountBodies(segment, offset, length, 1);
+    const word = bodies > 0 ? length + HAS_BODIES : length;
+    if (isKnown) {
+      this.#release();
+      this.index.replace(header.digest0, header.digest1, segment, offset, word);
+    } else {
+      const { position0, position1, tag, digest0, digest1 } = header;
+      this.index.insert(position0, position1, tag, digest0, digest1, segment, offset, word);
+    }
+  }
+
+  /** Takes out the entry under the cursor. */
+  forget(): void {
+    this.#release();
+    this.index.remove();
+  }
+
+  #fileOf(number: number): DiskFile | null {
+    const segment = this.#byNumber.get(number);
+    return segment === undefined ? null : segment.file;
+  }
+
+  /** The record under the cursor and its bodies are no longer reached. */
+  #release(): void {
+    const { segment, offset, length } = this;
+    this.#account(segment, -length);
+    if (this.hasBodies) this.#accountBodies(segment, offset, length, -1);
+  }
+
+  #account(number: number, bytes: number): void {
+    const segment = this.#byNumber.get(number);
+    if (segment !== undefined) segment.live += bytes;
+  }
+
+  #accountBodies(segment: number, offset: number, length: number, sign: number): void {
+    const { reader } = this;
+    if (!this.#canPeek(segment, offset, length)) {
+      this.isUncertain = true;
+      return;
+    }
+    for (let version = 0; version < reader.versions; version++) {
+      const place = reader.placeSegment(version);
+      if (place === PLACE_INLINE || place === PLACE_LOST) continue;
+      const bytes = HEADER_BYTES + reader.header.nameLength + reader.lengthOf(version);
+      this.#account(place, sign * bytes);
+    }
+  }
+
+  #canPeek(segment: number, offset: number, length: number): boolean {
+    try {
+      return this.reader.peek(segment, offset, length, null) === "found";
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+}

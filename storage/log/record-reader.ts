@@ -1,0 +1,181 @@
+/**
+ * Reads object records: one pread for header, name, head, table and inline payloads, one more for each
+ * large payload, every checksum checked, the name compared.
+ *
+ *   read(place) → status, and on "found": bytes, headStart, tableStart, inlineStart
+ *
+ * "other" means an intact record of another name (names that share position and tag). A damaged record
+ * tells nothing about its name: it is taken for the one that was asked for unless an intact one answers.
+ */
+
+import { readU32 } from "../../core/bytes.ts";
+import { crc32c } from "../../core/crc32c.ts";
+import {
+  findDot,
+  payloadChecksum,
+  payloadLength,
+  versionCount,
+  versionOffset,
+} from "../../core/version-set.ts";
+import type { DiskFile } from "../disk.ts";
+import {
+  HEADER_BYTES,
+  KIND_OBJECT,
+  PLACE_INLINE,
+  PLACE_LOST,
+  RecordHeader,
+  TABLE_ENTRY_BYTES,
+  tableEnd,
+} from "./record.ts";
+
+export type RecordStatus = "found" | "other" | "damaged";
+
+const SCRATCH_BYTES = 8 << 10;
+const NO_BYTES = new Uint8Array(0);
+
+export class RecordReader {
+  readonly header: RecordHeader;
+  /** The record that was read last, from index 0 on. */
+  bytes: Uint8Array;
+  headStart: number;
+  tableStart: number;
+  inlineStart: number;
+  /** What is wrong, after "damaged". */
+  detail: string;
+  readonly #fileOf: (segment: number) => DiskFile | null;
+  #scratch: Uint8Array;
+
+  constructor(fileOf: (segment: number) => DiskFile | null) {
+    this.header = new RecordHeader();
+    this.bytes = NO_BYTES;
+    this.headStart = 0;
+    this.tableStart = 0;
+    this.inlineStart = 0;
+    this.detail = "";
+    this.#fileOf = fileOf;
+    this.#scratch = new Uint8Array(SCRATCH_BYTES);
+  }
+
+  /** Reads a record into an array of its own, which the caller may keep. @throws DiskError */
+  read(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {
+    this.bytes = new Uint8Array(length);
+    return this.#load(segment, offset, length, name);
+  }
+
+  /** The same into scratch: `bytes` is valid until the next call. @throws DiskError */
+  peek(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {
+    if (length > this.#scratch.length) this.#scratch = new Uint8Array(length);
+    this.bytes = this.#scratch;
+    return this.#load(segment, offset, length, name);
+  }
+
+  /**
+   * Whether an intact header there is followed by this very name; reads nothing more, and so says
+   * nothing where the answer is no. @throws DiskError
+   */
+  hasName(segment: number, offset: number, name: Uint8Array): boolean {
+    const file = this.#fileOf(segment);
+    if (file === null) return false;
+    const wanted = HEADER_BYTES + name.length;
+    this.bytes = this.#scratch;
+    if (file.read(this.bytes, 0, wanted, offset) < wanted) return false;
+    if (this.header.decode(this.bytes, 0, segment, offset) !== "valid") return false;
+    return this.header.nameLength === name.length && isNameAt(this.bytes, name);
+  }
+
+  /** The name, the head and the payloads of the record that was read: views into its bytes. */
+  get name(): Uint8Array {
+    return this.bytes.subarray(HEADER_BYTES, this.headStart);
+  }
+
+  get head(): Uint8Array {
+    return this.bytes.subarray(this.headStart, this.tableStart);
+  }
+
+  get versions(): number {
+    return versionCount(this.bytes, this.headStart);
+  }
+
+  /** Length of version `index`'s payload. */
+  lengthOf(index: number): number {
+    return payloadLength(this.bytes, versionOffset(this.headStart, index));
+  }
+
+  /** Segment of version `index`'s body record, or PLACE_INLINE or PLACE_LOST. */
+  placeSegment(index: number): number {
+    return readU32(this.bytes, this.tableStart + index * TABLE_ENTRY_BYTES);
+  }
+
+  /** Offset of the body record in its segment, or of the payload among the inline ones. */
+  placeOffset(index: number): number {
+    return readU32(this.bytes, this.tableStart + index * TABLE_ENTRY_BYTES + 4);
+  }
+
+  /** The version with the dot at head[version..], or -1. */
+  versionWithDot(head: Uint8Array, version: number): number {
+    return findDot(this.bytes, this.headStart, head, version);
+  }
+
+  /** Version `index`'s payload, checked: a view if it lies inline; null and `detail` if damaged. @throws DiskError */
+  payload(index: number): Uint8Array | null {
+    const length = this.lengthOf(index);
+    const payload = length === 0 ? NO_BYTES : this.#payloadBytes(index, length);
+    if (payload === null) {
+      this.detail = `payload ${index} is not where its record says`;
+      return null;
+    }
+    const wanted = payloadChecksum(this.bytes, versionOffset(this.headStart, index));
+    if (length === 0 || crc32c(payload, 0, length) === wanted) return payload;
+    this.detail = `payload ${index} fails its checksum`;
+    return null;
+  }
+
+  #payloadBytes(index: number, length: number): Uint8Array | null {
+    const segment = this.placeSegment(index);
+    const offset = this.placeOffset(index);
+    if (segment === PLACE_LOST) return null;
+    if (segment === PLACE_INLINE) {
+      const start = this.inlineStart + offset;
+      const end = start + length;
+      return end > this.header.length ? null : this.bytes.subarray(start, end);
+    }
+    const file = this.#fileOf(segment);
+    if (file === null) return null;
+    const payload = new Uint8Array(length);
+    const position = offset + HEADER_BYTES + this.header.nameLength;
+    return file.read(payload, 0, length, position) < length ? null : payload;
+  }
+
+  #load(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {
+    const file = this.#fileOf(segment);
+    if (file === null) return this.#damaged("its segment is missing", segment, offset);
+    if (file.read(this.bytes, 0, length, offset) < length) {
+      return this.#damaged("its record is cut off", segment, offset);
+    }
+    const { header, bytes } = this;
+    if (header.decode(bytes, 0, segment, offset) !== "valid" || header.length !== length) {
+      return this.#damaged("its header fails its checksum", segment, offset);
+    }
+    this.inlineStart = header.kind === KIND_OBJECT ? tableEnd(header, bytes, 0) : 0;
+    if (
+      this.inlineStart === 0 ||
+      crc32c(bytes, HEADER_BYTES, this.inlineStart) !== header.contentChecksum
+    ) return this.#damaged("its content fails its checksum", segment, offset);
+    this.headStart = HEADER_BYTES + header.nameLength;
+    this.tableStart = this.headStart + header.headLength;
+    if (name === null) return "found";
+    return header.nameLength === name.length && isNameAt(bytes, name) ? "found" : "other";
+  }
+
+  #damaged(what: string, segment: number, offset: number): RecordStatus {
+    this.detail = `record at ${offset} of segment ${segment}: ${what}`;
+    return "damaged";
+  }
+}
+
+function isNameAt(record: Uint8Array, name: Uint8Array): boolean {
+  for (let index = 0; index < name.length; index++) {
+    if (record[HEADER_BYTES + index] !== name[index]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,285 @@
+/**
+ * From the files of a log to its index, after any death of process or machine.
+ *
+ *   segment 1                      segment 2                     segment 3
+ *   ├ ok ┼ ok ┼ ok ┤               ├ ok ┼ ▒▒▒ ┼ ok ┼ ok ┤        ├ ok ┼ ok ┼ ▒▒ ┼ ok ┤ zeros
+ *                                        └ damage: go on at             ▲   └ torn tail: cut here
+ *                                          the next mark                └ durable up to here
+ *
+ * Records are read in order, the last one of a name wins. Where no intact record lies, one question
+ * decides: was this place durable? Each record says up to where the log was synced when it was written,
+ * and the greatest such position is the boundary. Before it, the bytes were whole once: it is damage, it
+ * is reported, and reading goes on at the next mark; nothing that follows is dropped. At or after it, the
+ * machine died before a sync: the tail is cut there, once, although later writes may have reached the
+ * disk: so the state is a prefix of what was written, and holds all that was synced.
+ *
+ * Before the boundary only headers are checked (10 million objects open within seconds); payloads are
+ * checked when they are read. After it everything is checked. A record with a sound header and damaged
+ * content stays in the index, and reads of it answer "damaged". Where a header is lost, so is the name:
+ * counted in `lostNames`.
+ */
+
+import { type Disk, DiskError } from "../disk.ts";
+import {
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  KIND_OBJECT,
+  KIND_REMOVE,
+  KIND_SEGMENT,
+  KIND_SYNCED,
+  RecordHeader,
+} from "./record.ts";
+import type { RecordMap } from "./record-map.ts";
+import { Segment, segmentNumber, segmentPath } from "./segment.ts";
+import { NewerFormatError, SegmentScan } from "./segment-scan.ts";
+
+/** Damaged places beyond this many are counted, not listed. */
+const DAMAGES_LISTED_MAX = 1000;
+
+export interface Damage {
+  readonly segment: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface RecoveryReport {
+  records: number;
+  /** Damaged places before the durable boundary. */
+  damaged: number;
+  /** Of those, the ones whose names cannot be told. */
+  lostNames: number;
+  readonly damages: Damage[];
+  /** Bytes that were cut off the end. */
+  tornBytes: number;
+  /** Whether the last record is not yet covered by a durable position (see log-engine). */
+  needsSyncedRecord: boolean;
+}
+
+export class Recovery {
+  readonly report: RecoveryReport;
+  readonly #disk: Disk;
+  readonly #folder: string;
+  readonly #map: RecordMap;
+  readonly #scan: SegmentScan;
+  /** What is being read, for the sentence of a failure. */
+  #path: string;
+  #durableSegment: number;
+  #durableOffset: number;
+
+  constructor(disk: Disk, folder: string, map: RecordMap) {
+    this.report = {
+      records: 0,
+      damaged: 0,
+      lostNames: 0,
+      damages: [],
+      tornBytes: 0,
+      needsSyncedRecord: false,
+    };
+    this.#disk = disk;
+    this.#folder = folder;
+    this.#map = map;
+    this.#scan = new SegmentScan();
+    this.#path = folder;
+    this.#durableSegment = 0;
+    this.#durableOffset = 0;
+  }
+
+  /** Fills the map. @throws DiskError, NewerFormatError with a sentence for the operator */
+  run(): void {
+    try {
+      this.#recover();
+    } catch (error) {
+      throw explained(error, this.#path);
+    }
+  }
+
+  #recover(): void {
+    this.#openSegments();
+    this.#findBoundary();
+    const segments = [...this.#map.segments];
+    for (let index = 0; index < segments.length; index++) {
+      const following = index + 1 < segments.length ? segments[index + 1] : null;
+      if (this.#readSegment(segments[index], following)) continue;
+      this.#cutFrom(segments, index);
+      break;
+    }
+    this.#dropEmpty();
+    this.#makeDurable();
+  }
+
+  #openSegments(): void {
+    const numbers: number[] = [];
+    for (const name of this.#disk.list(this.#folder)) {
+      const number = segmentNumber(name);
+      if (number > 0) numbers.push(number);
+    }
+    numbers.sort((left, right) => left - right);
+    for (const number of numbers) {
+      const file = this.#disk.open(segmentPath(this.#folder, number));
+      this.#map.addSegment(new Segment(number, file));
+    }
+  }
+
+  /** The greatest durable position that a record of the last segment with records tells. */
+  #findBoundary(): void {
+    const { segments } = this.#map;
+    for (let index = segments.length - 1; index >= 0; index--) {
+      if (this.#readBoundary(segments[index])) return;
+    }
+  }
+
+  #readBoundary(segment: Segment): boolean {
+    const scan = this.#scan;
+    this.#scanFile(segment);
+    let isFound = false;
+    let at = 0;
+    while (at >= 0) {
+      if (!this.#isRecord(at)) {
+        at = this.#scan.nextRecord(at + 1);
+        continue;
+      }
+      isFound = true;
+      const { durableSegment, durableOffset } = scan.header;
+      if (!this.#isDurable(durableSegment, durableOffset)) {
+        this.#durableSegment = durableSegment;
+        this.#durableOffset = durableOffset;
+      }
+      at += scan.header.length;
+    }
+    return isFound;
+  }
+
+  /** Whether the byte there was synced, for all that the log tells. */
+  #isDurable(segment: number, offset: number): boolean {
+    if (segment !== this.#durableSegment) return segment < this.#durableSegment;
+    return offset < this.#durableOffset;
+  }
+
+  /** Enters a segment's records into the map; false where the log has to be cut at segment.end. */
+  #readSegment(segment: Segment, following: Segment | null): boolean {
+    const endAtLeast = following === null ? 0 : this.#previousEnd(following, segment.number);
+    const scan = this.#scan;
+    this.#scanFile(segment);
+    let at = 0;
+    for (;;) {
+      if (this.#isRecord(at) && (this.#isDurable(segment.number, at) || scan.isWhole(at))) {
+        this.#enter(segment, scan.header);
+        at += scan.header.length;
+        continue;
+      }
+      const next = this.#scan.nextRecord(at + 1);
+      const end = next >= 0 ? next : Math.max(this.#scan.contentEnd(at), endAtLeast);
+      segment.end = at;
+      if (end <= at) return true;
+      if (!this.#isDurable(segment.number, at)) {
+        this.report.tornBytes += end - at;
+        return false;
+      }
+      this.#damaged(segment, at, end - at);
+      at = end;
+    }
+  }
+
+  /** Where `segment`'s first record says that the one numbered `number` ended; 0 where it does not. */
+  #previousEnd(segment: Segment, number: number): number {
+    const scan = this.#scan;
+    this.#scanFile(segment);
+    if (!this.#isRecord(0) || scan.header.kind !== KIND_SEGMENT) return 0;
+    return scan.header.digest0 === number ? scan.header.digest1 : 0;
+  }
+
+  #enter(segment: Segment, header: RecordHeader): void {
+    this.report.records++;
+    if (header.kind !== KIND_SYNCED) {
+      const end = header.offset + header.length;
+      this.report.needsSyncedRecord = !this.#isDurable(segment.number, end - 1);
+    }
+    if (header.kind === KIND_OBJECT) this.#map.put(header, this.#find(header));
+    else if (header.kind === KIND_REMOVE) {
+      segment.removes++;
+      if (this.#find(header)) this.#map.forget();
+    }
+  }
+
+  /** Puts the map's cursor on what is held for the name of the record at hand. */
+  #find(header: RecordHeader): boolean {
+    const { position0, position1, tag, offset, nameLength } = header;
+    if (!this.#map.index.seek(position0, position1, tag)) return false;
+    const index = this.#scan.load(offset, HEADER_BYTES + nameLength);
+    const start = index + HEADER_BYTES;
+    const name = this.#scan.bytes.subarray(start, start + nameLength);
+    return this.#map.find(position0, position1, tag, name);
+  }
+
+  #damaged(segment: Segment, offset: number, bytes: number): void {
+    const { report } = this;
+    report.damaged++;
+    // The first record of a segment carries no name.
+    if (offset > 0 || bytes !== HEADER_BYTES) report.lostNames++;
+    if (report.damages.length >= DAMAGES_LISTED_MAX) return;
+    report.damages.push({ segment: segment.number, offset, bytes });
+  }
+
+  /** Drops everything from segments[index].end on, the last file first. */
+  #cutFrom(segments: Segment[], index: number): void {
+    for (let last = segments.length - 1; last > index; last--) {
+      this.report.tornBytes += this.#sizeWithoutZeros(segments[last]);
+      this.#remove(segments[last]);
+    }
+    const segment = segments[index];
+    segment.file.truncate(segment.end);
+    segment.file.syncNow();
+  }
+
+  #sizeWithoutZeros(segment: Segment): number {
+    this.#scanFile(segment);
+    return this.#scan.contentEnd(0);
+  }
+
+  /** Files that were prepared and never used. */
+  #dropEmpty(): void {
+    for (const segment of [...this.#map.segments]) if (segment.end === 0) this.#remove(segment);
+  }
+
+  #remove(segment: Segment): void {
+    this.#map.dropSegment(segment);
+    segment.file.close();
+    this.#disk.remove(segmentPath(this.#folder, segment.number));
+    this.#disk.syncFolder(this.#folder);
+  }
+
+  /** What was recovered counts as durable from here on, so it must be. */
+  #makeDurable(): void {
+    const { segments } = this.#map;
+    for (const segment of segments) {
+      if (segment.number >= this.#durableSegment) segment.file.syncNow();
+    }
+    const last = segments.length === 0 ? null : segments[segments.length - 1];
+    if (last === null) return;
+    const size = last.file.size();
+    last.preallocated = size > last.end ? size : 0;
+  }
+
+  /** Whether a record that this program knows lies at `at` of the file that is being scanned. */
+  #isRecord(at: number): boolean {
+    if (!this.#scan.isRecord(at)) return false;
+    const { kind } = this.#scan.header;
+    if (kind >= KIND_SEGMENT && kind <= KIND_SYNCED) return true;
+    throw new NewerFormatError(`record at ${at} is of kind ${kind}`);
+  }
+
+  #scanFile(segment: Segment): void {
+    this.#path = segmentPath(this.#folder, segment.number);
+    this.#scan.open(segment.file, segment.number);
+  }
+}
+
+/** The same failure, with the file in it. */
+function explained(error: unknown, path: string): unknown {
+  if (error instanceof NewerFormatError) {
+    const known = `this program knows formats up to ${FORMAT_VERSION}`;
+    return new NewerFormatError(`Cannot open ${path}: ${error.message}, ${known}`);
+  }
+  if (error instanceof DiskError) return new DiskError(error.code, `Cannot recover ${path}: ${error.message}`);
+  return error;
+}

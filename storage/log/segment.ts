@@ -1,0 +1,60 @@
+/**
+ * One file of the log, `objects/00000001.log`, and what is known of it in memory.
+ *
+ *   0                                        end                        size
+ *   ┌─────────┬────────┬──────┬──────┬───────┬───────────────────────────┐
+ *   │ segment │ record │ …    │      │       │ zeros, written in advance │
+ *   └─────────┴────────┴──────┴──────┴───────┴───────────────────────────┘
+ *
+ * `live` counts the bytes of records that the index reaches; a segment without any may be deleted if
+ * what its records forgot or replaced cannot come back by that (see isDeletable).
+ */
+
+import type { DiskFile } from "../disk.ts";
+
+const SUFFIX = ".log";
+const DIGITS = 8;
+
+export class Segment {
+  readonly number: number;
+  readonly file: DiskFile;
+  /** Bytes of records: where the next one goes. */
+  end: number;
+  /** Zeros were written up to here in advance; 0 for a segment that grows with its records. */
+  preallocated: number;
+  live: number;
+  /** Remove records in it. */
+  removes: number;
+  /** Something was written that no sync that has begun covers. */
+  unsynced: boolean;
+
+  constructor(number: number, file: DiskFile) {
+    this.number = number;
+    this.file = file;
+    this.end = 0;
+    this.preallocated = 0;
+    this.live = 0;
+    this.removes = 0;
+    this.unsynced = false;
+  }
+}
+
+export function segmentPath(folder: string, number: number): string {
+  return `${folder}/${String(number).padStart(DIGITS, "0")}${SUFFIX}`;
+}
+
+/** The number in a file's name, or 0 where it is none of ours. */
+export function segmentNumber(fileName: string): number {
+  if (!fileName.endsWith(SUFFIX)) return 0;
+  const digits = fileName.slice(0, -SUFFIX.length);
+  const number = Number(digits);
+  return digits.length >= DIGITS && Number.isSafeInteger(number) && number > 0 ? number : 0;
+}
+
+/**
+ * Whether a segment's file can go: nothing in it is reachable, and it holds no remove record that an
+ * older segment may still need (without it, what it forgot would come back at the next start).
+ */
+export function isDeletable(segment: Segment, isOldest: boolean): boolean {
+  return segment.live === 0 && (isOldest || segment.removes === 0);
+}

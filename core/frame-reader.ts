@@ -50,6 +50,11 @@ export class FrameReader {
     this.#frameBytesMax = limit;
   }
 
+  /** Bytes of memory that a torn frame holds here. */
+  get heldBytes(): number {
+    return this.#gathered.length;
+  }
+
   /** Takes bytes as they came. Returns "" or what is wrong with the stream, which is then at its end. */
   take(bytes: Uint8Array): string {
     let offset = this.#gatheredBytes === 0 ? 0 : this.#complete(bytes);

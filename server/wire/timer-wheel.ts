@@ -76,11 +76,12 @@ export class TimerWheel {
   /** Calls target.expired(tag) once, `delayMs` (≥ 0) from now or up to a slot later, never before this returns. */
   schedule(delayMs: number, target: TimerTarget, tag: number): TimerHandle {
     const nowMs = this.#clock.elapsedMs();
-    if (this.#count === 0) this.#lastTick = Math.floor(nowMs / TICK_MS);
+    const nowTick = Math.floor(nowMs / TICK_MS);
+    if (this.#count === 0) this.#lastTick = nowTick;
     if (this.#free === NONE) this.#grow();
     const index = this.#free;
     this.#free = this.#next[index];
-    const tick = Math.max(this.#lastTick + 1, Math.ceil((nowMs + delayMs) / TICK_MS));
+    const tick = Math.max(nowTick + 1, Math.ceil((nowMs + delayMs) / TICK_MS));
     this.#targets[index] = target;
     this.#tags[index] = tag;
     this.#ticks[index] = tick;

@@ -1,0 +1,168 @@
+/** A small world for tests of the wire: nodes with Peers, and a raw client that sends any bytes. */
+
+import {
+  FRAME_BYTES_MAX,
+  FRAME_HEADER_BYTES,
+  type FrameView,
+  KIND_HELLO,
+  REPLY_BIT,
+  STATUS_OK,
+  writeFrameHeader,
+} from "../../../core/frame.ts";
+import { FrameReader } from "../../../core/frame-reader.ts";
+import type { Log, LogFields } from "../../../server/ports/log.ts";
+import type { Socket, SocketHandler } from "../../../server/ports/network.ts";
+import { encodeMessage } from "../../../server/wire/messages.ts";
+import { Peers, type PeersOptions } from "../../../server/wire/peers.ts";
+import { SeededRandom } from "../../random.ts";
+import { SimulatedClock, World } from "../../simulation/clock.ts";
+import { type LinkState, SimulatedNetwork } from "../../simulation/network.ts";
+
+export const CLUSTER = "c0ffee";
+
+export interface WireNode {
+  readonly name: string;
+  readonly id: string;
+  readonly address: string;
+  readonly clock: SimulatedClock;
+  readonly peers: Peers;
+}
+
+export class WireWorld {
+  readonly world = new World();
+  readonly random: SeededRandom;
+  readonly network: SimulatedNetwork;
+  /** Warnings and errors, as "event why". */
+  readonly warnings: string[] = [];
+  readonly log: Log = {
+    info: () => {},
+    warn: (event, fields) => void this.warnings.push(lineOf(event, fields)),
+    error: (event, fields) => void this.warnings.push(lineOf(event, fields)),
+  };
+
+  constructor(seed: number, links: LinkState = {}) {
+    this.random = new SeededRandom(seed);
+    this.network = new SimulatedNetwork(this.world, this.random, links);
+  }
+
+  /** A node that listens at "<name>:7071"; its id is made of the digit. */
+  node(name: string, digit: string, options: PeersOptions & { cluster?: string | null } = {}): WireNode {
+    const id = digit.repeat(16);
+    const clock = new SimulatedClock(this.world, name);
+    const ports = { clock, random: this.random, log: this.log };
+    const cluster = options.cluster === undefined ? CLUSTER : options.cluster;
+    const identity = { clusterId: () => cluster, nodeId: id, name };
+    const network = this.network.port(name, clock);
+    const peers = new Peers({ ...ports, network }, identity, options);
+    peers.onMessage("echo", (body, _from, reply) => reply(body));
+    peers.onMessage("refuse", (_body, _from, _reply, refuse) => refuse("No, said the node"));
+    const address = `${name}:7071`;
+    peers.listen(address, (_bound, error) => {
+      if (error !== "") throw new Error(error);
+    });
+    this.world.run(1);
+    return { name, id, address, clock, peers };
+  }
+
+  /** A connection from host "raw" that is not made by the code under test. */
+  raw(address: string): RawLink {
+    const clock = new SimulatedClock(this.world, "raw");
+    const link = new RawLink();
+    link.attach(this.network.port("raw", clock).connect(address, link));
+    return link;
+  }
+}
+
+function lineOf(event: string, fields: LogFields = {}): string {
+  return `${event} ${String(fields.why ?? fields.what ?? "")}`.trim();
+}
+
+export interface RawFrame {
+  readonly kind: number;
+  readonly status: number;
+  readonly correlation: number;
+  readonly body: Uint8Array;
+}
+
+/** Speaks bytes; keeps the frames that come back. */
+export class RawLink implements SocketHandler {
+  readonly frames: RawFrame[] = [];
+  isOpen = false;
+  /** Why it was closed, "" while it is not. */
+  closedWhy = "";
+  closedTimes = 0;
+  #socket: Socket | null = null;
+  readonly #reader = new FrameReader(FRAME_BYTES_MAX, (frame) => {
+    this.frames.push(copyOf(frame));
+    return true;
+  });
+
+  attach(socket: Socket): void {
+    this.#socket = socket;
+  }
+  opened(): void {
+    this.isOpen = true;
+  }
+  received(bytes: Uint8Array): void {
+    this.#reader.take(bytes);
+  }
+  drained(): void {}
+  closed(reason: string): void {
+    this.isOpen = false;
+    this.closedTimes++;
+    this.closedWhy = reason || "closed";
+  }
+  /** One write. */
+  send(bytes: Uint8Array): void {
+    this.#socket?.write(bytes, bytes.length, () => {});
+  }
+  pause(): void {
+    this.#socket?.pause();
+  }
+  resume(): void {
+    this.#socket?.resume();
+  }
+  close(): void {
+    this.#socket?.close("the test is done");
+  }
+}
+
+function copyOf(frame: FrameView): RawFrame {
+  const { kind, status, correlation, bytes, start, end } = frame;
+  return { kind, status, correlation, body: bytes.slice(start, end) };
+}
+
+/** A whole frame. */
+export function frameOf(kind: number, correlation: number, body: Uint8Array, status = STATUS_OK): Uint8Array {
+  const bytes = new Uint8Array(FRAME_HEADER_BYTES + body.length);
+  writeFrameHeader(bytes, 0, kind, 0, status, correlation, 0, body.length);
+  bytes.set(body, FRAME_HEADER_BYTES);
+  return bytes;
+}
+
+export interface HelloFields {
+  readonly protocol?: unknown;
+  readonly cluster?: unknown;
+  readonly node?: unknown;
+  readonly name?: unknown;
+  readonly role?: unknown;
+  readonly [more: string]: unknown;
+}
+
+/** A HELLO of a client unless told otherwise. */
+export function helloOf(fields: HelloFields = {}): Uint8Array {
+  const hello = { protocol: 1, cluster: CLUSTER, node: null, name: "raw", role: "client", ...fields };
+  return frameOf(KIND_HELLO, 0, encodeMessage(hello));
+}
+
+export const KIND_HELLO_REPLY = KIND_HELLO | REPLY_BIT;
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}

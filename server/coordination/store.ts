@@ -10,6 +10,9 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import type { PayloadMeta } from "../../core/payload.ts";
+import type { Quorum } from "../membership/charter.ts";
+
+export type { Quorum, QuorumDefaults } from "../membership/charter.ts";
 
 export type Outcome = "done" | "refused" | "unknown";
 
@@ -33,8 +36,6 @@ export type ErrorCode =
   | "disk-full"
   | "hints-full";
 
-/** A number of replicas as a client gives it; "default" is the bucket's, else the cluster's. */
-export type Quorum = number | "one" | "quorum" | "all" | "default";
 
 export interface ReadOptions {
   readonly r: Quorum;

@@ -1,0 +1,247 @@
+/**
+ * The two hot messages between replicas, as bytes: REPLICATE carries a finished version set to a
+ * replica (or, with a hint, to a stand-in), FETCH asks a replica what it holds. Pure codec: the body
+ * of a frame (core/frame) is written into, and read from, memory that the caller owns.
+ *
+ *   REPLICATE request                        FETCH request
+ *    0  u8  purpose                           0  u8  want: 0 digest, 1 set, 2 one version
+ *    1  u8  flags: 1 durable, 2 hinted        1  u8  flags: 1 also look among the hints
+ *    2  u16 name length                       2  u16 name length
+ *    4  u32 set length                        4  u32 0
+ *    8  u32 round                             8  the dot of the one version: actor 8, counter 6, 0 2
+ *   12  u32 0                                24  name
+ *   16  target 8: whom a hint is for
+ *   24  name, set                            FETCH reply
+ *                                             0  u8  flags: 1 complete
+ *   REPLICATE reply                           1  u8  0 ×7
+ *    0  u8 flags: 1 durable, 7 × 0            8  digest 8
+ *    8  digest 8 of what is held now         16  set (want 1 and 2), to the end
+ *
+ *   A set on the wire: u32 head length, u32 count of payloads that are present, the head, one presence
+ *   byte a version, then the payloads that are present, in version order; their lengths are in the head.
+ *
+ * Never trusts a length: every decoder checks each field against the bytes that are there.
+ */
+
+import { readU16, readU32, writeU16, writeU32 } from "./bytes.ts";
+import { isWellFormedHead, payloadLength, versionCount, versionOffset } from "./version-set.ts";
+
+export const PURPOSE_WRITE = 0;
+export const PURPOSE_REPAIR = 1;
+export const PURPOSE_HINT = 2;
+export const PURPOSE_ANTI_ENTROPY = 3;
+
+export const REPLICATE_DURABLE = 1;
+export const REPLICATE_HINTED = 2;
+
+export const WANT_DIGEST = 0;
+export const WANT_SET = 1;
+export const WANT_VERSION = 2;
+export const FETCH_HINTS = 1;
+export const FETCHED_COMPLETE = 1;
+
+/** Statuses of replies, in the frame's header. Never renumber. */
+export const STATUS_DONE = 0;
+/** FETCH: nothing is held under this name. */
+export const STATUS_ABSENT = 1;
+/** Disk or hint store full: nothing was written. */
+export const STATUS_FULL = 2;
+/** The disk failed: nothing can be said of what was written. */
+export const STATUS_FAILED = 3;
+/** REPLICATE: payloads are missing that this replica lacks; send those versions, then ask again. */
+export const STATUS_INCOMPLETE = 4;
+/** What is held fails its checksum. */
+export const STATUS_DAMAGED = 5;
+/** The request's layout has been retired. */
+export const STATUS_STALE = 6;
+/** The frame was malformed. */
+export const STATUS_MALFORMED = 7;
+/** Not a member, or still starting. */
+export const STATUS_NOT_READY = 8;
+
+const FIXED = 24;
+const SET_FIXED = 8;
+const FETCHED_FIXED = 16;
+
+/** A set as decoded: views into the frame, valid as long as its bytes are. */
+export interface WireSet {
+  readonly head: Uint8Array;
+  readonly payloads: (Uint8Array | null)[];
+}
+
+/** Bytes that a set takes on the wire with the payloads that it has. */
+export function setLength(set: WireSet): number {
+  let length = SET_FIXED + set.head.length + set.payloads.length;
+  for (const payload of set.payloads) if (payload !== null) length += payload.length;
+  return length;
+}
+
+/** Writes a set; returns the offset behind it. */
+export function writeSet(set: WireSet, target: Uint8Array, targetOffset: number): number {
+  let present = 0;
+  target.set(set.head, targetOffset + SET_FIXED);
+  let offset = targetOffset + SET_FIXED + set.head.length;
+  const payloadStart = offset + set.payloads.length;
+  let payloadOffset = payloadStart;
+  for (const payload of set.payloads) {
+    target[offset++] = payload === null ? 0 : 1;
+    if (payload === null) continue;
+    present++;
+    target.set(payload, payloadOffset);
+    payloadOffset += payload.length;
+  }
+  writeU32(target, targetOffset, set.head.length);
+  writeU32(target, targetOffset + 4, present);
+  return payloadOffset;
+}
+
+/** Reads a set that fills bytes[start, end) exactly; null where it is malformed. Views, no copies. */
+export function readSet(bytes: Uint8Array, start: number, end: number): WireSet | null {
+  if (end - start < SET_FIXED) return null;
+  const headStart = start + SET_FIXED;
+  const headEnd = headStart + readU32(bytes, start);
+  if (headEnd > end || !isWellFormedHead(bytes, headStart, headEnd)) return null;
+  const versions = versionCount(bytes, headStart);
+  let offset = headEnd + versions;
+  if (offset > end) return null;
+  const payloads: (Uint8Array | null)[] = [];
+  for (let index = 0; index < versions; index++) {
+    const presence = bytes[headEnd + index];
+    if (presence > 1) return null;
+    if (presence === 0) {
+      payloads.push(null);
+      continue;
+    }
+    const length = payloadLength(bytes, versionOffset(headStart, index));
+    if (offset + length > end) return null;
+    payloads.push(bytes.subarray(offset, offset + length));
+    offset += length;
+  }
+  if (offset !== end) return null;
+  return { head: bytes.subarray(headStart, headEnd), payloads };
+}
+
+/** A REPLICATE request; `target` is 8 bytes, used where the flag HINTED is set. */
+export interface ReplicateBody {
+  readonly purpose: number;
+  readonly flags: number;
+  readonly round: number;
+  readonly target: Uint8Array;
+  readonly name: Uint8Array;
+  readonly set: WireSet;
+}
+
+export function replicateLength(name: Uint8Array, set: WireSet): number {
+  return FIXED + name.length + setLength(set);
+}
+
+export function writeReplicate(body: ReplicateBody, target: Uint8Array, offset: number): void {
+  target[offset] = body.purpose;
+  target[offset + 1] = body.flags;
+  writeU16(target, offset + 2, body.name.length);
+  writeU32(target, offset + 8, body.round);
+  writeU32(target, offset + 12, 0);
+  target.set(body.target, offset + 16);
+  target.set(body.name, offset + FIXED);
+  const setStart = offset + FIXED + body.name.length;
+  writeU32(target, offset + 4, writeSet(body.set, target, setStart) - setStart);
+}
+
+/** Reads a REPLICATE request; null where it is malformed. Views, no copies. */
+export function readReplicate(bytes: Uint8Array, start: number, end: number): ReplicateBody | null {
+  if (end - start < FIXED) return null;
+  const nameStart = start + FIXED;
+  const nameEnd = nameStart + readU16(bytes, start + 2);
+  if (nameEnd > end || end - nameEnd !== readU32(bytes, start + 4)) return null;
+  const set = readSet(bytes, nameEnd, end);
+  if (set === null) return null;
+  return {
+    purpose: bytes[start],
+    flags: bytes[start + 1],
+    round: readU32(bytes, start + 8),
+    target: bytes.subarray(start + 16, start + 24),
+    name: bytes.subarray(nameStart, nameEnd),
+    set,
+  };
+}
+
+export const REPLICATED_LENGTH = 16;
+
+/** A REPLICATE reply. */
+export function writeReplicated(
+  isDurable: boolean,
+  digest: Uint32Array,
+  target: Uint8Array,
+  offset: number,
+): void {
+  target.fill(0, offset, offset + 8);
+  target[offset] = isDurable ? REPLICATE_DURABLE : 0;
+  writeU32(target, offset + 8, digest[0]);
+  writeU32(target, offset + 12, digest[1]);
+}
+
+/** A FETCH request; `dot` is 14 bytes (actor, counter) and used where WANT_VERSION is asked. */
+export interface FetchBody {
+  readonly want: number;
+  readonly flags: number;
+  readonly dot: Uint8Array;
+  readonly name: Uint8Array;
+}
+
+export function fetchLength(name: Uint8Array): number {
+  return FIXED + name.length;
+}
+
+export function writeFetch(body: FetchBody, target: Uint8Array, offset: number): void {
+  target.fill(0, offset, offset + FIXED);
+  target[offset] = body.want;
+  target[offset + 1] = body.flags;
+  writeU16(target, offset + 2, body.name.length);
+  target.set(body.dot, offset + 8);
+  target.set(body.name, offset + FIXED);
+}
+
+export function readFetch(bytes: Uint8Array, start: number, end: number): FetchBody | null {
+  if (end - start < FIXED) return null;
+  const nameStart = start + FIXED;
+  if (nameStart + readU16(bytes, start + 2) !== end || bytes[start] > WANT_VERSION) return null;
+  return {
+    want: bytes[start],
+    flags: bytes[start + 1],
+    dot: bytes.subarray(start + 8, start + 22),
+    name: bytes.subarray(nameStart, end),
+  };
+}
+
+/** A FETCH reply: the digest of what is held, and the set where one was asked for and is held. */
+export interface FetchedBody {
+  readonly isComplete: boolean;
+  readonly digest0: number;
+  readonly digest1: number;
+  readonly set: WireSet | null;
+}
+
+export function fetchedLength(set: WireSet | null): number {
+  return FETCHED_FIXED + (set === null ? 0 : setLength(set));
+}
+
+export function writeFetched(body: FetchedBody, target: Uint8Array, offset: number): void {
+  target.fill(0, offset, offset + 8);
+  target[offset] = body.isComplete ? FETCHED_COMPLETE : 0;
+  writeU32(target, offset + 8, body.digest0);
+  writeU32(target, offset + 12, body.digest1);
+  if (body.set !== null) writeSet(body.set, target, offset + FETCHED_FIXED);
+}
+
+export function readFetched(bytes: Uint8Array, start: number, end: number): FetchedBody | null {
+  if (end - start < FETCHED_FIXED) return null;
+  const setStart = start + FETCHED_FIXED;
+  const set = setStart === end ? null : readSet(bytes, setStart, end);
+  if (set === null && setStart !== end) return null;
+  return {
+    isComplete: (bytes[start] & FETCHED_COMPLETE) !== 0,
+    digest0: readU32(bytes, start + 8),
+    digest1: readU32(bytes, start + 12),
+    set,
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * What a client's context says, unpacked once at the coordinator, and packed again for the answer
+ * (core/context has the bytes and the checks).
+ */
+
+import { toHex } from "../../core/bytes.ts";
+import {
+  CONTEXT_BYTES_MAX,
+  CONTEXT_ENTRIES_AT,
+  CONTEXT_READER_AT,
+  contextLengthMax,
+  contextToText,
+  decodeContext,
+  encodeContextInto,
+} from "../../core/context.ts";
+import type { ObjectName } from "../../core/object-name.ts";
+import { ACTOR_BYTES, DOT_BYTES, ENTRY_BYTES } from "../../core/vector-clock.ts";
+import { contextAfterPutInto } from "../../core/version-event.ts";
+import { clockCount, clockOffset, versionCount } from "../../core/version-set.ts";
+
+export interface ContextClock {
+  /** Clock entries, 24 bytes each, in normal form (core/vector-clock). */
+  readonly entries: Uint8Array;
+  readonly count: number;
+  /** Id of the node that answered the read first, 16 hexadecimal digits; "" for none. */
+  readonly reader: string;
+}
+
+export const NO_CONTEXT: ContextClock = { entries: new Uint8Array(0), count: 0, reader: "" };
+
+const NO_DOT = new Uint8Array(DOT_BYTES);
+const NOBODY = new Uint8Array(ACTOR_BYTES);
+/** The context being read; its entries are copied out before it is used again. */
+const decoded = new Uint8Array(CONTEXT_BYTES_MAX + 8);
+
+/** Reads a context; null where it is corrupt, forged, or another object's. */
+export function readContext(text: string, key: Uint8Array, name: ObjectName): ContextClock | null {
+  if (text === "") return NO_CONTEXT;
+  const count = decodeContext(text, key, name.bytes, decoded);
+  if (count < 0) return null;
+  const end = CONTEXT_ENTRIES_AT + count * ENTRY_BYTES;
+  const reader = decoded.subarray(CONTEXT_READER_AT, CONTEXT_READER_AT + ACTOR_BYTES);
+  return {
+    entries: decoded.slice(CONTEXT_ENTRIES_AT, end),
+    count,
+    reader: reader.every((byte) => byte === 0) ? "" : toHex(reader, 0, ACTOR_BYTES),
+  };
+}
+
+/** The whole clock of a head, as what a reader of it was shown. */
+export function clockOfHead(head: Uint8Array): ContextClock {
+  const count = clockCount(head, 0);
+  const start = clockOffset(head, 0);
+  return { entries: head.subarray(start, start + count * ENTRY_BYTES), count, reader: "" };
+}
+
+/** The context of a read's answer. @param reader 8 bytes, or null where nobody is to be remembered */
+export function contextOfRead(
+  head: Uint8Array,
+  reader: Uint8Array | null,
+  key: Uint8Array,
+  name: ObjectName,
+): string {
+  const clock = clockOfHead(head);
+  return pack(clock.entries, clock.count, NO_DOT, reader ?? NOBODY, key, name);
+}
+
+/** The context of a put's answer: what it was given and the new version alone. */
+export function contextOfPut(
+  context: ContextClock,
+  head: Uint8Array,
+  version: Uint8Array,
+  key: Uint8Array,
+  name: ObjectName,
+): string {
+  const entriesMax = context.count + 1 + versionCount(head, 0);
+  const entries = new Uint8Array(entriesMax * ENTRY_BYTES);
+  const { entries: given, count: givenCount } = context;
+  const count = contextAfterPutInto(given, 0, givenCount, head, 0, version, 0, entries, 0);
+  return pack(entries, count, version, NOBODY, key, name);
+}
+
+function pack(
+  entries: Uint8Array,
+  count: number,
+  keep: Uint8Array,
+  reader: Uint8Array,
+  key: Uint8Array,
+  name: ObjectName,
+): string {
+  const bytes = new Uint8Array(contextLengthMax(count));
+  const length = encodeContextInto(entries, 0, count, keep, 0, reader, key, name.bytes, bytes, 0);
+  return contextToText(bytes, 0, length);
+}

@@ -1,0 +1,598 @@
+/**
+ * The request coordinator: the paper's get and put, from a checked request to one of three outcomes.
+ * Any node takes any request; this file decides who coordinates it, and with what.
+ *
+ *   put ─► parameters, context, request id: refused here, or
+ *       ─► not among the first N healthy? ─► forward, once
+ *       ─► a condition, or a delete without a context? ─► read R first
+ *       ─► Put (put.ts)
+ *   get ─► forward, or Gather (gather.ts)
+ *
+ * The machines do the waiting; here are the decisions before and the answer after.
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import { encodeMeta, encodePayload } from "../../core/payload.ts";
+import type { HybridClock } from "../../core/hybrid-clock.ts";
+import { REQUEST_ID_AGE_MS_MAX } from "../../core/limits.ts";
+import {
+  GET_FORWARDED,
+  PUT_DELETE,
+  PUT_FORWARDED,
+  PUT_IF_ABSENT,
+  PUT_RETURN_BODY,
+  type GetBody,
+  type PutBody,
+} from "../../core/request-frames.ts";
+import { STATUS_DAMAGED, STATUS_FULL } from "../../core/replica-frames.ts";
+import { AFTER, DOT_BYTES, EQUAL, clockCompare } from "../../core/vector-clock.ts";
+import { clockCount } from "../../core/version-set.ts";
+import type { BucketProperties } from "../membership/buckets.ts";
+import type { Member } from "../membership/member.ts";
+import type { Membership } from "../membership/membership.ts";
+import type { Ports } from "../ports/ports.ts";
+import { STATUS_REFUSED_HERE, type Change } from "../replication/local-copy.ts";
+import type { Replication } from "../replication/replication.ts";
+import type { TimerWheel } from "../wire/timer-wheel.ts";
+import {
+  NO_CONTEXT,
+  clockOfHead,
+  contextOfPut,
+  contextOfRead,
+  readContext,
+  type ContextClock,
+} from "./context-clock.ts";
+import { Explain } from "./explain.ts";
+import { forwardGet, forwardPut, type Forwarded } from "./forward.ts";
+import { Gather, type Gathered } from "./gather.ts";
+import { planRead, planWrite, type Plan } from "./plan.ts";
+import { Put, type PutEnd } from "./put.ts";
+import { copiesOf, readNeed, writeNeed, type ReadNeed, type WriteNeed } from "./quorum.ts";
+import { Requests } from "./requests.ts";
+import { endedOf, finished, quorumByte, refused, unknown, type Ended } from "./results.ts";
+import type {
+  Explanation,
+  GetRequest,
+  Precondition,
+  PutRequest,
+  Result,
+  Store,
+} from "./store.ts";
+import { Tally } from "./tally.ts";
+import { VersionMaker, type Dots } from "./version-maker.ts";
+import {
+  drawRequestId,
+  etagOf,
+  etagOfDots,
+  requestTimeMs,
+  shownVersions,
+  siblingsOf,
+} from "./view.ts";
+
+export interface CoordinatorParts {
+  readonly ports: Ports;
+  readonly membership: Membership;
+  readonly replication: Replication;
+  readonly wheel: TimerWheel;
+  readonly hybridClock: HybridClock;
+  readonly dots: Dots;
+  readonly maxValueBytes: number;
+  readonly clockEntriesMax: number;
+  readonly maxSkewMs: number;
+}
+
+/** A put on its way, with what was found out about it. */
+interface PutCase {
+  readonly request: PutRequest;
+  readonly requestId: Uint8Array;
+  readonly context: ContextClock;
+  readonly properties: BucketProperties;
+  readonly copies: number;
+  readonly need: WriteNeed;
+  readonly partition: number;
+  readonly isForwarded: boolean;
+  /** What was damaged here has been made good once already. */
+  readonly isRepaired: boolean;
+}
+
+type Done = (ended: Ended) => void;
+
+const encoder = new TextEncoder();
+const NO_BYTES = new Uint8Array(0);
+
+export class Coordinator implements Store {
+  readonly #parts: CoordinatorParts;
+  readonly #requests = new Requests();
+  #isStopped = false;
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts;
+  }
+
+  put(request: PutRequest, done: (result: Result) => void): void {
+    this.putFor(request, false, (ended) => done(ended.result));
+  }
+
+  get(request: GetRequest, done: (result: Result) => void): void {
+    this.getFor(request, false, (ended) => done(ended.result));
+  }
+
+  explain(name: ObjectName, timeoutMs: number, done: (explanation: Explanation) => void): void {
+    const { membership, replication, ports } = this.#parts;
+    const layout = membership.layouts.current;
+    const copies = Math.min(this.#copies(this.#propertiesOf(name)), layout.nodes.length);
+    const memberById = (id: string): Member | undefined => membership.memberById(id);
+    const parts = { replication, memberById, layout, copies, nowMs: ports.clock.nowMs() };
+    new Explain(parts, name, replication.partitionOf(name), done).start(timeoutMs);
+  }
+
+  /** Takes no more requests; those under way go on. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Requests that have not ended, lingering ones included. */
+  get underWay(): number {
+    return this.#requests.count;
+  }
+
+  /** Calls back when all requests that were begun before have ended. */
+  drain(done: () => void): void {
+    this.#requests.drain(done);
+  }
+
+  // Put.
+
+  /** A put from a client or, `isForwarded`, from a node that handed it on. */
+  putFor(request: PutRequest, isForwarded: boolean, done: Done): void {
+    const { counters } = this.#parts.replication;
+    if (request.isDelete) counters.deletes++;
+    else counters.puts++;
+    const examined = this.#examine(request, isForwarded);
+    const counted: Done = (ended) => {
+      if (ended.result.outcome === "refused") counters.writesRefused++;
+      if (ended.result.outcome === "unknown") counters.writesUnknown++;
+      done(ended);
+    };
+    if ("result" in examined) counted(examined);
+    else this.#route(examined, counted);
+  }
+
+  /** All that can be refused before anybody is asked. */
+  #examine(request: PutRequest, isForwarded: boolean): PutCase | Ended {
+    const { membership, replication, ports, maxValueBytes } = this.#parts;
+    if (this.#isStopped || !membership.ready) return notReady();
+    const properties = this.#propertiesOf(request.name);
+    const copies = this.#copies(properties);
+    const members = membership.layouts.current.nodes.length;
+    const need = writeNeed(request.options, properties, membership.defaults, copies, members);
+    if (typeof need === "string") return refused("bad-parameter", need);
+    if (request.body.length > maxValueBytes) {
+      const given = `The value is ${request.body.length} bytes`;
+      return refused("value-too-large", `${given}, the limit is ${maxValueBytes}`);
+    }
+    const context = readContext(request.context, membership.contextKey, request.name);
+    if (context === null) return badContext();
+    const nowMs = ports.clock.nowMs();
+    const requestId =
+      request.requestId ?? drawRequestId(nowMs, (bytes) => ports.random.fill(bytes));
+    const ageMs = nowMs - requestTimeMs(requestId);
+    if (request.requestId !== null && ageMs > REQUEST_ID_AGE_MS_MAX) return staleRequest(ageMs);
+    const skew = this.#skewRefusal(properties);
+    if (skew !== null) return skew;
+    const partition = replication.partitionOf(request.name);
+    return {
+      request,
+      requestId,
+      context,
+      properties,
+      copies,
+      need,
+      partition,
+      isForwarded,
+      isRepaired: false,
+    };
+  }
+
+  #skewRefusal(properties: BucketProperties): Ended | null {
+    if (properties.policy !== "lww") return null;
+    const skewMs = Math.round(this.#parts.membership.skewMs());
+    if (Math.abs(skewMs) <= this.#parts.maxSkewMs) return null;
+    return refused(
+      "clock-skew",
+      `The clock of this node is ${skewMs} ms off its peers' median, the limit in last-write-wins ` +
+        `buckets is ${this.#parts.maxSkewMs}: correct the clock or write through another node`,
+    );
+  }
+
+  #route(putCase: PutCase, done: Done): void {
+    const { membership } = this.#parts;
+    const plan = planWrite(membership, putCase.partition, putCase.copies);
+    const elsewhere = this.#betterCoordinators(putCase, plan);
+    if (elsewhere.length === 0) return this.#checkFirst(putCase, plan, done);
+    return this.#forwardPut(putCase, elsewhere, (forwarded) => {
+      if (forwarded.kind !== "unreachable") return done(this.#forwardEnded(forwarded, "write-unknown"));
+      return this.#checkFirst(putCase, planWrite(membership, putCase.partition, putCase.copies), done);
+    });
+  }
+
+  /**
+   * Nodes that should coordinate instead of this one: the one that the context remembers as the reader,
+   * or, where this node is not among the targets, those that are. A forwarded put stays.
+   */
+  #betterCoordinators(putCase: PutCase, plan: Plan): Member[] {
+    if (putCase.isForwarded) return [];
+    const isTarget = plan.targets.some((target) => target.member.isSelf);
+    const { reader } = putCase.context;
+    const primaries = plan.targets.filter((target) => target.hintFor === null);
+    const known = primaries.find((target) => target.member.id === reader)?.member;
+    if (known !== undefined && !known.isSelf) return [known];
+    return isTarget ? [] : plan.targets.map((target) => target.member);
+  }
+
+  #forwardPut(putCase: PutCase, members: Member[], done: (forwarded: Forwarded) => void): void {
+    const { replication, membership } = this.#parts;
+    replication.counters.forwarded++;
+    forwardPut(members, membership.layouts.current.number, putBodyOf(putCase), done);
+  }
+
+  #forwardEnded(forwarded: Forwarded, code: "write-unknown" | "read-timeout"): Ended {
+    if (forwarded.kind === "answered") return endedOf(forwarded.result, this.#parts.ports.clock.nowMs());
+    const why = forwarded.kind === "unknown" ? forwarded.detail : "no owner could be reached";
+    const meaning = code === "write-unknown" ? "; the write may have happened" : "";
+    return unknown(code, `The request was handed on and ${why}${meaning}`, NOBODY);
+  }
+
+  /** Reads first where a condition or a delete without a context asks for it. */
+  #checkFirst(putCase: PutCase, plan: Plan, done: Done): void {
+    const { request } = putCase;
+    const readsFirst = request.isDelete && request.context === "";
+    if (request.precondition === null && !readsFirst) return this.#write(putCase, plan, done);
+    return this.#gatherFor(putCase, false, (gathered) => {
+      const verdict = this.#judge(putCase, gathered);
+      if ("result" in verdict) return done(verdict);
+      return this.#write({ ...putCase, context: verdict }, plan, done);
+    });
+  }
+
+  /** What the write is to supersede, or why it is not to happen. */
+  #judge(putCase: PutCase, gathered: Gathered): ContextClock | Ended {
+    const { request } = putCase;
+    if (gathered.status === "too-few") return tooFewToCheck(putCase.need);
+    if (gathered.status === "unknown-absence") return absenceUnknown();
+    const { set } = gathered;
+    const shown = set === null ? [] : shownVersions(set, this.#parts.ports.clock.nowMs());
+    const clock = set === null ? NO_CONTEXT : clockOfHead(set.head);
+    const { precondition } = request;
+    if (precondition !== null && !this.#passes(request.name, precondition, gathered, shown)) {
+      return this.#preconditionFailed(request.name, gathered, shown.length);
+    }
+    if (precondition === null && shown.length === 0) return this.#nothingToDelete(request.name, gathered);
+    return clock;
+  }
+
+  #passes(
+    name: ObjectName,
+    precondition: Precondition,
+    gathered: Gathered,
+    shown: readonly number[],
+  ): boolean {
+    if (precondition.absent && shown.length > 0) return false;
+    if (precondition.etags.length === 0) return true;
+    const { set } = gathered;
+    if (set === null || shown.length === 0) return false;
+    const etag = etagOf(set.head, shown);
+    return precondition.etags.some((wanted) => {
+      return wanted === "*" || wanted === etag || this.#isCurrent(name, wanted, clockOfHead(set.head));
+    });
+  }
+
+  /** Whether a context given as an etag has seen all that is held. */
+  #isCurrent(name: ObjectName, text: string, held: ContextClock): boolean {
+    const context = text === "" ? null : readContext(text, this.#parts.membership.contextKey, name);
+    if (context === null) return false;
+    const { entries, count } = context;
+    const order = clockCompare(entries, 0, count, held.entries, 0, held.count);
+    return order === EQUAL || order === AFTER;
+  }
+
+  #preconditionFailed(name: ObjectName, gathered: Gathered, siblings: number): Ended {
+    const what = siblings === 0 ? "nothing is stored" : `${siblings} other version(s) are stored`;
+    const detail = `The condition does not hold: ${what} under this name`;
+    return refused("precondition-failed", detail, this.#contextOf(name, gathered));
+  }
+
+  #nothingToDelete(name: ObjectName, gathered: Gathered): Ended {
+    const { primaries, fallbacks } = gathered;
+    const context = this.#contextOf(name, gathered);
+    return finished("", { context, etag: "", primaries, fallbacks, siblings: [] }, null);
+  }
+
+  #write(putCase: PutCase, plan: Plan, done: Done): void {
+    const { membership, replication, wheel } = this.#parts;
+    const { request, need, partition, copies } = putCase;
+    const owners = plan.layouts.map((layout) =>
+      Math.min(copies, layout.replicas, layout.nodes.length),
+    );
+    const tally = new Tally(plan, need, owners);
+    if (!tally.canBeMet(plan.targets)) return done(quorumUnreachable(plan, need));
+    const maker = this.#makerOf(putCase);
+    const { name } = request;
+    const parts = { membership, replication, self: membership.self, wheel };
+    const { timeoutMs } = request.options;
+    const work = { name, partition, copies, plan, need, tally, maker, timeoutMs };
+    const epoch = this.#requests.begin();
+    const answered = (end: PutEnd): void => this.#putEnded(putCase, plan, maker, tally, end, done);
+    return new Put(parts, work, answered, () => this.#requests.end(epoch)).start();
+  }
+
+  #makerOf(putCase: PutCase): VersionMaker {
+    const { ports, hybridClock, dots, clockEntriesMax, replication } = this.#parts;
+    const { request, context, requestId, properties, partition } = putCase;
+    const { superseded } = replication;
+    const parts = { clock: ports.clock, hybridClock, dots, superseded, clockEntriesMax };
+    const metaBlock = request.isDelete ? NO_BYTES : encodeMeta(request.meta);
+    const ttlSeconds = request.ttlSeconds > 0 ? request.ttlSeconds : (properties.ttlSeconds ?? 0);
+    const expires = !request.isDelete && ttlSeconds > 0;
+    return new VersionMaker(parts, {
+      context,
+      requestId,
+      isTombstone: request.isDelete,
+      isLastWriteWins: properties.policy === "lww",
+      payload: request.isDelete ? NO_BYTES : encodePayload(metaBlock, request.body),
+      metaLength: metaBlock.length,
+      expiryMs: expires ? ports.clock.nowMs() + ttlSeconds * 1000 : 0,
+      dotAsPair: replication.isCompletePrimary(partition),
+    });
+  }
+
+  #putEnded(
+    putCase: PutCase,
+    plan: Plan,
+    maker: VersionMaker,
+    tally: Tally,
+    end: PutEnd,
+    done: Done,
+  ): void {
+    if (end.status === "refused") return this.#notWritten(putCase, plan, end.change, done);
+    if (end.status === "unknown") {
+      const detail = `${tally.describe()}; the write may have happened`;
+      return done(unknown("write-unknown", detail, tally));
+    }
+    if (putCase.request.returnBody) return this.#readBack(putCase, done);
+    const { name } = putCase.request;
+    const { contextKey } = this.#parts.membership;
+    const context = contextOfPut(putCase.context, end.set.head, maker.entry, contextKey, name);
+    const etag = putCase.request.isDelete ? "" : etagOfDots(maker.entry.subarray(0, DOT_BYTES));
+    const { primaries, fallbacks } = tally;
+    return done(finished("", { context, etag, primaries, fallbacks, siblings: [] }, null));
+  }
+
+  #readBack(putCase: PutCase, done: Done): void {
+    this.#gatherFor(putCase, false, (gathered) => {
+      if (gathered.status === "found") done(this.#found(putCase.request.name, gathered));
+      else done(unknown("write-unknown", "The write happened and could not be read back", gathered));
+    });
+  }
+
+  /** Nothing was written here: another node may be able to, damage can be made good, or it is refused. */
+  #notWritten(putCase: PutCase, plan: Plan, change: Change, done: Done): void {
+    if (change.status === STATUS_REFUSED_HERE) return done(refused("too-many-siblings", change.detail));
+    if (change.status === STATUS_DAMAGED && !putCase.isRepaired) {
+      return this.#repairThenWrite(putCase, plan, done);
+    }
+    const others = plan.targets.map((target) => target.member).filter((member) => !member.isSelf);
+    const isFull = change.status === STATUS_FULL;
+    const isHint = plan.targets.some((target) => target.member.isSelf && target.hintFor !== null);
+    const code = isFull ? (isHint ? "hints-full" : "disk-full") : "quorum-unreachable";
+    const refusal = refused(code, `This node cannot write: ${change.detail}`);
+    if (putCase.isForwarded || others.length === 0) return done(refusal);
+    return this.#forwardPut(putCase, others, (forwarded) => {
+      if (forwarded.kind === "unreachable") done(refusal);
+      else done(this.#forwardEnded(forwarded, "write-unknown"));
+    });
+  }
+
+  /** A coordinator whose own record is damaged restores it from the others before it makes a version. */
+  #repairThenWrite(putCase: PutCase, plan: Plan, done: Done): void {
+    const { replication, membership } = this.#parts;
+    const { name } = putCase.request;
+    this.#gatherFor(putCase, true, (gathered) => {
+      const { set } = gathered;
+      if (set === null) {
+        const detail = "This node's copy is damaged and no other replica answered with a sound one";
+        return done(refused("quorum-unreachable", detail));
+      }
+      const labels = { layout: membership.layouts.current.number, round: 0 };
+      return replication.objects.join(name, set, labels, () => {
+        this.#write({ ...putCase, isRepaired: true }, plan, done);
+      });
+    });
+  }
+
+  /** The read that a put needs: of R as defaulted, or, past damage here, of whoever answers. */
+  #gatherFor(putCase: PutCase, distrustsLocal: boolean, done: (gathered: Gathered) => void): void {
+    const { properties, copies, request } = putCase;
+    const { membership } = this.#parts;
+    const members = membership.layouts.reading.nodes.length;
+    const { timeoutMs } = request.options;
+    const options = { r: "default", pr: "default", timeoutMs } as const;
+    const wanted = readNeed(options, properties, membership.defaults, copies, members);
+    const need = distrustsLocal || typeof wanted === "string" ? { r: 1, pr: 0 } : wanted;
+    this.#gather(request.name, copies, need, timeoutMs, distrustsLocal, done);
+  }
+
+  // Get.
+
+  /** A get from a client or, `isForwarded`, from a node that handed it on. */
+  getFor(request: GetRequest, isForwarded: boolean, done: Done): void {
+    const { membership, replication } = this.#parts;
+    replication.counters.gets++;
+    if (this.#isStopped || !membership.ready) return done(notReady());
+    const { name, options } = request;
+    const properties = this.#propertiesOf(name);
+    const copies = this.#copies(properties);
+    const members = membership.layouts.reading.nodes.length;
+    const need = readNeed(options, properties, membership.defaults, copies, members);
+    if (typeof need === "string") return done(refused("bad-parameter", need));
+    const plan = planRead(membership, replication.partitionOf(name), copies);
+    const isTarget = plan.targets.some((target) => target.member.isSelf);
+    if (isForwarded || isTarget) return this.#read(request, copies, need, done);
+    replication.counters.forwarded++;
+    const others = plan.targets.map((target) => target.member);
+    return forwardGet(others, membership.layouts.current.number, getBodyOf(request), (forwarded) => {
+      if (forwarded.kind === "unreachable") this.#read(request, copies, need, done);
+      else done(this.#forwardEnded(forwarded, "read-timeout"));
+    });
+  }
+
+  #read(request: GetRequest, copies: number, need: ReadNeed, done: Done): void {
+    const { name, options } = request;
+    const { counters } = this.#parts.replication;
+    this.#gather(name, copies, need, options.timeoutMs, false, (gathered) => {
+      const ended = this.#readEnded(name, need, gathered);
+      if (ended.result.outcome !== "done") counters.readsFailed++;
+      if (ended.result.siblings.length > 1) counters.siblingsReturned++;
+      done(ended);
+    });
+  }
+
+  #gather(
+    name: ObjectName,
+    copies: number,
+    need: ReadNeed,
+    timeoutMs: number,
+    distrustsLocal: boolean,
+    done: (gathered: Gathered) => void,
+  ): void {
+    const { membership, replication } = this.#parts;
+    const partition = replication.partitionOf(name);
+    const plan = planRead(membership, partition, copies);
+    const parts = { membership, replication, self: membership.self };
+    const request = { name, partition, copies, plan, need, timeoutMs, distrustsLocal };
+    const epoch = this.#requests.begin();
+    new Gather(parts, request, done, () => this.#requests.end(epoch)).start();
+  }
+
+  #readEnded(name: ObjectName, need: ReadNeed, gathered: Gathered): Ended {
+    if (gathered.status === "unknown-absence") return absenceUnknown();
+    if (gathered.status === "too-few") return tooFewAnswered(need, gathered);
+    return this.#found(name, gathered);
+  }
+
+  #found(name: ObjectName, gathered: Gathered): Ended {
+    const { set, primaries, fallbacks } = gathered;
+    const shown = set === null ? [] : shownVersions(set, this.#parts.ports.clock.nowMs());
+    const siblings = set === null ? [] : siblingsOf(set, shown);
+    if (siblings === null) {
+      return unknown("read-timeout", "The metadata of a stored version cannot be read", gathered);
+    }
+    const context = this.#contextOf(name, gathered);
+    const etag = set === null ? "" : etagOf(set.head, shown);
+    const code = siblings.length === 0 ? "not-found" : "";
+    return finished(code, { context, etag, primaries, fallbacks, siblings }, set);
+  }
+
+  #contextOf(name: ObjectName, gathered: Gathered): string {
+    const { set, reader } = gathered;
+    if (set === null || clockCount(set.head, 0) === 0) return "";
+    const { contextKey } = this.#parts.membership;
+    return contextOfRead(set.head, reader?.idBytes ?? null, contextKey, name);
+  }
+
+  #propertiesOf(name: ObjectName): BucketProperties {
+    return this.#parts.membership.buckets.get(name.bytes.subarray(0, name.bucketLength));
+  }
+
+  #copies(properties: BucketProperties): number {
+    return copiesOf(properties, this.#parts.membership.layouts.current.replicas);
+  }
+}
+
+const NOBODY = { primaries: 0, fallbacks: 0 };
+
+function notReady(): Ended {
+  return refused("not-ready", "This node is not a member of a cluster yet, or is stopping");
+}
+
+function badContext(): Ended {
+  return refused(
+    "bad-context",
+    "The context is corrupt or belongs to another object: give the one that this object's read gave",
+  );
+}
+
+function staleRequest(ageMs: number): Ended {
+  const minutes = Math.floor(ageMs / 60_000);
+  return refused(
+    "stale-request",
+    `The request id was drawn ${minutes} minutes ago, the limit for retries is ` +
+      `${REQUEST_ID_AGE_MS_MAX / 60_000}: read the object, and write anew if it is not there`,
+  );
+}
+
+function absenceUnknown(): Ended {
+  return refused(
+    "absence-unknown",
+    "No version was found, but too few complete replicas answered to say that there is none",
+  );
+}
+
+function tooFewToCheck(need: WriteNeed): Ended {
+  return refused(
+    "quorum-unreachable",
+    `Too few replicas answered to check the object before a write with w=${need.w}`,
+  );
+}
+
+function tooFewAnswered(need: ReadNeed, gathered: Gathered): Ended {
+  const { primaries, fallbacks } = gathered;
+  const wanted = `r=${need.r}` + (need.pr > 0 ? `, pr=${need.pr}` : "");
+  const detail = `${primaries + fallbacks} replicas answered in time, wanted is ${wanted}`;
+  return unknown("read-timeout", detail, gathered);
+}
+
+function quorumUnreachable(plan: Plan, need: WriteNeed): Ended {
+  const primaries = plan.targets.filter((target) => target.hintFor === null).length;
+  const wanted = `w=${need.w}` + (need.pw > 0 ? `, pw=${need.pw}` : "");
+  return refused(
+    "quorum-unreachable",
+    `${plan.targets.length} nodes can take this write, ${primaries} of them owners; ` +
+      `wanted is ${wanted}`,
+  );
+}
+
+function putBodyOf(putCase: PutCase): PutBody {
+  const { request, requestId } = putCase;
+  const { options, precondition } = request;
+  return {
+    name: request.name.bytes,
+    context: encoder.encode(request.context),
+    etags: encoder.encode(precondition?.etags.join(",") ?? ""),
+    meta: encodeMeta(request.meta),
+    body: request.body,
+    requestId,
+    timeoutMs: options.timeoutMs,
+    ttlSeconds: request.ttlSeconds,
+    w: quorumByte(options.w),
+    dw: quorumByte(options.dw),
+    pw: quorumByte(options.pw),
+    flags:
+      PUT_FORWARDED |
+      (request.isDelete ? PUT_DELETE : 0) |
+      (request.returnBody ? PUT_RETURN_BODY : 0) |
+      (precondition?.absent === true ? PUT_IF_ABSENT : 0),
+  };
+}
+
+function getBodyOf(request: GetRequest): GetBody {
+  const { name, options } = request;
+  const { timeoutMs } = options;
+  return {
+    name: name.bytes,
+    r: quorumByte(options.r),
+    pr: quorumByte(options.pr),
+    timeoutMs,
+    flags: GET_FORWARDED,
+  };
+}

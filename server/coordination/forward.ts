@@ -1,0 +1,113 @@
+/**
+ * Handing a request to a node that can coordinate it, once.
+ *
+ * A node outside the first N healthy of the preference list is not the one to make a version: it sends
+ * the client's request as it came to the first that is, and passes the answer back. If that node does
+ * not answer, a get goes on to the next; a put must not, for it may have happened: it ends as unknown,
+ * unless no byte of it can have left (unreachable), in which case the next node is asked.
+ *
+ * Riak's bug of the same place (riak_kv#1046): the *original* request was handed on between coordinators
+ * and made two versions. Here a request carries the mark "forwarded" and is never handed on again, and
+ * its request id makes twins of what is coordinated twice anyway.
+ */
+
+import { KIND_GET, KIND_PUT, type FrameView } from "../../core/frame.ts";
+import {
+  decodeResult,
+  getLength,
+  putLength,
+  writeGet,
+  writePut,
+  type GetBody,
+  type PutBody,
+  type ResultBody,
+} from "../../core/request-frames.ts";
+import type { Member } from "../membership/member.ts";
+import type { ReplyHandler } from "../wire/peers.ts";
+
+/** What came of it: the other node's result, or why there is none. */
+export type Forwarded =
+  | { readonly kind: "answered"; readonly result: ResultBody }
+  | { readonly kind: "unreachable" }
+  | { readonly kind: "unknown"; readonly detail: string };
+
+/** Sends a put to the first of `members` that can be reached. */
+export function forwardPut(
+  members: readonly Member[],
+  layout: number,
+  body: PutBody,
+  done: (forwarded: Forwarded) => void,
+): void {
+  const encode = (target: Uint8Array, offset: number): void => writePut(body, target, offset);
+  new Forward(members, layout, KIND_PUT, putLength(body), body.timeoutMs, encode, done).next();
+}
+
+/** Sends a get to the first of `members` that answers. */
+export function forwardGet(
+  members: readonly Member[],
+  layout: number,
+  body: GetBody,
+  done: (forwarded: Forwarded) => void,
+): void {
+  const encode = (target: Uint8Array, offset: number): void => writeGet(body, target, offset);
+  new Forward(members, layout, KIND_GET, getLength(body), body.timeoutMs, encode, done).next();
+}
+
+class Forward implements ReplyHandler {
+  readonly #members: readonly Member[];
+  readonly #layout: number;
+  readonly #kind: number;
+  readonly #length: number;
+  readonly #timeoutMs: number;
+  readonly #encode: (target: Uint8Array, offset: number) => void;
+  readonly #done: (forwarded: Forwarded) => void;
+  #index = 0;
+
+  constructor(
+    members: readonly Member[],
+    layout: number,
+    kind: number,
+    length: number,
+    timeoutMs: number,
+    encode: (target: Uint8Array, offset: number) => void,
+    done: (forwarded: Forwarded) => void,
+  ) {
+    this.#members = members;
+    this.#layout = layout;
+    this.#kind = kind;
+    this.#length = length;
+    this.#timeoutMs = timeoutMs;
+    this.#encode = encode;
+    this.#done = done;
+  }
+
+  next(): void {
+    while (this.#index < this.#members.length) {
+      const peer = this.#members[this.#index++].peer;
+      if (peer === null) continue;
+      const timeoutMs = this.#timeoutMs;
+      const offset = peer.request(this.#kind, 0, this.#layout, this.#length, timeoutMs, this, 0);
+      if (offset < 0) continue;
+      this.#encode(peer.buffer, offset);
+      return;
+    }
+    this.#done({ kind: "unreachable" });
+  }
+
+  replied(_tag: number, frame: FrameView): void {
+    const result =
+      frame.status === 0 ? decodeResult(frame.bytes, frame.start, frame.end) : null;
+    if (result !== null) this.#done({ kind: "answered", result });
+    else this.#failed("the coordinator's answer could not be read");
+  }
+
+  failed(_tag: number, reason: "unreachable" | "closed" | "timeout"): void {
+    if (reason === "unreachable") this.next();
+    else this.#failed(reason === "closed" ? "the coordinator went away" : "the coordinator was silent");
+  }
+
+  #failed(detail: string): void {
+    if (this.#kind === KIND_GET && this.#index < this.#members.length) this.next();
+    else this.#done({ kind: "unknown", detail });
+  }
+}

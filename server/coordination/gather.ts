@@ -1,0 +1,355 @@
+/**
+ * The read of the paper, as one state machine a request (4.5, 5): ask the first N healthy replicas, wait
+ * for R, reconcile, answer, linger for late replies, and repair what was stale.
+ *
+ *   start ─► read here ─► ask the others for digests
+ *                              │ equal to what is here ──────────► agreed
+ *                              │ another digest ─► ask for the set ► held
+ *                              │ nothing ────────────────────────► absent
+ *                              └ no answer ─► ask the next node ─► failed
+ *   R of them ─► merge ─► answer        (the machine stays)
+ *   all ended ─► merge ─► send the merge to primaries that hold less, and keep it here
+ *
+ * One replica's body travels, the others send a digest from their index: equal sets have equal digests.
+ *
+ * ***A partial replica's nothing does not count:*** "not found" needs R complete primaries that hold
+ * nothing; too few of them end as absence-unknown. No repair is written to a stand-in.
+ */
+
+import { KIND_FETCH, type FrameView } from "../../core/frame.ts";
+import type { ObjectName } from "../../core/object-name.ts";
+import {
+  FETCH_HINTS,
+  PURPOSE_REPAIR,
+  STATUS_ABSENT,
+  STATUS_DONE,
+  WANT_DIGEST,
+  WANT_SET,
+  WANT_VERSION,
+  fetchLength,
+  readFetched,
+  writeFetch,
+} from "../../core/replica-frames.ts";
+import { DOT_BYTES } from "../../core/vector-clock.ts";
+import { clockCount, headDigestInto, versionOffset } from "../../core/version-set.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import { mergeSets } from "../replication/merge-sets.ts";
+import type { Replication } from "../replication/replication.ts";
+import type { Member } from "../membership/member.ts";
+import type { ReplyHandler } from "../wire/peers.ts";
+import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
+import type { ReadNeed } from "./quorum.ts";
+
+export interface GatherParts {
+  readonly membership: PlanSource;
+  readonly replication: Replication;
+  readonly self: Member;
+}
+
+export interface GatherRequest {
+  readonly name: ObjectName;
+  readonly partition: number;
+  readonly copies: number;
+  readonly plan: Plan;
+  readonly need: ReadNeed;
+  readonly timeoutMs: number;
+  /** Ask all for whole sets and do not trust what is here: it is damaged. */
+  readonly distrustsLocal: boolean;
+}
+
+/** found and absent are certain by R; unknown-absence and too-few say why they are not. */
+export type GatherStatus = "found" | "absent" | "unknown-absence" | "too-few";
+
+export interface Gathered {
+  readonly status: GatherStatus;
+  /** All that was seen, merged; null where nothing was. */
+  readonly set: VersionSet | null;
+  readonly primaries: number;
+  readonly fallbacks: number;
+  /** Who answered first. */
+  readonly reader: Member | null;
+}
+
+type SlotState = "waiting" | "agreed" | "held" | "absent" | "failed";
+
+interface Slot {
+  readonly target: Target;
+  state: SlotState;
+  /** What is being asked of it, or was last. */
+  want: number;
+  set: VersionSet | null;
+  isComplete: boolean;
+  /** Versions of its set whose bodies are still to come. */
+  missing: number[];
+}
+
+const NO_DOT = new Uint8Array(DOT_BYTES);
+const digest = new Uint32Array(2);
+
+export class Gather implements ReplyHandler {
+  readonly #parts: GatherParts;
+  readonly #request: GatherRequest;
+  readonly #answered: (gathered: Gathered) => void;
+  readonly #ended: () => void;
+  readonly #slots: Slot[] = [];
+  #local: Slot | null = null;
+  #localDigest0 = 0;
+  #localDigest1 = 0;
+  #reader: Member | null = null;
+  #isAnswered = false;
+  #isEnded = false;
+
+  /**
+   * @param answered called once, as soon as the need is met or cannot be
+   * @param ended called once, when the last reply has come and repairs are on their way
+   */
+  constructor(
+    parts: GatherParts,
+    request: GatherRequest,
+    answered: (gathered: Gathered) => void,
+    ended: () => void,
+  ) {
+    this.#parts = parts;
+    this.#request = request;
+    this.#answered = answered;
+    this.#ended = ended;
+    for (const target of request.plan.targets) this.#addSlot(target);
+  }
+
+  start(): void {
+    const local = this.#slots.find((slot) => slot.target.member.isSelf);
+    if (local === undefined || this.#request.distrustsLocal) {
+      if (local !== undefined) local.state = "failed";
+      this.#askOthers(WANT_SET);
+      return;
+    }
+    this.#local = local;
+    this.#readHere(local, () => {
+      if (local.state !== "failed") this.#reader = local.target.member;
+      this.#askOthers(local.state === "failed" ? WANT_SET : WANT_DIGEST);
+    });
+  }
+
+  #addSlot(target: Target): Slot {
+    const slot: Slot = {
+      target,
+      state: "waiting",
+      want: WANT_DIGEST,
+      set: null,
+      isComplete: false,
+      missing: [],
+    };
+    this.#slots.push(slot);
+    return slot;
+  }
+
+  #readHere(slot: Slot, done: () => void): void {
+    const { replication } = this.#parts;
+    const { name, partition } = this.#request;
+    slot.isComplete = replication.isCompletePrimary(partition);
+    const take = (set: VersionSet | null): void => {
+      slot.set = set;
+      slot.state = set === null ? "absent" : "held";
+      if (set !== null) headDigestInto(set.head, 0, set.head.length, digest, 0);
+      this.#localDigest0 = set === null ? 0 : digest[0];
+      this.#localDigest1 = set === null ? 0 : digest[1];
+      done();
+    };
+    if (slot.target.hintFor !== null) return replication.collectAsStandIn(name, take);
+    return replication.objects.read(name, (outcome) => {
+      if (outcome.status === "found") return take(outcome.set);
+      if (outcome.status === "absent") return take(null);
+      slot.state = "failed";
+      return done();
+    });
+  }
+
+  #askOthers(want: number): void {
+    for (let index = 0; index < this.#slots.length; index++) {
+      if (this.#slots[index].state === "waiting") this.#ask(index, want, NO_DOT);
+    }
+    this.#progress();
+  }
+
+  #ask(index: number, want: number, dot: Uint8Array): void {
+    const slot = this.#slots[index];
+    slot.want = want;
+    const { name, plan, timeoutMs } = this.#request;
+    const layout = plan.layouts[plan.layouts.length - 1].number;
+    const peer = slot.target.member.peer;
+    const length = fetchLength(name.bytes);
+    const offset =
+      peer === null ? -1 : peer.request(KIND_FETCH, 0, layout, length, timeoutMs, this, index);
+    if (peer === null || offset < 0) return this.#slotFailed(slot);
+    const flags = slot.target.hintFor === null ? 0 : FETCH_HINTS;
+    return writeFetch({ want, flags, dot, name: name.bytes }, peer.buffer, offset);
+  }
+
+  replied(index: number, frame: FrameView): void {
+    const slot = this.#slots[index];
+    const body = readFetched(frame.bytes, frame.start, frame.end);
+    if (body === null) this.#slotFailed(slot);
+    else {
+      this.#reader ??= slot.target.member;
+      slot.isComplete = body.isComplete;
+      if (frame.status === STATUS_ABSENT) this.#wasAbsent(slot);
+      else if (frame.status !== STATUS_DONE) this.#slotFailed(slot);
+      else if (slot.want === WANT_DIGEST) this.#digestCame(index, body.digest0, body.digest1);
+      else if (slot.want === WANT_SET) this.#setCame(index, body.set);
+      else this.#versionCame(index, body.set);
+    }
+    this.#progress();
+  }
+
+  failed(index: number, _reason: "unreachable" | "closed" | "timeout"): void {
+    this.#slotFailed(this.#slots[index]);
+    this.#progress();
+  }
+
+  /** Nothing there; a body that was asked for has been superseded there meanwhile. */
+  #wasAbsent(slot: Slot): void {
+    slot.state = slot.want === WANT_VERSION ? "failed" : "absent";
+  }
+
+  #digestCame(index: number, digest0: number, digest1: number): void {
+    const slot = this.#slots[index];
+    const isSame =
+      this.#local?.state === "held" &&
+      digest0 === this.#localDigest0 &&
+      digest1 === this.#localDigest1;
+    if (isSame) slot.state = "agreed";
+    else this.#ask(index, WANT_SET, NO_DOT);
+  }
+
+  #setCame(index: number, set: VersionSet | null): void {
+    const slot = this.#slots[index];
+    if (set === null) return this.#slotFailed(slot);
+    slot.set = copySet(set);
+    slot.missing = set.payloads.flatMap((payload, place) => (payload === null ? [place] : []));
+    return this.#askMissing(index);
+  }
+
+  #versionCame(index: number, single: VersionSet | null): void {
+    const slot = this.#slots[index];
+    const place = slot.missing.shift();
+    const payload = single?.payloads[0] ?? null;
+    if (place === undefined || payload === null || slot.set === null) return this.#slotFailed(slot);
+    slot.set.payloads[place] = payload.slice();
+    return this.#askMissing(index);
+  }
+
+  #askMissing(index: number): void {
+    const slot = this.#slots[index];
+    if (slot.set === null || slot.missing.length === 0) {
+      slot.state = "held";
+      return;
+    }
+    const version = versionOffset(0, slot.missing[0]);
+    this.#ask(index, WANT_VERSION, slot.set.head.subarray(version, version + DOT_BYTES));
+  }
+
+  /** A node that does not answer is replaced by the next healthy one, as long as nothing is answered. */
+  #slotFailed(slot: Slot): void {
+    slot.state = "failed";
+    slot.set = null;
+    if (this.#isAnswered || slot.target.member.isSelf) return;
+    const { membership } = this.#parts;
+    const { plan, partition, copies } = this.#request;
+    const targets = this.#slots.map((known) => known.target);
+    const member = nextStandIn(membership, plan.layouts, partition, copies, targets);
+    if (member === null || member.isSelf) return;
+    const owner = slot.target.hintFor ?? slot.target.member;
+    this.#addSlot({ member, hintFor: owner, layouts: slot.target.layouts });
+    this.#ask(this.#slots.length - 1, WANT_SET, NO_DOT);
+  }
+
+  #progress(): void {
+    if (!this.#isAnswered) this.#tryAnswer();
+    if (this.#isEnded || this.#slots.some((slot) => slot.state === "waiting")) return;
+    this.#isEnded = true;
+    this.#repair();
+    this.#ended();
+  }
+
+  #tryAnswer(): void {
+    const { r, pr } = this.#request.need;
+    const responders = this.#slots.filter((slot) => hasAnswered(slot));
+    const primaries = responders.filter((slot) => slot.target.hintFor === null).length;
+    const isMet = responders.length >= r && primaries >= pr;
+    const isLast = !this.#slots.some((slot) => slot.state === "waiting");
+    if (!isMet && !isLast) return;
+    const set = this.#merged();
+    const completeNothings = responders.filter((slot) => isCompleteNothing(slot)).length;
+    let status: GatherStatus = "unknown-absence";
+    if (!isMet) status = "too-few";
+    else if (set !== null) status = "found";
+    else if (completeNothings >= r) status = "absent";
+    else if (!isLast) return;
+    this.#isAnswered = true;
+    const fallbacks = responders.length - primaries;
+    this.#answered({ status, set, primaries, fallbacks, reader: this.#reader });
+  }
+
+  #merged(): VersionSet | null {
+    let merged: VersionSet | null = null;
+    for (const { set } of this.#slots) {
+      if (set === null || set.payloads.includes(null) || clockCount(set.head, 0) === 0) continue;
+      merged = merged === null ? set : mergeSets(merged, set);
+    }
+    return merged;
+  }
+
+  #repair(): void {
+    const merged = this.#merged();
+    if (merged === null) return;
+    headDigestInto(merged.head, 0, merged.head.length, digest, 0);
+    const isLocalStale = digest[0] !== this.#localDigest0 || digest[1] !== this.#localDigest1;
+    for (const slot of this.#slots) {
+      if (slot.target.hintFor !== null) continue;
+      if (slot.target.member.isSelf) {
+        if (isLocalStale) this.#repairHere(merged);
+      } else if (this.#isStale(slot, merged, isLocalStale)) this.#repairThere(slot, merged);
+    }
+  }
+
+  #isStale(slot: Slot, merged: VersionSet, isLocalStale: boolean): boolean {
+    if (slot.state === "absent") return true;
+    if (slot.state === "agreed") return isLocalStale;
+    if (slot.state !== "held" || slot.set === null) return false;
+    const { head } = slot.set;
+    return head.length !== merged.head.length || head.some((byte, i) => byte !== merged.head[i]);
+  }
+
+  #repairHere(merged: VersionSet): void {
+    const { replication } = this.#parts;
+    const { plan, name } = this.#request;
+    const layout = plan.layouts[plan.layouts.length - 1].number;
+    replication.objects.join(name, merged, { layout, round: 0 }, (change) => {
+      if (change.isChanged) replication.counters.readRepairs++;
+    });
+  }
+
+  #repairThere(slot: Slot, merged: VersionSet): void {
+    const { replication } = this.#parts;
+    const { name, timeoutMs } = this.#request;
+    replication.counters.readRepairs++;
+    const how = { purpose: PURPOSE_REPAIR, durable: false, hintFor: null, timeoutMs };
+    const load = (give: (set: VersionSet | null) => void): void => give(merged);
+    replication.deliver(slot.target.member, name, merged, how, load, () => {});
+  }
+}
+
+function hasAnswered(slot: Slot): boolean {
+  return slot.state === "agreed" || slot.state === "held" || slot.state === "absent";
+}
+
+function isCompleteNothing(slot: Slot): boolean {
+  return slot.state === "absent" && slot.isComplete && slot.target.hintFor === null;
+}
+
+function copySet(set: VersionSet): VersionSet {
+  return {
+    head: set.head.slice(),
+    payloads: set.payloads.map((payload) => payload?.slice() ?? null),
+  };
+}

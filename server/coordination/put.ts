@@ -1,0 +1,228 @@
+/**
+ * The write of the paper, as one state machine a request (4.5, 5): make the version, write it here, send
+ * the finished state to the first N healthy nodes, answer after W acknowledgements of which DW durable.
+ *
+ *   start ─► event here (primary: objects, stand-in: hints, neither: nowhere)
+ *        ├─► sync here ──────────────────────────► durable
+ *        └─► deliver to the other targets
+ *               │ stored ────────────────────────► acknowledged (durable where asked)
+ *               │ no answer, not answered yet ───► the next healthy node, with a hint
+ *               └ otherwise ─────────────────────► missed
+ *   W, DW and PW met in every live layout ─► done
+ *   no more answers to come, not met ──────► unknown: it may have been written
+ *   all ended ─► keep a hint here for every owner that was missed
+ *
+ * What travels is the finished state, never the client's request, so however often it is delivered or
+ * repaired it is one version. Before the version is made nothing is written anywhere: all refusals come
+ * from there.
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import {
+  PURPOSE_WRITE,
+  STATUS_DONE,
+} from "../../core/replica-frames.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { Member } from "../membership/member.ts";
+import type { Delivered } from "../replication/delivery.ts";
+import { NOTHING, eventOver, type Change, type EventMaker } from "../replication/local-copy.ts";
+import type { Replication } from "../replication/replication.ts";
+import type { TimerHandle, TimerWheel } from "../wire/timer-wheel.ts";
+import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
+import type { WriteNeed } from "./quorum.ts";
+import type { Tally } from "./tally.ts";
+
+/** A replica that is silent for this part of the timeout gets a stand-in. */
+const EXTEND_AFTER_PART = 4;
+const EXTEND_AFTER_MS_MAX = 1_000;
+
+export interface PutParts {
+  readonly membership: PlanSource;
+  readonly replication: Replication;
+  readonly self: Member;
+  readonly wheel: TimerWheel;
+}
+
+export interface PutWork {
+  readonly name: ObjectName;
+  readonly partition: number;
+  readonly copies: number;
+  readonly plan: Plan;
+  readonly need: WriteNeed;
+  readonly tally: Tally;
+  readonly maker: EventMaker;
+  readonly timeoutMs: number;
+}
+
+/** written: by as many as were asked; unknown: by too few in time; refused: by nobody, `change` says why. */
+export type PutEnd =
+  | { readonly status: "written" | "unknown"; readonly set: VersionSet }
+  | { readonly status: "refused"; readonly change: Change };
+
+export class Put {
+  readonly #parts: PutParts;
+  readonly #work: PutWork;
+  readonly #answered: (end: PutEnd) => void;
+  readonly #ended: () => void;
+  readonly #targets: Target[];
+  /** Owners that have it, or for whom a stand-in has it. */
+  readonly #served = new Set<Member>();
+  /** Targets that have not answered. */
+  readonly #waiting = new Set<Target>();
+  #set: VersionSet = NOTHING;
+  #isAnswered = false;
+  #isSyncing = false;
+  #isEnded = false;
+  #extendTimer: TimerHandle = 0;
+
+  constructor(
+    parts: PutParts,
+    work: PutWork,
+    answered: (end: PutEnd) => void,
+    ended: () => void,
+  ) {
+    this.#parts = parts;
+    this.#work = work;
+    this.#answered = answered;
+    this.#ended = ended;
+    this.#targets = [...work.plan.targets];
+  }
+
+  start(): void {
+    const local = this.#targets.find((target) => target.member.isSelf);
+    const { replication } = this.#parts;
+    const { name, maker, plan } = this.#work;
+    const made = (change: Change): void => this.#made(local ?? null, change);
+    if (local === undefined) made(eventOver(name, NOTHING, maker));
+    else if (local.hintFor !== null) replication.hints.event(local.hintFor, name, maker, made);
+    else {
+      const layout = plan.layouts[plan.layouts.length - 1].number;
+      replication.objects.event(name, maker, { layout, round: 0 }, made);
+    }
+  }
+
+  #made(local: Target | null, change: Change): void {
+    if (change.status !== STATUS_DONE) {
+      this.#isAnswered = true;
+      this.#answered({ status: "refused", change });
+      this.#ended();
+      return;
+    }
+    this.#set = change.set;
+    if (local !== null) this.#storedHere(local);
+    const others = this.#targets.filter((target) => target !== local);
+    for (const target of others) this.#deliver(target);
+    this.#extendLater();
+    this.#progress();
+  }
+
+  #storedHere(local: Target): void {
+    this.#work.tally.acknowledged(local);
+    this.#served.add(local.hintFor ?? local.member);
+    if (this.#work.need.dw === 0) return;
+    const { replication } = this.#parts;
+    const copy = local.hintFor === null ? replication.objects : replication.hints.copy;
+    this.#isSyncing = true;
+    copy.engine.sync((isDurable) => {
+      this.#isSyncing = false;
+      if (isDurable) this.#work.tally.durable(local);
+      this.#progress();
+    });
+  }
+
+  /** The others sync before they answer where one durable copy, the one here, is not enough. */
+  #asksDurable(): boolean {
+    const isHere = this.#targets.some((target) => target.member.isSelf);
+    return this.#work.need.dw > (isHere ? 1 : 0);
+  }
+
+  #deliver(target: Target): void {
+    this.#waiting.add(target);
+    const { replication } = this.#parts;
+    const { name, timeoutMs } = this.#work;
+    const how = {
+      purpose: PURPOSE_WRITE,
+      durable: this.#asksDurable(),
+      hintFor: target.hintFor?.idBytes ?? null,
+      timeoutMs,
+    };
+    replication.deliver(target.member, name, this.#set, how, replication.loaderOf(name), (end) => {
+      this.#delivered(target, end);
+    });
+  }
+
+  #delivered(target: Target, end: Delivered): void {
+    this.#waiting.delete(target);
+    if (end.failure === "" && end.status === STATUS_DONE) {
+      this.#served.add(target.hintFor ?? target.member);
+      this.#work.tally.acknowledged(target);
+      if (end.isDurable) this.#work.tally.durable(target);
+    } else if (!this.#isAnswered) {
+      this.#extend(target);
+    }
+    this.#progress();
+  }
+
+  #extendLater(): void {
+    if (this.#waiting.size === 0) return;
+    const delayMs = Math.min(this.#work.timeoutMs / EXTEND_AFTER_PART, EXTEND_AFTER_MS_MAX);
+    const target = {
+      expired: (): void => {
+        this.#extendTimer = 0;
+        if (this.#isAnswered) return;
+        for (const silent of [...this.#waiting]) this.#extend(silent);
+      },
+    };
+    this.#extendTimer = this.#parts.wheel.schedule(delayMs, target, 0);
+  }
+
+  /** Asks the next healthy node to stand in for the owner behind a target. */
+  #extend(target: Target): void {
+    const { membership } = this.#parts;
+    const { plan, partition, copies } = this.#work;
+    const owner = target.hintFor ?? target.member;
+    if (this.#served.has(owner)) return;
+    const member = nextStandIn(membership, plan.layouts, partition, copies, this.#targets);
+    if (member === null || member.isSelf) return;
+    const standIn = { member, hintFor: owner, layouts: target.layouts };
+    this.#targets.push(standIn);
+    this.#deliver(standIn);
+  }
+
+  #progress(): void {
+    if (!this.#isAnswered && this.#work.tally.isMet) this.#answer("written");
+    if (this.#waiting.size > 0 || this.#isSyncing || this.#isEnded) return;
+    if (!this.#isAnswered) this.#answer("unknown");
+    this.#isEnded = true;
+    if (this.#extendTimer !== 0) this.#parts.wheel.cancel(this.#extendTimer);
+    this.#keepHints();
+    this.#ended();
+  }
+
+  #answer(status: "written" | "unknown"): void {
+    this.#isAnswered = true;
+    this.#answered({ status, set: this.#set });
+  }
+
+  /** Owners that nobody stored it for get it from here, once they are back. */
+  #keepHints(): void {
+    const owners = new Set<Member>(this.#work.plan.orphans);
+    for (const target of this.#targets) owners.add(target.hintFor ?? target.member);
+    for (const owner of owners) {
+      if (owner.isSelf || this.#served.has(owner)) continue;
+      this.#keepHint(owner);
+    }
+  }
+
+  #keepHint(owner: Member): void {
+    const { replication } = this.#parts;
+    const { name } = this.#work;
+    if (!this.#set.payloads.includes(null)) {
+      replication.hints.store(owner, name, this.#set, () => {});
+      return;
+    }
+    replication.loaderOf(name)((set) => {
+      if (set !== null) replication.hints.store(owner, name, set, () => {});
+    });
+  }
+}

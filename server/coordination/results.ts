@@ -1,0 +1,124 @@
+/** How requests end: the three outcomes as values, and the set that a forwarded answer carries. */
+
+import {
+  QUORUM_ALL,
+  QUORUM_DEFAULT,
+  QUORUM_ONE,
+  QUORUM_QUORUM,
+  RESULT_CODES,
+  RESULT_OUTCOMES,
+  encodeResult,
+  type ResultBody,
+} from "../../core/request-frames.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { ErrorCode, Outcome, Quorum, Result } from "./store.ts";
+import { shownVersions, siblingsOf } from "./view.ts";
+
+/** A result and the set behind its siblings, which travels where the result is forwarded. */
+export interface Ended {
+  readonly result: Result;
+  readonly set: VersionSet | null;
+}
+
+const NOTHING = {
+  detail: "",
+  context: "",
+  etag: "",
+  primaries: 0,
+  fallbacks: 0,
+  siblings: [],
+} as const;
+
+/** Nothing was written anywhere. */
+export function refused(code: ErrorCode, detail: string, context = ""): Ended {
+  return { result: { ...NOTHING, outcome: "refused", code, detail, context }, set: null };
+}
+
+/** It may have happened. */
+export function unknown(
+  code: "write-unknown" | "read-timeout",
+  detail: string,
+  replicas: { primaries: number; fallbacks: number },
+): Ended {
+  const { primaries, fallbacks } = replicas;
+  return {
+    result: { ...NOTHING, outcome: "unknown", code, detail, primaries, fallbacks },
+    set: null,
+  };
+}
+
+export function finished(
+  code: "" | "not-found",
+  parts: Pick<Result, "context" | "etag" | "primaries" | "fallbacks" | "siblings">,
+  set: VersionSet | null,
+): Ended {
+  const { context, etag, primaries, fallbacks, siblings } = parts;
+  const detail = code === "" ? "" : "No object is stored under this name";
+  return {
+    result: { outcome: "done", code, detail, context, etag, primaries, fallbacks, siblings },
+    set,
+  };
+}
+
+/** An answer as it travels back to the node that forwarded. */
+export function encodeEnded(ended: Ended): Uint8Array {
+  const { result, set } = ended;
+  return encodeResult({
+    outcome: RESULT_OUTCOMES.indexOf(result.outcome),
+    code: RESULT_CODES.indexOf(result.code),
+    primaries: result.primaries,
+    fallbacks: result.fallbacks,
+    context: result.context,
+    detail: result.detail,
+    etag: result.etag,
+    set,
+  });
+}
+
+/** A forwarded answer as this node's own; the set's bytes are copied. */
+export function endedOf(body: ResultBody, nowMs: number): Ended {
+  const set = body.set === null ? null : copyOf(body.set);
+  const siblings = set === null ? [] : (siblingsOf(set, shownVersions(set, nowMs)) ?? []);
+  const outcome: Outcome = RESULT_OUTCOMES[body.outcome];
+  const { context, detail, etag, primaries, fallbacks } = body;
+  return {
+    result: {
+      outcome,
+      code: RESULT_CODES[body.code],
+      detail,
+      context,
+      etag,
+      primaries,
+      fallbacks,
+      siblings,
+    },
+    set,
+  };
+}
+
+function copyOf(set: VersionSet): VersionSet {
+  return {
+    head: set.head.slice(),
+    payloads: set.payloads.map((payload) => payload?.slice() ?? null),
+  };
+}
+
+const QUORUM_BYTES = {
+  default: QUORUM_DEFAULT,
+  one: QUORUM_ONE,
+  quorum: QUORUM_QUORUM,
+  all: QUORUM_ALL,
+} as const;
+
+/** A quorum as a byte; a number beyond what a byte can say stays too large to be met. */
+export function quorumByte(quorum: Quorum): number {
+  if (typeof quorum === "string") return QUORUM_BYTES[quorum];
+  return Number.isInteger(quorum) && quorum >= 0 ? Math.min(quorum, QUORUM_ALL - 1) : QUORUM_ALL - 1;
+}
+
+export function quorumOfByte(byte: number): Quorum {
+  if (byte === QUORUM_DEFAULT) return "default";
+  if (byte === QUORUM_ONE) return "one";
+  if (byte === QUORUM_QUORUM) return "quorum";
+  return byte === QUORUM_ALL ? "all" : byte;
+}

@@ -1,0 +1,85 @@
+/**
+ * The count of a put's acknowledgements: W, DW and PW in every live layout at once.
+ *
+ *              W  DW PW          a target counts in the layouts of its bits;
+ *   layout 7   1  1  0   ≥ need  a hint counts for W and DW, never for PW
+ *   layout 8   2  1  1   ≥ need
+ *
+ * An older layout with fewer owners than W asks for as many as it has; the newest asks for all.
+ */
+
+import type { Plan, Target } from "./plan.ts";
+import type { WriteNeed } from "./quorum.ts";
+
+export class Tally {
+  readonly #need: WriteNeed;
+  readonly #owners: readonly number[];
+  readonly #acks: number[];
+  readonly #durable: number[];
+  readonly #primaryAcks: number[];
+  primaries = 0;
+  fallbacks = 0;
+
+  /** @param owners owners of the partition in each layout of the plan */
+  constructor(plan: Plan, need: WriteNeed, owners: readonly number[]) {
+    this.#need = need;
+    this.#owners = owners;
+    this.#acks = plan.layouts.map(() => 0);
+    this.#durable = plan.layouts.map(() => 0);
+    this.#primaryAcks = plan.layouts.map(() => 0);
+  }
+
+  /** Whether the targets could meet the need if all of them acknowledged. */
+  canBeMet(targets: readonly Target[]): boolean {
+    return this.#acks.every((_, layout) => {
+      const counting = targets.filter((target) => (target.layouts & (1 << layout)) !== 0);
+      const primaries = counting.filter((target) => target.hintFor === null);
+      const { w, dw, pw } = this.#needIn(layout);
+      return counting.length >= Math.max(w, dw) && primaries.length >= pw;
+    });
+  }
+
+  acknowledged(target: Target): void {
+    const isPrimary = target.hintFor === null;
+    if (isPrimary) this.primaries++;
+    else this.fallbacks++;
+    for (let layout = 0; layout < this.#acks.length; layout++) {
+      if ((target.layouts & (1 << layout)) === 0) continue;
+      this.#acks[layout]++;
+      if (isPrimary) this.#primaryAcks[layout]++;
+    }
+  }
+
+  durable(target: Target): void {
+    for (let layout = 0; layout < this.#durable.length; layout++) {
+      if ((target.layouts & (1 << layout)) !== 0) this.#durable[layout]++;
+    }
+  }
+
+  get isMet(): boolean {
+    for (let layout = 0; layout < this.#acks.length; layout++) {
+      const { w, dw, pw } = this.#needIn(layout);
+      if (this.#acks[layout] < w || this.#durable[layout] < dw) return false;
+      if (this.#primaryAcks[layout] < pw) return false;
+    }
+    return true;
+  }
+
+  /** What was missing, for the sentence of an unknown outcome. */
+  describe(): string {
+    const { w, dw, pw } = this.#need;
+    const newest = this.#acks.length - 1;
+    const asked = `w=${w}` + (dw > 0 ? `, dw=${dw}` : "") + (pw > 0 ? `, pw=${pw}` : "");
+    return (
+      `${this.#acks[newest]} replicas acknowledged the write, ` +
+      `${this.#durable[newest]} of them durably; wanted is ${asked}`
+    );
+  }
+
+  #needIn(layout: number): WriteNeed {
+    if (layout === this.#owners.length - 1) return this.#need;
+    const owners = this.#owners[layout];
+    const { w, dw, pw } = this.#need;
+    return { w: Math.min(w, owners), dw: Math.min(dw, owners), pw: Math.min(pw, owners) };
+  }
+}

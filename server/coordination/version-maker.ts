@@ -1,0 +1,129 @@
+/**
+ * A coordinator's new version, ready to be put on top of whatever is held when its turn comes: the dot,
+ * the stamp above all that it saw, and the checks that only the held set allows.
+ *
+ * A request id that is here already, live or superseded, makes no second version: the write happened,
+ * and what is held is what is sent on.
+ */
+
+import { crc32c } from "../../core/crc32c.ts";
+import type { HybridClock } from "../../core/hybrid-clock.ts";
+import { SIBLINGS_MAX } from "../../core/limits.ts";
+import type { ObjectName } from "../../core/object-name.ts";
+import { clockNewestStamp } from "../../core/vector-clock.ts";
+import { requestIndex } from "../../core/version-rules.ts";
+import {
+  POLICY_LWW,
+  POLICY_SIBLINGS,
+  VERSION_BYTES,
+  newestStamp,
+  payloadChecksum,
+  versionCount,
+  versionOffset,
+  writeVersion,
+} from "../../core/version-set.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { EventMaker, NewVersion } from "../replication/local-copy.ts";
+import type { SupersededRequests } from "../replication/superseded.ts";
+import type { ContextClock } from "./context-clock.ts";
+
+/** Where dots come from: an actor of this store and its counter (storage/actor). */
+export interface Dots {
+  readonly actor: Uint8Array;
+  /** A counter that was never given out before, reserved on disk. @throws DiskError */
+  nextCounter(): number;
+}
+
+export interface MakerParts {
+  readonly clock: Clock;
+  readonly hybridClock: HybridClock;
+  readonly dots: Dots;
+  readonly superseded: SupersededRequests;
+  readonly clockEntriesMax: number;
+}
+
+export interface VersionPlan {
+  readonly context: ContextClock;
+  readonly requestId: Uint8Array;
+  readonly isTombstone: boolean;
+  readonly isLastWriteWins: boolean;
+  readonly payload: Uint8Array;
+  readonly metaLength: number;
+  /** Milliseconds since 1970; 0: never. */
+  readonly expiryMs: number;
+  readonly dotAsPair: boolean;
+}
+
+export class VersionMaker implements EventMaker {
+  readonly context: Uint8Array;
+  readonly contextCount: number;
+  readonly dotAsPair: boolean;
+  readonly clockEntriesMax: number;
+  /** The entry that was made, or that of the twin that was here; valid after make(). */
+  entry: Uint8Array = new Uint8Array(VERSION_BYTES);
+  /** The write had happened already. */
+  isRetry = false;
+  readonly #parts: MakerParts;
+  readonly #plan: VersionPlan;
+  readonly #checksum: number;
+
+  constructor(parts: MakerParts, plan: VersionPlan) {
+    this.#parts = parts;
+    this.#plan = plan;
+    this.context = plan.context.entries;
+    this.contextCount = plan.context.count;
+    this.dotAsPair = plan.dotAsPair;
+    this.clockEntriesMax = parts.clockEntriesMax;
+    this.#checksum = crc32c(plan.payload, 0, plan.payload.length, 0);
+  }
+
+  make(name: ObjectName, head: Uint8Array): NewVersion | null {
+    const { requestId, payload } = this.#plan;
+    const twin = requestIndex(head, 0, requestId, 0);
+    if (twin >= 0 && payloadChecksum(head, versionOffset(0, twin)) === this.#checksum) {
+      const offset = versionOffset(0, twin);
+      this.entry = head.slice(offset, offset + VERSION_BYTES);
+      this.isRetry = true;
+      return null;
+    }
+    const { superseded, clock } = this.#parts;
+    const position0 = name.position0;
+    if (superseded.has(requestId, 0, this.#checksum, position0, clock.elapsedMs())) {
+      this.isRetry = true;
+      return null;
+    }
+    this.#writeEntry(head);
+    return { entry: this.entry, payload };
+  }
+
+  check(head: Uint8Array): string {
+    const count = versionCount(head, 0);
+    if (count <= SIBLINGS_MAX) return "";
+    return (
+      `The object has ${count - 1} siblings already and the limit is ${SIBLINGS_MAX}: ` +
+      "read it, and write once with the context that the read gives"
+    );
+  }
+
+  #writeEntry(head: Uint8Array): void {
+    const { hybridClock, clock, dots } = this.#parts;
+    const plan = this.#plan;
+    hybridClock.observeAt(head, newestStamp(head, 0));
+    const { entries, count } = plan.context;
+    hybridClock.observeAt(entries, count === 0 ? -1 : clockNewestStamp(entries, 0, count));
+    hybridClock.next(clock.nowMs());
+    writeVersion(this.entry, 0, {
+      actor: dots.actor,
+      counter: dots.nextCounter(),
+      policy: plan.isLastWriteWins ? POLICY_LWW : POLICY_SIBLINGS,
+      tombstone: plan.isTombstone,
+      stampMs: hybridClock.ms,
+      stampLogical: hybridClock.logical,
+      expiryMs: plan.expiryMs,
+      requestId: plan.requestId,
+      metaLength: plan.metaLength,
+      bodyLength: plan.payload.length - plan.metaLength,
+      checksum: this.#checksum,
+    });
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What a client is shown of a version set: values without tombstones, twins and what has expired, and an
+ * etag that names exactly the versions that are shown.
+ */
+
+import { toHex, readU32 } from "../../core/bytes.ts";
+import { decodeMeta } from "../../core/payload.ts";
+import { DOT_BYTES, compareStamps, stampMs } from "../../core/vector-clock.ts";
+import { shownInto } from "../../core/version-rules.ts";
+import {
+  headDigestInto,
+  metaLength,
+  versionExpiryMs,
+  versionOffset,
+  versionStamp,
+} from "../../core/version-set.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { Sibling } from "./store.ts";
+
+/** Indexes of the versions that are shown at `nowMs`, oldest first. */
+export function shownVersions(set: VersionSet, nowMs: number): number[] {
+  const indexes = new Int32Array(set.payloads.length);
+  const count = shownInto(set.head, 0, nowMs, indexes);
+  const shown = [...indexes.subarray(0, count)];
+  if (count < 2) return shown;
+  const stampOf = (index: number): number => versionStamp(versionOffset(0, index));
+  return shown.sort(
+    (left, right) => compareStamps(set.head, stampOf(left), set.head, stampOf(right)) || left - right,
+  );
+}
+
+/** The shown versions as a client sees them; null where a body is missing or its metadata malformed. */
+export function siblingsOf(set: VersionSet, shown: readonly number[]): Sibling[] | null {
+  const siblings: Sibling[] = [];
+  for (const index of shown) {
+    const version = versionOffset(0, index);
+    const length = metaLength(set.head, version);
+    const payload = set.payloads[index];
+    const meta = payload === null ? null : decodeMeta(payload, length);
+    if (payload === null || meta === null) return null;
+    siblings.push({
+      body: payload.subarray(length),
+      meta,
+      timeMs: stampMs(set.head, versionStamp(version)),
+      expiryMs: versionExpiryMs(set.head, version),
+    });
+  }
+  return siblings;
+}
+
+/** Digest of the dots of some versions of a head, 16 hexadecimal digits; "" for none. */
+export function etagOf(head: Uint8Array, versions: readonly number[]): string {
+  if (versions.length === 0) return "";
+  const dots = new Uint8Array(versions.length * DOT_BYTES);
+  // In dot order, so that the order in which siblings are shown does not matter.
+  const ordered = versions.length === 1 ? versions : [...versions].sort((a, b) => a - b);
+  for (let index = 0; index < ordered.length; index++) {
+    const version = versionOffset(0, ordered[index]);
+    dots.set(head.subarray(version, version + DOT_BYTES), index * DOT_BYTES);
+  }
+  return etagOfDots(dots);
+}
+
+const words = new Uint32Array(2);
+const wordBytes = new Uint8Array(words.buffer);
+
+export function etagOfDots(dots: Uint8Array): string {
+  headDigestInto(dots, 0, dots.length, words, 0);
+  return toHex(wordBytes, 0, 8);
+}
+
+/** Milliseconds that a UUIDv7 was drawn at (RFC 9562: its first 48 bits, most significant first). */
+export function requestTimeMs(id: Uint8Array): number {
+  const high = ((id[0] << 24) | (id[1] << 16) | (id[2] << 8) | id[3]) >>> 0;
+  return high * 65_536 + ((id[4] << 8) | id[5]);
+}
+
+/** A UUIDv7: 48 bits of time, the rest random but for version and variant. */
+export function drawRequestId(nowMs: number, fill: (bytes: Uint8Array) => void): Uint8Array {
+  const id = new Uint8Array(16);
+  fill(id);
+  const high = Math.floor(nowMs / 65_536);
+  id[0] = high >>> 24;
+  id[1] = high >>> 16;
+  id[2] = high >>> 8;
+  id[3] = high;
+  id[4] = (nowMs % 65_536) >>> 8;
+  id[5] = nowMs % 65_536;
+  id[6] = 0x70 | (id[6] & 15);
+  id[8] = 0x80 | (id[8] & 63);
+  return id;
+}
+
+/** Whether an id is one that was drawn: not all zero. */
+export function isRequestId(id: Uint8Array): boolean {
+  return readU32(id, 0) !== 0 || readU32(id, 4) !== 0 || readU32(id, 8) !== 0 || readU32(id, 12) !== 0;
+}

@@ -1,0 +1,22 @@
+/** What the replication and coordination floors count, for /stats; plain numbers, one owner each. */
+export class Counters {
+  puts = 0;
+  gets = 0;
+  deletes = 0;
+  forwarded = 0;
+  writesRefused = 0;
+  writesUnknown = 0;
+  readsFailed = 0;
+  siblingsReturned = 0;
+  clockTruncations = 0;
+  readRepairs = 0;
+  hintsStored = 0;
+  hintsDelivered = 0;
+  hintsFull = 0;
+  comparisons = 0;
+  comparisonsDiffering = 0;
+  antiEntropyRepairs = 0;
+  damagedReads = 0;
+  lateTwins = 0;
+  staleRefused = 0;
+}

@@ -1,0 +1,165 @@
+/**
+ * One version set on its way to one replica, until it is stored there or will not be.
+ *
+ * The sender names all versions of the set in the head, and sends the bodies that the receiver is likely
+ * to lack. A receiver that lacks others answers INCOMPLETE and has applied nothing (a merge is a join of
+ * whole states). Then the rest follows:
+ *
+ *   set fits a frame    the whole set, with all bodies
+ *   set does not fit    each version alone, as a state of its own whose clock is that one dot: an honest
+ *                       state, and a join like any other; then the head again, and nothing is missing
+ *
+ * Ends in exactly one call of `done`.
+ */
+
+import { readU32 } from "../../core/bytes.ts";
+import { KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
+import type { ObjectName } from "../../core/object-name.ts";
+import {
+  REPLICATED_LENGTH,
+  REPLICATE_DURABLE,
+  REPLICATE_HINTED,
+  STATUS_DONE,
+  STATUS_INCOMPLETE,
+  replicateLength,
+  writeReplicate,
+} from "../../core/replica-frames.ts";
+import { singleVersion } from "../../core/version-merge.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { Member } from "../membership/member.ts";
+import type { ReplyHandler } from "../wire/peers.ts";
+
+export type DeliveryFailure = "" | "unreachable" | "closed" | "timeout";
+
+export interface Delivered {
+  /** STATUS_… of core/replica-frames; meaningful where `failure` is "". */
+  readonly status: number;
+  readonly failure: DeliveryFailure;
+  readonly isDurable: boolean;
+  /** Digest of what the replica holds now. */
+  readonly digest0: number;
+  readonly digest1: number;
+}
+
+export interface DeliveryOptions {
+  readonly member: Member;
+  readonly name: ObjectName;
+  readonly set: VersionSet;
+  readonly purpose: number;
+  /** Answer only after the sync. */
+  readonly durable: boolean;
+  /** The id of the owner that the receiver stands in for; null: the version itself. */
+  readonly hintFor: Uint8Array | null;
+  readonly layout: number;
+  readonly round: number;
+  readonly timeoutMs: number;
+  /** Sets of more bytes than this do not fit a frame. */
+  readonly setBytesMax: number;
+  /** Gives the same set, or a later one, with all bodies; null where it cannot be read now. */
+  readonly load: (done: (set: VersionSet | null) => void) => void;
+}
+
+const NO_TARGET = new Uint8Array(8);
+/** More rounds than versions could need: a guard against a receiver that never has enough. */
+const PARTS_MAX = 10_000;
+
+export class Delivery implements ReplyHandler {
+  readonly #options: DeliveryOptions;
+  readonly #done: (delivered: Delivered) => void;
+  /** What is still to be sent, in order; the last one is the head that ends it. */
+  #parts: VersionSet[];
+  #isWhole = false;
+
+  constructor(options: DeliveryOptions, done: (delivered: Delivered) => void) {
+    this.#options = options;
+    this.#done = done;
+    this.#parts = partsOf(options);
+  }
+
+  start(): void {
+    this.#sendNext();
+  }
+
+  #sendNext(): void {
+    const options = this.#options;
+    const part = this.#parts[0];
+    const peer = options.member.peer;
+    const length = replicateLength(options.name.bytes, part);
+    const offset =
+      peer === null
+        ? -1
+        : peer.request(KIND_REPLICATE, 0, options.layout, length, options.timeoutMs, this, 0);
+    if (peer === null || offset < 0) {
+      this.#end(STATUS_DONE, "unreachable", false, 0, 0);
+      return;
+    }
+    const body = {
+      purpose: options.purpose,
+      flags:
+        (options.durable ? REPLICATE_DURABLE : 0) |
+        (options.hintFor === null ? 0 : REPLICATE_HINTED),
+      round: options.round,
+      target: options.hintFor ?? NO_TARGET,
+      name: options.name.bytes,
+      set: part,
+    };
+    writeReplicate(body, peer.buffer, offset);
+  }
+
+  replied(_tag: number, frame: FrameView): void {
+    if (frame.status === STATUS_DONE && frame.end - frame.start >= REPLICATED_LENGTH) {
+      this.#partStored(frame.bytes, frame.start);
+    } else if (frame.status === STATUS_INCOMPLETE && !this.#isWhole) {
+      this.#options.load((set) => this.#sendWhole(set));
+    } else {
+      this.#end(frame.status, frame.status === STATUS_DONE ? "closed" : "", false, 0, 0);
+    }
+  }
+
+  failed(_tag: number, reason: "unreachable" | "closed" | "timeout"): void {
+    this.#end(STATUS_DONE, reason, false, 0, 0);
+  }
+
+  #partStored(bytes: Uint8Array, start: number): void {
+    this.#parts.shift();
+    if (this.#parts.length > 0) {
+      this.#sendNext();
+      return;
+    }
+    const isDurable = (bytes[start] & REPLICATE_DURABLE) !== 0;
+    this.#end(STATUS_DONE, "", isDurable, readU32(bytes, start + 8), readU32(bytes, start + 12));
+  }
+
+  #sendWhole(set: VersionSet | null): void {
+    this.#isWhole = true;
+    if (set === null || set.payloads.length > PARTS_MAX) {
+      this.#end(STATUS_INCOMPLETE, "", false, 0, 0);
+      return;
+    }
+    this.#parts = partsOf({ ...this.#options, set });
+    this.#sendNext();
+  }
+
+  #end(
+    status: number,
+    failure: DeliveryFailure,
+    isDurable: boolean,
+    digest0: number,
+    digest1: number,
+  ): void {
+    this.#done({ status, failure, isDurable, digest0, digest1 });
+  }
+}
+
+/** A set that fits a frame, or its versions one by one and the head over them. */
+function partsOf(options: DeliveryOptions): VersionSet[] {
+  const { name, set, setBytesMax } = options;
+  if (replicateLength(name.bytes, set) <= setBytesMax) return [set];
+  const parts: VersionSet[] = [];
+  for (let index = 0; index < set.payloads.length; index++) {
+    if (set.payloads[index] === null) continue;
+    parts.push({ head: singleVersion(set.head, 0, index), payloads: [set.payloads[index]] });
+  }
+  parts.push({ head: set.head, payloads: set.payloads.map(() => null) });
+  return parts;
+}

@@ -1,0 +1,250 @@
+/**
+ * Hinted handoff: versions kept here for a node that could not take them, until it has.
+ *
+ *   store     a set with the name of its owner, in a store of its own ("hints"), joined like any other
+ *   scan      at start, when an owner is back, and every few seconds while there are any
+ *   deliver   to the owner, a few at a time, asking for a durable write
+ *   remove    only after the owner acknowledged it durable, and only if the hint did not grow meanwhile
+ *
+ * The hint store is an engine whose names are `owner id (8 bytes) + object name`, so one object can be
+ * kept for several owners, and one owner's hints for one object merge into one. Hints never show as data
+ * of this node; a stand-in that is read on behalf of owners looks here (collect).
+ *
+ * ***An acknowledged hint is given up only for a copy that is synced at a primary; age never deletes it;
+ * a hint that does not fit is not acknowledged.*** Paper 4.6; Riak's lessons riak_core#154, riak_kv#1845.
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import { ObjectName as Name } from "../../core/object-name.ts";
+import { PURPOSE_HINT, STATUS_DONE } from "../../core/replica-frames.ts";
+import { toHex } from "../../core/bytes.ts";
+import { headDigestInto } from "../../core/version-set.ts";
+import type { IndexEntry, VersionSet } from "../../storage/engine.ts";
+import type { Member } from "../membership/member.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { Counters } from "./counters.ts";
+import type { Change, EventMaker, LocalCopy } from "./local-copy.ts";
+
+/** How often hints are looked through while there are any. */
+const SCAN_INTERVAL_MS = 5_000;
+/** Hints on their way at once, to all owners together. */
+const IN_FLIGHT_MAX = 16;
+/** The index is looked through in this many windows of the ring, one at a time. */
+const WINDOWS = 256;
+const DELIVERY_TIMEOUT_MS = 5_000;
+const OWNER_BYTES = 8;
+
+/** What hints need of the floor around them. */
+export interface HintsHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: Counters;
+  /** The owner, where it is a member. */
+  memberById(id: string): Member | undefined;
+  /** Sends a set to a member; the answer says whether it is durable there. */
+  deliver(
+    member: Member,
+    name: ObjectName,
+    set: VersionSet,
+    purpose: number,
+    timeoutMs: number,
+    load: (done: (set: VersionSet | null) => void) => void,
+    done: (status: number, isDurable: boolean) => void,
+  ): void;
+  layoutNumber(): number;
+}
+
+interface Waiting {
+  readonly position0: number;
+  readonly position1: number;
+  readonly tag: number;
+}
+
+export class Hints {
+  readonly copy: LocalCopy;
+  readonly #host: HintsHost;
+  #timer: Timer | null = null;
+  #isScanning = false;
+  #isStopped = false;
+  /** An owner came back while a scan was under way: look through all again. */
+  #isScanWanted = false;
+  #window = 0;
+  #waiting: Waiting[] = [];
+  #inFlight = 0;
+  /** Owners that did not take a hint in this scan. */
+  readonly #unwilling = new Set<string>();
+
+  constructor(copy: LocalCopy, host: HintsHost) {
+    this.copy = copy;
+    this.#host = host;
+  }
+
+  start(): void {
+    this.scan();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  /** Hints that are kept, for all owners. */
+  get count(): number {
+    return this.copy.engine.stats().objects;
+  }
+
+  /** Keeps a set for an owner; the change's status says whether it is kept. */
+  store(owner: Member, name: ObjectName, set: VersionSet, done: (change: Change) => void): void {
+    const labels = { layout: this.#host.layoutNumber(), round: 0 };
+    this.copy.join(hintName(owner.idBytes, name), set, labels, (change) => {
+      this.#count(change);
+      done(change);
+    });
+  }
+
+  /** Makes a version as a stand-in: on top of what is kept here for the same owner. */
+  event(
+    owner: Member,
+    name: ObjectName,
+    maker: EventMaker,
+    done: (change: Change) => void,
+  ): void {
+    const labels = { layout: this.#host.layoutNumber(), round: 0 };
+    this.copy.event(hintName(owner.idBytes, name), maker, labels, (change) => {
+      this.#count(change);
+      done(change);
+    });
+  }
+
+  #count(change: Change): void {
+    if (change.status === STATUS_DONE) {
+      this.#host.counters.hintsStored++;
+      this.#schedule(SCAN_INTERVAL_MS);
+    } else {
+      this.#host.counters.hintsFull++;
+    }
+  }
+
+  /** What is kept here of a name for the given owners, one set each. */
+  collect(
+    owners: readonly Uint8Array[],
+    name: ObjectName,
+    done: (sets: VersionSet[]) => void,
+  ): void {
+    const sets: VersionSet[] = [];
+    let left = owners.length;
+    if (left === 0) done(sets);
+    for (const owner of owners) {
+      this.copy.read(hintName(owner, name), (outcome) => {
+        if (outcome.status === "found") sets.push(outcome.set);
+        if (--left === 0) done(sets);
+      });
+    }
+  }
+
+  /** Looks through all hints and delivers those whose owner is healthy. */
+  scan(): void {
+    if (this.#isStopped) return;
+    if (this.#isScanning) {
+      this.#isScanWanted = true;
+      return;
+    }
+    if (this.count === 0) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#isScanning = true;
+    this.#isScanWanted = false;
+    this.#window = 0;
+    this.#unwilling.clear();
+    this.#pump();
+  }
+
+  #pump(): void {
+    while (!this.#isStopped && this.#inFlight < IN_FLIGHT_MAX) {
+      const entry = this.#waiting.pop();
+      if (entry !== undefined) this.#take(entry);
+      else if (this.#window < WINDOWS) this.#fillWindow();
+      else break;
+    }
+    if (this.#inFlight === 0 && this.#waiting.length === 0 && this.#window === WINDOWS) {
+      this.#scanEnded();
+    }
+  }
+
+  #fillWindow(): void {
+    const width = 2 ** 32 / WINDOWS;
+    const from = this.#window * width;
+    this.#window++;
+    this.copy.engine.scan(from, from + width - 1, (entry: IndexEntry) => {
+      const { position0, position1, tag } = entry;
+      this.#waiting.push({ position0, position1, tag });
+      return true;
+    });
+  }
+
+  #take(entry: Waiting): void {
+    this.#inFlight++;
+    this.copy.engine.readEntry(entry, (hint, outcome) => {
+      const owner = hint === null ? undefined : this.#ownerOf(hint);
+      if (hint === null || outcome.status !== "found" || owner === undefined) this.#ended();
+      else this.#deliver(owner, hint, outcome.set);
+    });
+  }
+
+  /** The hint's owner, if it may be given something now. */
+  #ownerOf(hint: ObjectName): Member | undefined {
+    const id = toHex(hint.bytes, 0, OWNER_BYTES);
+    const owner = this.#host.memberById(id);
+    if (owner === undefined || !owner.healthy || owner.isSelf) return undefined;
+    return this.#unwilling.has(id) ? undefined : owner;
+  }
+
+  #deliver(owner: Member, hint: ObjectName, set: VersionSet): void {
+    const name = new Name(hint.bytes.slice(OWNER_BYTES));
+    const digest = new Uint32Array(2);
+    headDigestInto(set.head, 0, set.head.length, digest, 0);
+    const load = (give: (whole: VersionSet | null) => void): void => give(set);
+    const ended = (status: number, isDurable: boolean): void => {
+      if (status === STATUS_DONE && isDurable) this.#delivered(hint, digest);
+      else this.#unwilling.add(owner.id);
+      this.#ended();
+    };
+    this.#host.deliver(owner, name, set, PURPOSE_HINT, DELIVERY_TIMEOUT_MS, load, ended);
+  }
+
+  #delivered(hint: ObjectName, digest: Uint32Array): void {
+    const outcome = this.copy.engine.remove(hint, digest[0], digest[1]);
+    if (outcome.status === "done") this.#host.counters.hintsDelivered++;
+    else this.#host.log.warn("a delivered hint could not be removed", { detail: outcome.detail });
+  }
+
+  #ended(): void {
+    this.#inFlight--;
+    // A delivery may end before the pump that began it has returned; the next turn goes on.
+    this.#host.clock.soon(() => this.#pump());
+  }
+
+  #scanEnded(): void {
+    if (!this.#isScanning) return;
+    this.#isScanning = false;
+    if (this.#isScanWanted) this.scan();
+    else if (this.count > 0) this.#schedule(SCAN_INTERVAL_MS);
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#timer !== null || this.#isScanning || this.#isStopped) return;
+    this.#timer = this.#host.clock.after(delayMs, () => {
+      this.#timer = null;
+      this.scan();
+    });
+  }
+}
+
+/** The name of an object in the hint store. */
+function hintName(owner: Uint8Array, name: ObjectName): ObjectName {
+  const bytes = new Uint8Array(OWNER_BYTES + name.bytes.length);
+  bytes.set(owner);
+  bytes.set(name.bytes, OWNER_BYTES);
+  return new Name(bytes);
+}

@@ -1,0 +1,283 @@
+/**
+ * This node's copy of many names in one engine, and the only two ways in which it changes:
+ *
+ *   join    a finished set arrives (replication, hint, repair): the join of both is what is held then
+ *   event   a new version is made here by a coordinator, on top of what is held
+ *
+ *   read the head ─► join or event in scratch ─► write ─► remember what was superseded
+ *   └── one step: an engine answers a read of the head before it returns ──┘
+ *
+ * INVARIANTS
+ *   honest clocks   a set is applied only when all bodies that are new here came with it
+ *   three outcomes  a status says what happened; nothing is written unless it says DONE
+ *   no late twins   a version whose request id was superseded here stays superseded
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import {
+  STATUS_DAMAGED,
+  STATUS_DONE,
+  STATUS_FAILED,
+  STATUS_FULL,
+  STATUS_INCOMPLETE,
+} from "../../core/replica-frames.ts";
+import { FROM_EVENT, eventInto, eventLengthMax } from "../../core/version-event.ts";
+import { FROM_RIGHT, mergeInto, mergedLengthMax, withoutVersion } from "../../core/version-merge.ts";
+import { isSuperseded } from "../../core/version-rules.ts";
+import {
+  REQUEST_ID_OFFSET,
+  headDigestInto,
+  isLive,
+  payloadChecksum,
+  versionCount,
+  versionOffset,
+} from "../../core/version-set.ts";
+import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { SupersededRequests } from "./superseded.ts";
+
+/** What came of a join or an event. */
+export interface Change {
+  /** STATUS_… of core/replica-frames. */
+  readonly status: number;
+  readonly detail: string;
+  /** The set that is held now: its head whole, a payload only where it was given. */
+  readonly set: VersionSet;
+  readonly digest0: number;
+  readonly digest1: number;
+  readonly isChanged: boolean;
+}
+
+/** A version about to be made. `entry` is its packed version entry with the new dot. */
+export interface NewVersion {
+  readonly entry: Uint8Array;
+  readonly payload: Uint8Array;
+}
+
+/** Looks at the head that is held (empty: nothing) and says what is to be made of it. */
+export interface EventMaker {
+  /** The new version, or null where nothing is to be written (a twin that is already here). */
+  make(name: ObjectName, head: Uint8Array): NewVersion | null;
+  readonly context: Uint8Array;
+  readonly contextCount: number;
+  readonly dotAsPair: boolean;
+  readonly clockEntriesMax: number;
+  /** Refuses a result by its head before it is written; "" lets it pass. */
+  check(head: Uint8Array): string;
+}
+
+/** STATUS of an event that `check` refused; above those that travel. */
+export const STATUS_REFUSED_HERE = 255;
+const EMPTY_HEAD = new Uint8Array(8);
+EMPTY_HEAD[0] = 1;
+/** What is held under a name that was never written. */
+export const NOTHING: VersionSet = { head: EMPTY_HEAD, payloads: [] };
+
+/** Scratch of the join or event under way; nothing in it outlives the callback that filled it. */
+let scratch = new Uint8Array(16_384);
+let sources = new Int32Array(1024);
+const digest = new Uint32Array(2);
+
+export class LocalCopy {
+  readonly engine: Engine;
+  readonly #clock: Clock;
+  readonly #superseded: SupersededRequests;
+  /** Told of every read that found damage, before anything is made of it. */
+  onDamage: (name: ObjectName, detail: string) => void = () => {};
+  lateTwins = 0;
+
+  constructor(engine: Engine, clock: Clock, superseded: SupersededRequests) {
+    this.engine = engine;
+    this.#clock = clock;
+    this.#superseded = superseded;
+  }
+
+  /** Reads a set with its payloads. */
+  read(name: ObjectName, done: (outcome: ReadOutcome) => void): void {
+    this.engine.read(name, { payloads: true }, (outcome) => {
+      if (outcome.status === "damaged") this.onDamage(name, outcome.detail);
+      done(outcome);
+    });
+  }
+
+  /** Merges a finished set into what is held. `incoming` may lack bodies that are stored here. */
+  join(
+    name: ObjectName,
+    incoming: VersionSet,
+    labels: WriteLabels,
+    done: (change: Change) => void,
+  ): void {
+    this.#withHead(name, (outcome) => {
+      if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
+      // What cannot be read cannot be kept: a set from a replica takes its place.
+      if (outcome.status === "found") return done(this.#joinInto(name, outcome.set, incoming, labels));
+      return done(this.#joinInto(name, NOTHING, incoming, labels));
+    });
+  }
+
+  /** Makes a version on top of what is held. */
+  event(
+    name: ObjectName,
+    maker: EventMaker,
+    labels: WriteLabels,
+    done: (change: Change) => void,
+  ): void {
+    this.#withHead(name, (outcome) => {
+      if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
+      if (outcome.status === "damaged") return done(failure(STATUS_DAMAGED, outcome.detail));
+      const held = outcome.status === "found" ? outcome.set : NOTHING;
+      return done(this.#eventOn(name, held, maker, labels));
+    });
+  }
+
+  #withHead(name: ObjectName, use: (outcome: ReadOutcome) => void): void {
+    this.engine.read(name, { payloads: false }, (outcome) => {
+      if (outcome.status === "damaged") this.onDamage(name, outcome.detail);
+      use(outcome);
+    });
+  }
+
+  #joinInto(
+    name: ObjectName,
+    held: VersionSet,
+    given: VersionSet,
+    labels: WriteLabels,
+  ): Change {
+    const incoming = this.#withoutLateTwins(name, held, given);
+    reserve(mergedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
+    const length = mergeInto(held.head, 0, incoming.head, 0, scratch, 0, sources);
+    const head = scratch.slice(0, length);
+    const payloads: (Uint8Array | null)[] = [];
+    for (let index = 0; index < versionCount(head, 0); index++) {
+      const source = sources[index];
+      const payload = source < FROM_RIGHT ? null : incoming.payloads[source - FROM_RIGHT];
+      if (source >= FROM_RIGHT && payload === null) {
+        return failure(STATUS_INCOMPLETE, "a body is missing that is not stored here");
+      }
+      payloads.push(payload);
+    }
+    return this.#store(name, held, { head, payloads }, labels);
+  }
+
+  /** What arrives, less the versions that are retries of what was superseded here. */
+  #withoutLateTwins(name: ObjectName, held: VersionSet, given: VersionSet): VersionSet {
+    let { head, payloads } = given;
+    for (let index = payloads.length - 1; index >= 0; index--) {
+      const offset = versionOffset(0, index);
+      if (isLive(held.head, 0, head, offset) || !this.isLateTwin(name, head, offset)) continue;
+      head = withoutVersion(head, 0, index);
+      payloads = payloads.filter((_, place) => place !== index);
+      this.lateTwins++;
+    }
+    return head === given.head ? given : { head, payloads };
+  }
+
+  #eventOn(
+    name: ObjectName,
+    held: VersionSet,
+    maker: EventMaker,
+    labels: WriteLabels,
+  ): Change {
+    const change = eventOver(name, held, maker);
+    if (change.status !== STATUS_DONE || !change.isChanged) return change;
+    return this.#store(name, held, change.set, labels);
+  }
+
+  /** Whether a version entry is the retry of a write that was superseded here. */
+  isLateTwin(name: ObjectName, bytes: Uint8Array, version: number): boolean {
+    return this.#superseded.has(
+      bytes,
+      version + REQUEST_ID_OFFSET,
+      payloadChecksum(bytes, version),
+      name.position0,
+      this.#clock.elapsedMs(),
+    );
+  }
+
+  #store(name: ObjectName, held: VersionSet, set: VersionSet, labels: WriteLabels): Change {
+    if (sameBytes(held.head, set.head)) return done(set, false);
+    const outcome = this.engine.write(name, set, labels);
+    if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail);
+    if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
+    this.#rememberSuperseded(name, held.head, set.head);
+    return done(set, true);
+  }
+
+  /** Held versions that do not live on: their writes must not come back through a late twin. */
+  #rememberSuperseded(name: ObjectName, before: Uint8Array, after: Uint8Array): void {
+    for (let index = 0; index < versionCount(before, 0); index++) {
+      const offset = versionOffset(0, index);
+      if (!isSuperseded(before, offset, after, 0)) continue;
+      this.#superseded.remember(
+        before,
+        offset + REQUEST_ID_OFFSET,
+        payloadChecksum(before, offset),
+        name.position0,
+        this.#clock.elapsedMs(),
+      );
+    }
+  }
+}
+
+/** An event on top of `held`, in memory alone: bodies that stay are null in the result. */
+export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker): Change {
+  const version = maker.make(name, held.head);
+  if (version === null) return done(bodiless(held), false);
+  reserve(eventLengthMax(held.head, 0, maker.contextCount), held, held);
+  const length = eventInto(
+    held.head,
+    0,
+    maker.context,
+    0,
+    maker.contextCount,
+    version.entry,
+    0,
+    maker.dotAsPair ? 1 : 0,
+    maker.clockEntriesMax,
+    scratch,
+    0,
+    sources,
+  );
+  const head = scratch.slice(0, length);
+  const refusal = maker.check(head);
+  if (refusal !== "") return failure(STATUS_REFUSED_HERE, refusal);
+  const payloads: (Uint8Array | null)[] = [];
+  for (let index = 0; index < versionCount(head, 0); index++) {
+    payloads.push(sources[index] === FROM_EVENT ? version.payload : null);
+  }
+  return done({ head, payloads }, true);
+}
+
+function bodiless(set: VersionSet): VersionSet {
+  return { head: set.head.slice(), payloads: set.payloads.map(() => null) };
+}
+
+function done(set: VersionSet, isChanged: boolean): Change {
+  headDigestInto(set.head, 0, set.head.length, digest, 0);
+  return {
+    status: STATUS_DONE,
+    detail: "",
+    set,
+    digest0: digest[0],
+    digest1: digest[1],
+    isChanged,
+  };
+}
+
+function failure(status: number, detail: string): Change {
+  return { status, detail, set: NOTHING, digest0: 0, digest1: 0, isChanged: false };
+}
+
+function reserve(lengthMax: number, left: VersionSet, right: VersionSet): void {
+  if (scratch.length < lengthMax) scratch = new Uint8Array(2 * lengthMax);
+  const versions = left.payloads.length + right.payloads.length + 1;
+  if (sources.length < versions) sources = new Int32Array(2 * versions);
+}
+
+function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) {
+    if (left[index] !== right[index]) return false;
+  }
+  return true;
+}

@@ -1,0 +1,35 @@
+/** The join of two version sets in memory, bodies included. */
+
+import { FROM_RIGHT, mergeInto, mergedLengthMax } from "../../core/version-merge.ts";
+import { findDot, versionCount, versionOffset } from "../../core/version-set.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+
+/**
+ * Merges heads and takes each body from the side that its version came from, or from the other where
+ * that one lacks it. A body that both lack stays null. Payloads are shared, not copied.
+ */
+export function mergeSets(left: VersionSet, right: VersionSet): VersionSet {
+  const target = new Uint8Array(mergedLengthMax(left.head, 0, right.head, 0));
+  const sources = new Int32Array(left.payloads.length + right.payloads.length);
+  const length = mergeInto(left.head, 0, right.head, 0, target, 0, sources);
+  const head = target.slice(0, length);
+  const payloads: (Uint8Array | null)[] = [];
+  for (let index = 0; index < versionCount(head, 0); index++) {
+    payloads.push(bodyOf(left, right, head, index, sources[index]));
+  }
+  return { head, payloads };
+}
+
+function bodyOf(
+  left: VersionSet,
+  right: VersionSet,
+  head: Uint8Array,
+  index: number,
+  source: number,
+): Uint8Array | null {
+  const own = source < FROM_RIGHT ? left.payloads[source] : right.payloads[source - FROM_RIGHT];
+  if (own !== null) return own;
+  const other = source < FROM_RIGHT ? right : left;
+  const twin = findDot(other.head, 0, head, versionOffset(0, index));
+  return twin < 0 ? null : other.payloads[twin];
+}

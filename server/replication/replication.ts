@@ -1,0 +1,409 @@
+/**
+ * Replication: this node's copies and how they are kept equal to the others'. The room's front door.
+ *
+ *   REPLICATE ─► objects.join            a finished set for this node as a primary
+ *        └─────► hints.store             … or for an owner that it stands in for
+ *   FETCH     ─► objects, hints.collect  what is held: a digest from the index, a set, one version
+ *   deliver   ─► REPLICATE to a peer     writes of the coordinator, repairs, hints, anti-entropy
+ *
+ * The coordinator above decides; this floor stores, answers and keeps equal. A frame that names a layout
+ * that is retired is answered STALE; damage that is found is answered as damage, the store draws a new
+ * actor (it can no longer be sure that it remembers all dots of its own), and the name is made good by
+ * the next set that comes.
+ */
+
+import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
+import { ObjectName, checkName } from "../../core/object-name.ts";
+import {
+  FETCH_HINTS,
+  REPLICATED_LENGTH,
+  REPLICATE_DURABLE,
+  REPLICATE_HINTED,
+  STATUS_ABSENT,
+  STATUS_DAMAGED,
+  STATUS_DONE,
+  STATUS_FAILED,
+  STATUS_MALFORMED,
+  STATUS_NOT_READY,
+  STATUS_STALE,
+  WANT_DIGEST,
+  WANT_VERSION,
+  fetchedLength,
+  readFetch,
+  readReplicate,
+  setLength,
+  writeFetched,
+  writeReplicated,
+  type FetchBody,
+} from "../../core/replica-frames.ts";
+import { partitionOf } from "../../core/ring.ts";
+import { findDot, headDigestInto } from "../../core/version-set.ts";
+import { singleVersion } from "../../core/version-merge.ts";
+import type { Engine, ReadOutcome, VersionSet } from "../../storage/engine.ts";
+import type { Layout } from "../membership/layout.ts";
+import type { Member } from "../membership/member.ts";
+import type { Membership } from "../membership/membership.ts";
+import type { Ports } from "../ports/ports.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { Peers } from "../wire/peers.ts";
+import { AntiEntropy, ownedPartitions, ownersOf } from "./anti-entropy.ts";
+import { Completeness } from "./completeness.ts";
+import type { Counters } from "./counters.ts";
+import { Delivery, type Delivered } from "./delivery.ts";
+import { Hints } from "./hints.ts";
+import { LocalCopy, type Change } from "./local-copy.ts";
+import { mergeSets } from "./merge-sets.ts";
+import { SupersededRequests } from "./superseded.ts";
+
+export interface ReplicationParts {
+  readonly ports: Ports;
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly objects: Engine;
+  readonly hints: Engine;
+  readonly counters: Counters;
+  /** Q, which is known once this node is a member. */
+  readonly partitions: number;
+  /** Sets of more bytes than this do not fit a frame. */
+  readonly setBytesMax: number;
+  /** Told when the store can no longer be sure that it remembers all dots of its own. */
+  readonly onDotsForgotten: () => void;
+}
+
+/** What the data directory says of itself at start. */
+export type Freshness = "founded" | "kept" | "lost";
+
+export class Replication {
+  readonly objects: LocalCopy;
+  readonly hints: Hints;
+  readonly completeness: Completeness;
+  readonly superseded = new SupersededRequests();
+  readonly counters: Counters;
+  readonly #parts: ReplicationParts;
+  readonly #antiEntropy: AntiEntropy;
+  #isStopped = false;
+
+  constructor(parts: ReplicationParts) {
+    const { ports, peers } = parts;
+    this.#parts = parts;
+    this.counters = parts.counters;
+    this.objects = new LocalCopy(parts.objects, ports.clock, this.superseded);
+    this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
+    this.hints = new Hints(new LocalCopy(parts.hints, ports.clock, this.superseded), this.#host());
+    this.completeness = new Completeness(ports.disk, parts.partitions);
+    this.#antiEntropy = new AntiEntropy(
+      this.#antiEntropyHost(),
+      peers,
+      this.objects,
+      this.completeness,
+    );
+    peers.onRequest(KIND_REPLICATE, (frame, connection) => this.#onReplicate(frame, connection));
+    peers.onRequest(KIND_FETCH, (frame, connection) => this.#onFetch(frame, connection));
+  }
+
+  /** REQUIRES: this node is a member. */
+  start(freshness: Freshness): void {
+    if (freshness === "founded") this.completeness.completeAll();
+    else if (freshness === "kept") this.completeness.restore();
+    else this.completeness.partialAll();
+    this.layoutsChanged();
+    this.hints.start();
+    this.#antiEntropy.start();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.hints.stop();
+    this.#antiEntropy.stop();
+    this.completeness.save();
+  }
+
+  /** A peer answers again: what is kept for it can go, and it may have missed more than that. */
+  recovered(): void {
+    this.hints.scan();
+    this.#antiEntropy.hurry();
+  }
+
+  /** What is owned changed: bits of what is owned no longer go, and new partitions are compared. */
+  layoutsChanged(): void {
+    const { membership } = this.#parts;
+    if (this.#isStopped || !membership.ready) return;
+    const owned = ownedPartitions(membership.layouts.live, membership.self.id);
+    for (let partition = 0; partition < owned.length; partition++) {
+      if (owned[partition] === 0) this.completeness.release(partition);
+      else this.#completeIfAlone(partition);
+    }
+    this.completeness.save();
+    this.#reportSynced();
+    this.#antiEntropy.hurry();
+  }
+
+  /** Partitions that this node owns and is partial for. */
+  partialCount(): number {
+    const { membership } = this.#parts;
+    const owned = ownedPartitions(membership.layouts.live, membership.self.id);
+    let count = 0;
+    for (let partition = 0; partition < owned.length; partition++) {
+      if (owned[partition] === 1 && !this.completeness.isComplete(partition)) count++;
+    }
+    return count;
+  }
+
+  /** Whether this node owns a partition in the layout that reads use, and its "nothing" counts. */
+  isCompletePrimary(partition: number): boolean {
+    const { layouts, self } = this.#parts.membership;
+    return layouts.reading.owns(self.id, partition) && this.completeness.isComplete(partition);
+  }
+
+  partitionOf(name: ObjectName): number {
+    return partitionOf(name.position0, this.#parts.membership.layouts.current.partitionBits);
+  }
+
+  /** Sends a set to a member; ends in one call. See delivery.ts. */
+  deliver(
+    member: Member,
+    name: ObjectName,
+    set: VersionSet,
+    how: { purpose: number; durable: boolean; hintFor: Uint8Array | null; timeoutMs: number },
+    load: (done: (set: VersionSet | null) => void) => void,
+    done: (delivered: Delivered) => void,
+  ): void {
+    const { membership, setBytesMax } = this.#parts;
+    const layout = membership.layouts.current.number;
+    const options = { member, name, set, ...how, layout, round: 0, setBytesMax, load };
+    new Delivery(options, done).start();
+  }
+
+  /** Reads the whole set that is held here, for a delivery that lacks bodies. */
+  readonly loaderOf =
+    (name: ObjectName) =>
+    (done: (set: VersionSet | null) => void): void => {
+      this.objects.read(name, (outcome) => done(outcome.status === "found" ? outcome.set : null));
+    };
+
+  /** What a stand-in holds of a name: hints for its owners, and what it has itself. */
+  collectAsStandIn(name: ObjectName, done: (set: VersionSet | null) => void): void {
+    const owners = this.#ownersOf(name);
+    this.hints.collect(owners, name, (sets) => {
+      this.objects.read(name, (outcome) => {
+        if (outcome.status === "found") sets.push(outcome.set);
+        done(sets.length === 0 ? null : sets.reduce(mergeSets));
+      });
+    });
+  }
+
+  #ownersOf(name: ObjectName): Uint8Array[] {
+    const { layouts, self } = this.#parts.membership;
+    const partition = this.partitionOf(name);
+    const ids = new Set(layouts.live.flatMap((layout) => ownersOf(layout, partition)));
+    ids.delete(self.id);
+    const owners: Uint8Array[] = [];
+    for (const id of ids) {
+      const member = this.#parts.membership.memberById(id);
+      if (member !== undefined) owners.push(member.idBytes);
+    }
+    return owners;
+  }
+
+  #completeIfAlone(partition: number): void {
+    const { layouts, self } = this.#parts.membership;
+    const owners = new Set(layouts.live.flatMap((layout) => ownersOf(layout, partition)));
+    owners.delete(self.id);
+    if (owners.size === 0) this.completeness.completeAlone(partition);
+  }
+
+  /** Tells the cluster that this node holds all that it owns, once it does. */
+  #reportSynced(): void {
+    const { membership } = this.#parts;
+    const partial = this.partialCount();
+    membership.reportReplica(partial, "");
+    const target = membership.layouts.syncTarget;
+    if (partial === 0 && target > 0) membership.reportSynced(target);
+  }
+
+  #damaged(name: ObjectName, detail: string): void {
+    this.counters.damagedReads++;
+    const partition = this.partitionOf(name);
+    this.#parts.ports.log.error("a record is damaged; it is restored from a replica", {
+      partition,
+      detail,
+    });
+    this.#parts.onDotsForgotten();
+  }
+
+  #onReplicate(frame: FrameView, connection: Connection): void {
+    const { correlation, layout } = frame;
+    const answer = (status: number, change: Change | null, isDurable: boolean): void => {
+      const kind = KIND_REPLICATE | REPLY_BIT;
+      const length = change === null ? 0 : REPLICATED_LENGTH;
+      const offset = connection.reserve(kind, 0, status, correlation, layout, length);
+      if (offset < 0 || change === null) return;
+      replyDigest[0] = change.digest0;
+      replyDigest[1] = change.digest1;
+      writeReplicated(isDurable, replyDigest, connection.buffer, offset);
+    };
+    const refusal = this.#refusal(frame);
+    if (refusal !== STATUS_DONE) return answer(refusal, null, false);
+    const body = readReplicate(frame.bytes, frame.start, frame.end);
+    if (body === null || checkName(body.name) !== "") return answer(STATUS_MALFORMED, null, false);
+    const name = new ObjectName(body.name.slice());
+    const isHinted = (body.flags & REPLICATE_HINTED) !== 0;
+    const copy = isHinted ? this.hints.copy : this.objects;
+    const stored = (change: Change): void => {
+      if (change.status !== STATUS_DONE) return answer(change.status, null, false);
+      if ((body.flags & REPLICATE_DURABLE) === 0) return answer(STATUS_DONE, change, false);
+      return copy.engine.sync((isDurable) => {
+        if (isDurable) answer(STATUS_DONE, change, true);
+        else answer(STATUS_FAILED, null, false);
+      });
+    };
+    if (!isHinted) return copy.join(name, body.set, { layout, round: body.round }, stored);
+    const owner = this.#parts.membership.memberById(hexOf(body.target));
+    if (owner === undefined) return answer(STATUS_STALE, null, false);
+    return this.hints.store(owner, name, body.set, stored);
+  }
+
+  #onFetch(frame: FrameView, connection: Connection): void {
+    const { correlation, layout } = frame;
+    const kind = KIND_FETCH | REPLY_BIT;
+    const body = readFetch(frame.bytes, frame.start, frame.end);
+    const refusal = body === null ? STATUS_MALFORMED : this.#refusal(frame);
+    if (body === null || refusal !== STATUS_DONE || checkName(body.name) !== "") {
+      const status = refusal === STATUS_DONE ? STATUS_MALFORMED : refusal;
+      connection.reserve(kind, 0, status, correlation, layout, 0);
+      return;
+    }
+    const name = new ObjectName(body.name.slice());
+    const isComplete = this.isCompletePrimary(this.partitionOf(name));
+    this.#find(name, body, (status, digest0, digest1, set) => {
+      const length = fetchedLength(set);
+      const offset = connection.reserve(kind, 0, status, correlation, layout, length);
+      if (offset < 0) return;
+      writeFetched({ isComplete, digest0, digest1, set }, connection.buffer, offset);
+    });
+  }
+
+  #find(
+    name: ObjectName,
+    body: FetchBody,
+    done: (status: number, digest0: number, digest1: number, set: VersionSet | null) => void,
+  ): void {
+    const want = body.want;
+    if ((body.flags & FETCH_HINTS) !== 0) {
+      return this.collectAsStandIn(name, (set) => {
+        if (set === null) return done(STATUS_ABSENT, 0, 0, null);
+        headDigestInto(set.head, 0, set.head.length, replyDigest, 0);
+        const fitting = want === WANT_DIGEST ? null : this.#fit(set);
+        return done(STATUS_DONE, replyDigest[0], replyDigest[1], fitting);
+      });
+    }
+    if (want === WANT_DIGEST) {
+      const isHeld = this.objects.engine.digestInto(name, replyDigest, 0);
+      if (!isHeld) return done(STATUS_ABSENT, 0, 0, null);
+      return done(STATUS_DONE, replyDigest[0], replyDigest[1], null);
+    }
+    const dot = want === WANT_VERSION ? body.dot.slice() : null;
+    return this.objects.read(name, (outcome) => {
+      if (outcome.status !== "found") return done(statusOf(outcome), 0, 0, null);
+      headDigestInto(outcome.set.head, 0, outcome.set.head.length, replyDigest, 0);
+      const set = dot === null ? this.#fit(outcome.set) : oneVersion(outcome.set, dot);
+      return done(STATUS_DONE, replyDigest[0], replyDigest[1], set);
+    });
+  }
+
+  /** The set with as many bodies as fit a frame, at least the first. */
+  #fit(set: VersionSet): VersionSet {
+    let length = setLength(set);
+    if (length <= this.#parts.setBytesMax) return set;
+    const payloads = [...set.payloads];
+    for (let index = payloads.length - 1; index > 0; index--) {
+      if (length <= this.#parts.setBytesMax) break;
+      length -= payloads[index]?.length ?? 0;
+      payloads[index] = null;
+    }
+    return { head: set.head, payloads };
+  }
+
+  #refusal(frame: FrameView): number {
+    const { membership } = this.#parts;
+    if (this.#isStopped || !membership.ready) return STATUS_NOT_READY;
+    if (!membership.layouts.isRetired(frame.layout)) return STATUS_DONE;
+    this.counters.staleRefused++;
+    return STATUS_STALE;
+  }
+
+  #host() {
+    const { ports, membership } = this.#parts;
+    return {
+      clock: ports.clock,
+      log: ports.log,
+      counters: this.#parts.counters,
+      memberById: (id: string) => membership.memberById(id),
+      layoutNumber: () => membership.layouts.current.number,
+      deliver: this.#deliverDurably,
+    };
+  }
+
+  /** Hints and repairs ask for a durable write: what is given up here has to be safe there. */
+  readonly #deliverDurably = (
+    member: Member,
+    name: ObjectName,
+    set: VersionSet,
+    purpose: number,
+    timeoutMs: number,
+    load: (done: (set: VersionSet | null) => void) => void,
+    done: (status: number, isDurable: boolean) => void,
+  ): void => {
+    const how = { purpose, durable: true, hintFor: null, timeoutMs };
+    this.deliver(member, name, set, how, load, (delivered) => {
+      const isStored = delivered.failure === "" && delivered.status === STATUS_DONE;
+      done(delivered.failure === "" ? delivered.status : STATUS_FAILED, isStored && delivered.isDurable);
+    });
+  };
+
+  #antiEntropyHost() {
+    const { ports, membership } = this.#parts;
+    return {
+      clock: ports.clock,
+      log: ports.log,
+      counters: this.#parts.counters,
+      get self(): Member {
+        return membership.self;
+      },
+      get members(): readonly Member[] {
+        return membership.members;
+      },
+      get layouts(): readonly Layout[] {
+        return membership.layouts.live;
+      },
+      get countsForCompleteness(): boolean {
+        const { live, current, syncTarget } = membership.layouts;
+        return live.length === 1 || syncTarget === current.number;
+      },
+      memberById: (id: string) => membership.memberById(id),
+      deliver: this.#deliverDurably,
+      onCompared: () => this.#reportSynced(),
+    };
+  }
+}
+
+/** Digest of the reply being written. */
+const replyDigest = new Uint32Array(2);
+
+function statusOf(outcome: ReadOutcome): number {
+  if (outcome.status === "absent") return STATUS_ABSENT;
+  return outcome.status === "damaged" ? STATUS_DAMAGED : STATUS_FAILED;
+}
+
+/** The version with a dot as a state of its own; null where it is not live here. */
+function oneVersion(set: VersionSet, dot: Uint8Array): VersionSet | null {
+  const index = findDot(set.head, 0, dot, 0);
+  if (index < 0) return null;
+  return { head: singleVersion(set.head, 0, index), payloads: [set.payloads[index]] };
+}
+
+function hexOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}

@@ -1,0 +1,94 @@
+/**
+ * Which writes have already been overwritten, by request id, for as long as a retry may come late.
+ *
+ * A client that got no answer sends its write again, perhaps through another node, which makes a second
+ * version with the same request id: a *twin*. While both live, a merge makes them one. But if the first
+ * was superseded meanwhile, the twin would come back as a sibling: an old value, returned from the dead.
+ * So each replica remembers the ids of versions that it saw superseded, and treats a late twin as
+ * superseded too.
+ *
+ *   slot   id 16 bytes │ payload checksum │ position word │ when
+ *   set    4 slots; a new id takes the oldest slot of its set
+ *
+ * Bounded: 65,536 slots, 1.8 MB. Ids live 10 minutes (core/limits) or until their set overflows, which
+ * takes hundreds of overwrites a second for minutes; after that a late twin may show as a sibling again,
+ * it never hides a write.
+ */
+
+import { REQUEST_ID_AGE_MS_MAX } from "../../core/limits.ts";
+import { readU32 } from "../../core/bytes.ts";
+
+const SETS = 16_384;
+const WAYS = 4;
+const WORDS = 6;
+
+export class SupersededRequests {
+  readonly #words = new Uint32Array(SETS * WAYS * WORDS);
+  readonly #times = new Float64Array(SETS * WAYS);
+
+  /** Remembers the id at bytes[offset, offset + 16) of a version of the name at `position0`. */
+  remember(
+    bytes: Uint8Array,
+    offset: number,
+    checksum: number,
+    position0: number,
+    elapsedMs: number,
+  ): void {
+    if (isNoId(bytes, offset)) return;
+    const first = setOf(bytes, offset) * WAYS;
+    let oldest = first;
+    for (let slot = first; slot < first + WAYS; slot++) {
+      if (this.#matches(slot, bytes, offset, checksum, position0)) oldest = slot;
+      else if (this.#times[slot] < this.#times[oldest]) oldest = slot;
+    }
+    const word = oldest * WORDS;
+    for (let index = 0; index < 4; index++) {
+      this.#words[word + index] = readU32(bytes, offset + 4 * index);
+    }
+    this.#words[word + 4] = checksum;
+    this.#words[word + 5] = position0;
+    this.#times[oldest] = elapsedMs + 1;
+  }
+
+  /** Whether a version with this id and content was superseded within the last 10 minutes. */
+  has(
+    bytes: Uint8Array,
+    offset: number,
+    checksum: number,
+    position0: number,
+    elapsedMs: number,
+  ): boolean {
+    if (isNoId(bytes, offset)) return false;
+    const first = setOf(bytes, offset) * WAYS;
+    for (let slot = first; slot < first + WAYS; slot++) {
+      if (!this.#matches(slot, bytes, offset, checksum, position0)) continue;
+      return elapsedMs + 1 - this.#times[slot] < REQUEST_ID_AGE_MS_MAX;
+    }
+    return false;
+  }
+
+  #matches(
+    slot: number,
+    bytes: Uint8Array,
+    offset: number,
+    checksum: number,
+    position0: number,
+  ): boolean {
+    if (this.#times[slot] === 0) return false;
+    const word = slot * WORDS;
+    for (let index = 0; index < 4; index++) {
+      if (this.#words[word + index] !== readU32(bytes, offset + 4 * index)) return false;
+    }
+    return this.#words[word + 4] === checksum && this.#words[word + 5] === position0;
+  }
+}
+
+function isNoId(bytes: Uint8Array, offset: number): boolean {
+  for (let index = 0; index < 16; index++) if (bytes[offset + index] !== 0) return false;
+  return true;
+}
+
+/** The random tail of a UUIDv7 spreads well. */
+function setOf(bytes: Uint8Array, offset: number): number {
+  return (readU32(bytes, offset + 12) ^ readU32(bytes, offset + 8)) & (SETS - 1);
+}

@@ -1,10 +1,10 @@
 /**
  * The processes that a benchmark starts, and the promise that none outlives it.
  *
- * Each child is ended by its process id: by `kill` in the ordinary case, by the handlers of `exit` and
- * of the signals when the bench is interrupted, and by the guard when the bench itself is killed. The
- * guard is a shell that reads from a pipe which process ids are alive, and kills those when the pipe
- * ends, however it ends:
+ * Each child is ended by its process id: by `kill` in the ordinary case, by the handlers of `exit`
+ * and of the signals when the bench is interrupted, and by the guard when the bench itself is
+ * killed. The guard is a shell that reads from a pipe which process ids are alive, and kills those
+ * when the pipe ends, however it ends:
  *
  *   bench ──"+ 4711", "- 4711"──► guard        (end of file: kill -9 what is left)
  *

@@ -1,29 +1,29 @@
 /**
- * Question: what share of this machine's limits do three nodes and one node of halo reach over HTTP?
+ * Question: what share of this machine's limits do three nodes and one node of halo reach?
  *
- * Three tables, each with its probe, halo, and the peers that are installed, round by round in turn:
+ * Three tables over HTTP, each with its probe, halo, and the installed peers, round by round in turn:
  *
  *   put, three nodes   N=3, R=W=quorum, DW=1, an `lww` bucket; 33 connections, 11 to each node
  *   get, three nodes   the same
  *   one node           get; put with DW=1; put with DW=0; 32 connections
  *
  * Sizes: keys of 16 bytes, values of 100 bytes: the small objects of the paper's cart and session
- * services, where a store's own cost shows, not the network's. 10,000 keys by default (the index does
- * not fit in a processor's first caches; the probe's Map does not either); `--keys` for more. An
- * absolute figure drifts by tens of percent on a shared machine, so what counts are the ratios.
+ * services, where a store's own cost shows, not the network's. 10,000 keys by default (the index
+ * does not fit in a processor's first caches; the probe's Map does not either); `--keys` for more.
+ * An absolute figure drifts by tens of percent on a shared machine, so what counts are the ratios.
  *
  *   bun bench/cluster.ts [--smoke] [--rounds 5] [--seconds 3] [--keys 10000] [--data FOLDER]
+ *                        [--binary dist/halo]
  *
- * It prints and never fails over a figure; what is not there ("not built", "not installed") is said.
+ * It prints and never fails over a figure; it says what is "not built" or "not installed".
  */
 
-import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Children, ROOT } from "./children.ts";
 import type { Contestant } from "./contestant.ts";
-import { HALO, isHaloBuilt, makeLwwBucket, startHalo } from "./halo.ts";
+import { HALO, haloVersion, isBuilt, makeLwwBucket, startHalo } from "./halo.ts";
 import { Lineup } from "./lineup.ts";
 import { httpExchange } from "./load/http-exchange.ts";
 import { FIRST_KEY } from "./load/key.ts";
@@ -69,6 +69,7 @@ const NODE_TARGETS = {
 
 interface Settings extends RoundSettings {
   readonly folder: string;
+  readonly binary: string;
 }
 
 const settings = readSettings();
@@ -103,14 +104,15 @@ async function benchNode(): Promise<void> {
   const lineup = new Lineup(NODE_CONNECTIONS, settings.keys);
   const probe = await lineup.enter("empty server", () => startEmptyServer(children));
   const halo = await lineup.enter("halo", () => startHaloContestant("single", 1));
-  const redis = await lineup.enter(REDIS, async () => (await startRedis(children)) ?? NOT_INSTALLED);
+  const startPeer = async () => (await startRedis(children)) ?? NOT_INSTALLED;
+  const redis = await lineup.enter(REDIS, startPeer);
   const race = await lineup.race(nodeSeries(lineup, probe, halo, redis), settings);
   race.compare("halo get", "empty server", NODE_TARGETS.get);
   race.compare("halo put dw=1", "empty server", NODE_TARGETS.putDurable);
   race.compare("halo put dw=0", "empty server", NODE_TARGETS.putBuffered);
   race.compare("halo get", `${REDIS} get`, null);
   race.compare("halo put dw=0", `${REDIS} put`, null);
-  print(`\nRow 5: one node, ${NODE_CONNECTIONS} connections, one request in flight on each\n${race}`);
+  print(`\nRow 5: one node, ${NODE_CONNECTIONS} connections, one request in flight each\n${race}`);
   if (probe !== null) await crossCheck(probe, halo);
   await lineup.end();
 }
@@ -164,8 +166,9 @@ function wrkRate(contestant: Contestant): Promise<number> {
 }
 
 async function startHaloContestant(prefix: string, count: number): Promise<Contestant | string> {
-  if (!isHaloBuilt()) return "not built (make build)";
-  const cluster = await startHalo(children, prefix, count);
+  const { binary } = settings;
+  if (!isBuilt(binary)) return "not built (make build)";
+  const cluster = await startHalo(children, { binary, prefix, count });
   await makeLwwBucket(cluster.nodes[0], BUCKET);
   return {
     name: "halo",
@@ -183,6 +186,7 @@ function readSettings(): Settings {
       seconds: { type: "string" },
       keys: { type: "string" },
       data: { type: "string", default: join(ROOT, ".data") },
+      binary: { type: "string", default: HALO },
     },
   });
   const seconds = Number(values.seconds ?? (values.smoke ? 0.2 : 3));
@@ -194,6 +198,7 @@ function readSettings(): Settings {
     measuredMs: seconds * 1000,
     keys: Number(values.keys ?? (values.smoke ? 200 : 10_000)),
     folder,
+    binary: resolve(values.binary),
   };
 }
 
@@ -207,18 +212,13 @@ function giveUp(): never {
 }
 
 function printHead(): void {
-  const { keys, rounds, warmUpMs, measuredMs, folder } = settings;
+  const { keys, rounds, warmUpMs, measuredMs, folder, binary } = settings;
+  print("halo benchmark: shares of this machine's limits");
+  print(describeMachine(folder, haloVersion(binary)));
   print(
-    `halo benchmark: shares of this machine's limits\n${describeMachine(folder, haloVersion())}\n` +
-      `sizes     ${wholeNumber(keys)} keys of 16 bytes, values of 100 bytes, ` +
+    `sizes     ${wholeNumber(keys)} keys of 16 bytes, values of 100 bytes, ` +
       `rounds: ${rounds}, each ${measuredMs / 1000} s after ${warmUpMs / 1000} s of warm-up`,
   );
-}
-
-function haloVersion(): string {
-  if (!isHaloBuilt()) return "halo not built";
-  const asked = spawnSync(HALO, ["version"], { encoding: "utf8", timeout: 10_000 });
-  return asked.stdout.trim().split("\n")[0] || "halo of unknown version";
 }
 
 function print(text: string): void {

@@ -1,19 +1,29 @@
 /**
- * Starts nodes of `dist/halo`, one or a cluster, with folders and ports of their own, and can kill and
- * start them again. A cluster is ready when every node says so, knows all members and each owns a part.
+ * Starts nodes of `dist/halo`, one or a cluster, with folders and ports of their own, and can kill
+ * and start them again. A cluster is ready when every node says so, knows all members and each owns
+ * a part.
  */
 
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type Child, type Children, fetchText, freePorts, ROOT, waitUntil } from "./children.ts";
 
 const READY_MS = 30_000;
+const VERSION_MS = 10_000;
 
 /** The compiled binary. */
 export const HALO = join(ROOT, "dist/halo");
 
-export function isHaloBuilt(): boolean {
-  return existsSync(HALO);
+export function isBuilt(binary: string): boolean {
+  return existsSync(binary);
+}
+
+/** What the binary says of itself, in one line. */
+export function haloVersion(binary: string): string {
+  if (!isBuilt(binary)) return "halo not built";
+  const asked = spawnSync(binary, ["version"], { encoding: "utf8", timeout: VERSION_MS });
+  return asked.stdout?.trim().split("\n")[0] || "halo of unknown version";
 }
 
 export interface HaloNode {
@@ -28,11 +38,13 @@ export interface HaloNode {
 export class HaloCluster {
   readonly nodes: readonly HaloNode[];
   readonly #children: Children;
+  readonly #binary: string;
   readonly #running: Map<HaloNode, Child>;
 
-  constructor(children: Children, nodes: readonly HaloNode[]) {
+  constructor(children: Children, binary: string, nodes: readonly HaloNode[]) {
     this.nodes = nodes;
     this.#children = children;
+    this.#binary = binary;
     this.#running = new Map();
   }
 
@@ -47,7 +59,7 @@ export class HaloCluster {
     const join = node === founder ? [] : ["--join", `127.0.0.1:${founder.tcpPort}`];
     const data = `${this.#children.folder}/${node.name}`;
     const args = ["serve", "--data", data, "--name", node.name, ...listen, ...join];
-    this.#running.set(node, this.#children.start(node.name, HALO, args));
+    this.#running.set(node, this.#children.start(node.name, this.#binary, args));
   }
 
   /** SIGKILL. */
@@ -66,15 +78,16 @@ export class HaloCluster {
   }
 }
 
-/**
- * A running cluster.
- * @param prefix of the names of its nodes
- */
-export async function startHalo(
-  children: Children,
-  prefix: string,
-  count: number,
-): Promise<HaloCluster> {
+export interface HaloOptions {
+  readonly binary: string;
+  /** Of the names of its nodes. */
+  readonly prefix: string;
+  readonly count: number;
+}
+
+/** A running cluster. */
+export async function startHalo(children: Children, options: HaloOptions): Promise<HaloCluster> {
+  const { binary, prefix, count } = options;
   const ports = await freePorts(2 * count);
   const nodes = Array.from({ length: count }, (_, index) => ({
     name: `${prefix}-${index + 1}`,
@@ -82,7 +95,7 @@ export async function startHalo(
     tcpPort: ports[count + index],
     url: `http://127.0.0.1:${ports[index]}`,
   }));
-  const cluster = new HaloCluster(children, nodes);
+  const cluster = new HaloCluster(children, binary, nodes);
   for (const [index, node] of nodes.entries()) {
     cluster.start(node);
     await cluster.waitReady([node], index + 1);
@@ -98,7 +111,8 @@ export async function makeLwwBucket(node: HaloNode, bucket: string): Promise<voi
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ policy: "lww" }),
   });
-  if (!answer.ok) throw new Error(`PUT /buckets/${bucket}: ${answer.status} ${await answer.text()}`);
+  if (answer.ok) return;
+  throw new Error(`PUT /buckets/${bucket}: ${answer.status} ${await answer.text()}`);
 }
 
 interface ClusterReport {

@@ -1,6 +1,6 @@
 /**
- * Who takes part in one table. What cannot take part (not built, not installed, does not start, does
- * not take the keys) becomes a line of the table and not the end of the bench.
+ * Who takes part in one table. What cannot take part (not built, not installed, does not start,
+ * does not take the keys) becomes a line of the table and not the end of the bench.
  */
 
 import type { Contestant } from "./contestant.ts";

@@ -1,5 +1,6 @@
 /**
- * How results are printed: a table a row of the targets, and below it ours / theirs with the target.
+ * How results are printed: a table a row of the targets, and below it ours / theirs with the
+ * target.
  *
  *   system              median/s  rounds (k/s)          p50 ms  p99 ms  p99.9 ms  failed  cpu
  *   empty cluster         60,123  60.1 59.8 61.0          0.45     2.5       5.9       0  1.5 + 0.4
@@ -91,8 +92,9 @@ export function missing(label: string, why: string): string {
 
 function verdict(value: number, { wanted, firstStep }: Target): string {
   const first = firstStep > 0 ? `, first step ≥ ${firstStep}` : "";
-  const state = value >= wanted ? "reached" : value >= firstStep && firstStep > 0 ? "first step" : "";
-  return `target ≥ ${wanted}${first}: ${state === "" ? "missed" : state}`;
+  if (value >= wanted) return `target ≥ ${wanted}${first}: reached`;
+  const isFirst = firstStep > 0 && value >= firstStep;
+  return `target ≥ ${wanted}${first}: ${isFirst ? "first step reached" : "missed"}`;
 }
 
 function line(label: string, cells: readonly string[]): string {

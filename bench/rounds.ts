@@ -1,6 +1,6 @@
 /**
- * Rounds: every series runs once in each round, in turn (A B C, A B C, …), so that whatever drifts on
- * the machine drifts for all of them. What is compared in the end are medians over the rounds.
+ * Rounds: every series runs once in each round, in turn (A B C, A B C, …), so that whatever drifts
+ * on the machine drifts for all of them. What is compared in the end are medians over the rounds.
  */
 
 import { processorSeconds, type Contestant } from "./contestant.ts";

@@ -1,8 +1,9 @@
 /**
  * Writes every key once before a load reads them, over the same connections that the load will use.
  *
- * A refused put is tried again: a get of a key that is missing would be a failure of the bench, not of
- * what it measures. Bounded in time; what is not written by then is an error that names the answer.
+ * A refused put is tried again: a get of a key that is missing would be a failure of the bench, not
+ * of what it measures. Bounded in time; what is not written by then is an error that names the
+ * answer.
  */
 
 import { Connection, type ConnectionEvents } from "./connection.ts";

@@ -3,19 +3,20 @@
  *
  *   closed loop   each connection asks again as soon as it is answered: finds the saturated rate.
  *                 A slow answer delays the requests behind it, so its latencies flatter.
- *   open loop     requests are due at fixed times, whether earlier ones are answered or not; latency
- *                 counts from the due time, so a pause is seen by all requests that it delayed
+ *   open loop     requests are due at fixed times, whether earlier ones are answered or not;
+ *                 latency counts from the due time, so a pause is seen by all requests that it delayed
  *                 (corrected for coordinated omission). Timers tick in milliseconds: each answer
  *                 looks for due requests as well, and what a tick adds is part of the latency.
  *
  *   ├─ warm-up ─┼───────── measured ─────────┼─ drain ─┤
  *
- * A request belongs to the measured time if it started in it. After it nothing is sent and the answers
- * on the way are awaited; what never comes counts as failed, with the latency it had by then.
+ * A request belongs to the measured time if it started in it. After it nothing is sent and the
+ * answers on the way are awaited; what never comes counts as failed, with the latency it had by
+ * then.
  *
  * The generator shares the cores with what it measures, so it costs little: prebuilt requests, one
- * clock reading an answer, typed arrays. Its own share of a core is part of the result: near 1.0 the
- * generator was the limit and not the system.
+ * clock reading an answer, typed arrays. Its own share of a core is part of the result: near 1.0
+ * the generator was the limit and not the system.
  */
 
 import { Connection, type ConnectionEvents } from "./connection.ts";

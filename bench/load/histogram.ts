@@ -8,8 +8,8 @@
  *   step        1   |     2     |     4      | …
  *   bucket  0 … 255 | 256 … 383 | 384 …  511 | …
  *
- * A quantile is answered as the middle of its bucket. Recording is a shift, an addition and a store:
- * the generator shares two cores with what it measures.
+ * A quantile is answered as the middle of its bucket. Recording is a shift, an addition and a
+ * store: the generator shares two cores with what it measures.
  *
  * Source: Gil Tene, HdrHistogram.
  */

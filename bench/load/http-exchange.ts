@@ -1,8 +1,8 @@
 /**
  * Puts and gets over HTTP/1.1 as small as they can be: request line, Host, and a length for a put.
  *
- * The first 16 of a value's bytes are its key: a get checks that it was given the value of the key it
- * asked for, so that a fast wrong answer cannot win.
+ * The first 16 of a value's bytes are its key: a get checks that it was given the value of the key
+ * it asked for, so that a fast wrong answer cannot win.
  */
 
 import { type Call, type Exchange, RequestTemplate } from "./exchange.ts";

@@ -5,8 +5,9 @@
  *   "a2V5" + sixteen characters + "aw=="  base64, as etcd's JSON gateway wants it
  *
  * Three digits are three bytes and four base64 characters, and "key" is three bytes as well: both
- * forms are a row of groups that never straddle, so a table of 1,000 groups writes either. A prebuilt
- * request then costs four table look-ups a request and no allocation, however many keys there are.
+ * forms are a row of groups that never straddle, so a table of 1,000 groups writes either. A
+ * prebuilt request then costs four table look-ups a request and no allocation, however many keys
+ * there are.
  */
 
 export const KEY_BYTES = 16;

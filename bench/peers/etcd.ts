@@ -1,8 +1,9 @@
 /**
- * Peer: etcd, three nodes on loopback, through its JSON gateway; what three nodes are compared with.
+ * Peer: etcd, three nodes on loopback, through its JSON gateway; what three nodes are compared
+ * with.
  *
- * Its writes are linearizable and synced by a majority, its reads here serializable (answered by the
- * node that was asked): more than a quorum with DW=1 promises on writes, less on reads.
+ * Its writes are linearizable and synced by a majority, its reads here serializable (answered by
+ * the node that was asked): more than a quorum with DW=1 promises on writes, less on reads.
  */
 
 import { type Children, findProgram, fetchText, freePorts, waitUntil } from "../children.ts";

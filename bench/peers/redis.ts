@@ -1,5 +1,6 @@
 /**
- * Peer: Redis, one process, its append-only file synced every second; what one node is compared with.
+ * Peer: Redis, one process, its append-only file synced every second; what one node is compared
+ * with.
  *
  * A private server on a loopback port with a folder of its own. Its default promise is like a put
  * with DW=0: handed to the kernel, synced soon.

@@ -1,11 +1,11 @@
 /**
  * Probe: how many replicated puts and gets a second can three Bun processes do if storage is free?
  *
- * Each process is Hono in front, a Map behind, and one TCP connection to each of the two others. A put
- * writes the Map, sends the value to both peers and answers after the first acknowledgement (W=2 of
- * 3); a get asks both peers and answers after the first value that comes (R=2). No versions, no
- * checksums, no disk, no failures: what a store of this shape on this machine cannot beat, and what
- * halo's rows 1 and 2 are printed as a share of.
+ * Each process is Hono in front, a Map behind, and one TCP connection to each of the two others. A
+ * put writes the Map, sends the value to both peers and answers after the first acknowledgement
+ * (W=2 of 3); a get asks both peers and answers after the first value that comes (R=2). No
+ * versions, no checksums, no disk, no failures: what a store of this shape on this machine cannot
+ * beat, and what halo's rows 1 and 2 are printed as a share of.
  *
  * Frames, little-endian; those of one turn of the event loop go out in one write:
  *
@@ -64,7 +64,7 @@ class Outgoing {
     this.#length = at + length;
   }
 
-  /** Writes what was gathered; the buffer is the socket's from here on only if it could not be sent. */
+  /** Writes what was gathered; where the kernel did not take it all, the buffer is the socket's. */
   flush(): void {
     if (this.#length === 0) return;
     const isSent = this.#socket.write(this.#bytes.subarray(0, this.#length));
@@ -73,7 +73,7 @@ class Outgoing {
   }
 }
 
-/** Calls `onFrame` for each whole frame that comes; the bytes of a frame are valid during the call. */
+/** Calls `onFrame` for each whole frame that comes; its bytes are valid during the call. */
 function readFrames(socket: Socket, onFrame: (frame: Buffer) => void): void {
   let rest: Buffer | null = null;
   socket.on("data", (piece: Buffer) => {

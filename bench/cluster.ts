@@ -1,7 +1,7 @@
 /**
  * Question: what share of this machine's limits do three nodes and one node of halo reach?
  *
- * Three tables over HTTP, each with its probe, halo, and the installed peers, round by round in turn:
+ * Three tables over HTTP, each with its probe, halo, and the installed peers, in turn:
  *
  *   put, three nodes   N=3, R=W=quorum, DW=1, an `lww` bucket; 33 connections, 11 to each node
  *   get, three nodes   the same

@@ -4,9 +4,9 @@
  *   closed loop   each connection asks again as soon as it is answered: finds the saturated rate.
  *                 A slow answer delays the requests behind it, so its latencies flatter.
  *   open loop     requests are due at fixed times, whether earlier ones are answered or not;
- *                 latency counts from the due time, so a pause is seen by all requests that it delayed
- *                 (corrected for coordinated omission). Timers tick in milliseconds: each answer
- *                 looks for due requests as well, and what a tick adds is part of the latency.
+ *                 latency counts from the due time, so a pause is seen by all requests that it
+ *                 delayed (corrected for coordinated omission). Timers tick in milliseconds: each
+ *                 answer looks for due requests as well; what a tick adds is part of the latency.
  *
  *   ├─ warm-up ─┼───────── measured ─────────┼─ drain ─┤
  *

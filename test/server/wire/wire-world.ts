@@ -13,7 +13,7 @@ import { FrameReader } from "../../../core/frame-reader.ts";
 import type { Log, LogFields } from "../../../server/ports/log.ts";
 import type { Socket, SocketHandler } from "../../../server/ports/network.ts";
 import { encodeMessage } from "../../../server/wire/messages.ts";
-import { Peers, type PeersOptions } from "../../../server/wire/peers.ts";
+import { type Peer, Peers, type PeersOptions, type ReplyHandler } from "../../../server/wire/peers.ts";
 import { SeededRandom } from "../../random.ts";
 import { SimulatedClock, World } from "../../simulation/clock.ts";
 import { type LinkState, SimulatedNetwork } from "../../simulation/network.ts";
@@ -165,4 +165,83 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
     offset += part.length;
   }
   return bytes;
+}
+
+/** A listener that greets like a node and then does what a test says with each frame it gets. */
+export class RogueNode {
+  readonly address = "rogue:1";
+  readonly id = "e".repeat(16);
+  readonly received: RawFrame[] = [];
+  onFrame: (frame: RawFrame, answer: (bytes: Uint8Array) => void) => void = () => {};
+
+  constructor(world: WireWorld) {
+    const clock = new SimulatedClock(world.world, "rogue");
+    world.network.port("rogue", clock).listen(this.address, (socket) => this.#serve(socket), () => {});
+    world.world.run(1);
+  }
+
+  #serve(socket: Socket): SocketHandler {
+    const answer = (bytes: Uint8Array): void => socket.write(bytes, bytes.length, () => {});
+    const reader = new FrameReader(FRAME_BYTES_MAX, (view) => {
+      const frame = copyOf(view);
+      if (frame.kind === KIND_HELLO) answer(this.#welcome());
+      else {
+        this.received.push(frame);
+        this.onFrame(frame, answer);
+      }
+      return true;
+    });
+    return {
+      opened: () => {},
+      received: (bytes) => void reader.take(bytes),
+      drained: () => {},
+      closed: () => {},
+    };
+  }
+
+  #welcome(): Uint8Array {
+    const welcome = { protocol: 1, cluster: CLUSTER, node: this.id, name: "rogue" };
+    return frameOf(KIND_HELLO_REPLY, 0, encodeMessage(welcome));
+  }
+}
+
+/** Counts how requests end, by tag; notes an end that comes before request() returned. */
+export class Ends implements ReplyHandler {
+  readonly byTag = new Map<number, string[]>();
+  readonly frames: RawFrame[] = [];
+  inRequest = false;
+  tooEarly = 0;
+
+  replied(tag: number, frame: FrameView): void {
+    this.frames.push(copyOf(frame));
+    this.#end(tag, "replied");
+  }
+
+  failed(tag: number, reason: string): void {
+    this.#end(tag, reason);
+  }
+
+  /** Sends one request with that body; whether it was accepted. */
+  request(peer: Peer, kind: number, tag: number, body: Uint8Array, timeoutMs = 1_000): boolean {
+    this.inRequest = true;
+    const offset = peer.request(kind, 0, 0, body.length, timeoutMs, this, tag);
+    this.inRequest = false;
+    if (offset >= 0) peer.buffer.set(body, offset);
+    return offset >= 0;
+  }
+
+  of(tag: number): string {
+    return (this.byTag.get(tag) ?? []).join(",");
+  }
+
+  count(how: string): number {
+    return [...this.byTag.values()].filter((ends) => ends.join(",") === how).length;
+  }
+
+  #end(tag: number, how: string): void {
+    if (this.inRequest) this.tooEarly++;
+    const ends = this.byTag.get(tag);
+    if (ends === undefined) this.byTag.set(tag, [how]);
+    else ends.push(how);
+  }
 }

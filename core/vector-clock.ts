@@ -365,7 +365,7 @@ function foldEntry(
     return count;
   }
   copyBytes(source, sourceEntry, target, end, ENTRY_BYTES);
-  if (entryCounter(target, end) === 1) target[end + KIND_AT] &= ~SINGLE;
+  if (follows(ZERO, 0, target, end)) target[end + KIND_AT] &= ~SINGLE;
   return count + 1;
 }
 
@@ -378,9 +378,23 @@ function absorbs(
 ): boolean {
   if (!sameActor(clock, last, source, next)) return false;
   if (!isSingle(source, next)) return true;
-  const reach = isSingle(clock, last) ? 0 : 1;
-  return entryCounter(source, next) <= entryCounter(clock, last) + reach;
+  if (compareCounters(source, next, clock, last) <= 0) return true;
+  return !isSingle(clock, last) && follows(clock, last, source, next);
 }
+
+/** Whether the counter of the right dot is that of the left plus one. */
+function follows(left: Uint8Array, leftDot: number, right: Uint8Array, rightDot: number): boolean {
+  let carry = 1;
+  for (let index = ACTOR_BYTES; index < DOT_BYTES; index++) {
+    const sum = left[leftDot + index] + carry;
+    if ((sum & 255) !== right[rightDot + index]) return false;
+    carry = sum >> 8;
+  }
+  return carry === 0;
+}
+
+/** A dot of counter 0, before every actor's first. */
+const ZERO = new Uint8Array(DOT_BYTES);
 
 function absorb(clock: Uint8Array, last: number, source: Uint8Array, next: number): void {
   if (compareCounters(source, next, clock, last) > 0) {

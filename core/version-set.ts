@@ -179,6 +179,11 @@ export function versionExpiryMs(bytes: Uint8Array, version: number): number {
   return readU48(bytes, version + EXPIRY_AT);
 }
 
+/** Offset of the 16 bytes of the version's request id. */
+export function versionRequestId(version: number): number {
+  return version + REQUEST_ID_OFFSET;
+}
+
 export function metaLength(bytes: Uint8Array, version: number): number {
   return readU16(bytes, version + META_LENGTH_AT);
 }

@@ -5,7 +5,7 @@
  * as soon as there is room again.
  */
 
-import type { Disk } from "../disk.ts";
+import { type Disk, DiskError } from "../disk.ts";
 import type { EngineOptions } from "../engine.ts";
 
 const CHECK_BYTES_MAX = 8 << 20;
@@ -42,7 +42,7 @@ export class Watermark {
 
   /** Whether the disk would keep its reserve if this many bytes were taken. */
   hasRoomFor(bytes: number): boolean {
-    return this.#disk.freeBytes() - bytes >= this.#freeBytesMin;
+    return this.#freeBytes() - bytes >= this.#freeBytesMin;
   }
 
   /** A write found the disk full: ask again before the next one. */
@@ -51,12 +51,22 @@ export class Watermark {
   }
 
   #ask(bytes: number): string {
-    const free = this.#disk.freeBytes();
+    const free = this.#freeBytes();
     if (free - bytes < this.#freeBytesMin) {
       return `the disk has ${free} free bytes, ${this.#freeBytesMin} are kept in reserve`;
     }
     const step = Math.floor(this.#freeBytesMin / 8);
     this.#credit = Math.min(CHECK_BYTES_MAX, Math.max(CHECK_BYTES_MIN, step));
     return "";
+  }
+
+  /** A disk that does not say how much is free has nothing to spare. */
+  #freeBytes(): number {
+    try {
+      return this.#disk.freeBytes();
+    } catch (error) {
+      if (error instanceof DiskError) return 0;
+      throw error;
+    }
   }
 }

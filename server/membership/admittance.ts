@@ -11,7 +11,6 @@
  */
 
 import type { Clock } from "../ports/clock.ts";
-import type { Ports } from "../ports/ports.ts";
 import type { Peers } from "../wire/peers.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Consensus } from "./consensus.ts";
@@ -31,27 +30,34 @@ interface Applicant {
   readonly refuse: (sentence: string) => void;
 }
 
+export interface AdmittanceParts {
+  readonly clock: Clock;
+  readonly peers: Peers;
+  readonly state: ClusterState;
+  readonly consensus: Consensus;
+  readonly selfId: () => string;
+  /** Whether this node may let others in. */
+  readonly isMember: () => boolean;
+  /** Finds out whether a member answers. */
+  readonly ask: (member: Member) => void;
+}
+
 export class Admittance {
   readonly #clock: Clock;
   readonly #selfId: () => string;
   readonly #state: ClusterState;
   readonly #consensus: Consensus;
+  readonly #ask: (member: Member) => void;
   #waiting: Applicant[] = [];
   #proposing = false;
 
-  /** @param isMember whether this node may let others in */
-  constructor(
-    ports: Ports,
-    peers: Peers,
-    selfId: () => string,
-    state: ClusterState,
-    consensus: Consensus,
-    isMember: () => boolean,
-  ) {
-    this.#clock = ports.clock;
+  constructor(parts: AdmittanceParts) {
+    const { clock, peers, selfId, state, consensus, isMember, ask } = parts;
+    this.#clock = clock;
     this.#selfId = selfId;
     this.#state = state;
     this.#consensus = consensus;
+    this.#ask = ask;
     peers.onMessage("join", (body, _from, reply, refuse) => {
       if (isMember()) this.#applied(body, reply, refuse);
       else refuse("This node is no member itself yet: ask again");
@@ -118,7 +124,9 @@ export class Admittance {
     const namesake = this.#state.members.present.find((member) => member.name === name);
     if (namesake === undefined) return incarnation;
     if (namesake.address !== address) return { sentence: nameTaken(namesake) };
-    return namesake.healthy ? { sentence: stillThere(namesake) } : namesake.id;
+    if (!namesake.healthy) return namesake.id;
+    this.#ask(namesake);
+    return { sentence: stillThere(namesake) };
   }
 
   /** Answers all who are in now, and those who may not come in. @param trouble why others are not in */

@@ -28,7 +28,13 @@ import { encodeDocument, Fields, MalformedDocument } from "./document.ts";
 import type { Identity } from "./identity.ts";
 import { decodeLayout, type Layout, readEvent } from "./layout.ts";
 import { LIVE_LAYOUTS_MAX, LiveLayouts, type Trackers } from "./layouts.ts";
-import { type Member, type MemberRecord, readRecord, recordDocument } from "./member.ts";
+import {
+  type Member,
+  type MemberRecord,
+  readRecord,
+  recordDocument,
+  sinceOf,
+} from "./member.ts";
 import { type LinkMaker, Members } from "./members.ts";
 import { loadDocument, saveDocument } from "./state-file.ts";
 
@@ -276,7 +282,9 @@ export class ClusterState {
     const delta = readDelta(new Fields(document), this.charter.clusterId);
     const fresh = delta.layouts.filter((layout) => layout.number > this.layouts.newestNumber);
     this.#reportTwins(delta.layouts);
+    const before = this.self.record;
     const news = this.#mergeParts(delta);
+    this.#keepOwnWord(before);
     this.layouts.adopt(fresh);
     if (fresh.length > 0) this.save();
     else if (news) this.#saveSoon();
@@ -287,25 +295,25 @@ export class ClusterState {
   #mergeParts(delta: Delta): boolean {
     let news = this.members.applyEvents(delta.events);
     for (const layout of delta.layouts) if (this.members.applyLayout(layout)) news = true;
-    for (const record of delta.records) if (this.#mergeRecord(record)) news = true;
+    for (const record of delta.records) if (this.members.apply(record)) news = true;
     for (const record of delta.buckets) if (this.buckets.apply(record)) news = true;
     return news;
   }
 
   /**
    * A newer record of this node than its own can only come of a data directory that went back in time:
-   * go on from the larger version, with what is true here, so that others listen again.
+   * go on from the larger version, with what is true here, so that others listen. (One of a later
+   * `since` is another directory's, let in for this one: membership.ts ends this node then.)
    */
-  #mergeRecord(record: MemberRecord): boolean {
-    const self = this.members.byId(record.id);
-    if (self === undefined || !self.isSelf || record.version <= self.version) {
-      return this.members.apply(record);
-    }
+  #keepOwnWord(before: MemberRecord): void {
+    const { version } = this.self;
+    if (version === before.version || sinceOf(version) > sinceOf(before.version)) return;
     this.#ports.log.warn("The cluster knows newer news of this node than the node itself", {
-      known: record.version,
-      own: self.version,
+      known: version,
+      own: before.version,
     });
-    return this.members.apply({ ...self.record, version: record.version + 1 });
+    this.members.apply({ ...before, version: version + 1 });
+    this.#saveOwnNews();
   }
 
   /** Two layouts with one number would be a broken promise of consensus: say so, keep the own one. */

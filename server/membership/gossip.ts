@@ -42,23 +42,27 @@ export class Gossip {
   readonly #state: ClusterState;
   readonly #skew: ClockSkew;
   readonly #seeds: readonly string[];
+  readonly #beforeRound: () => void;
   #roundTimer: Timer | null = null;
   #newsTimer: Timer | null = null;
   #running = false;
   #rounds = 0;
 
+  /** @param beforeRound puts into the state what this node has to say, and what could not be stored */
   constructor(
     ports: Ports,
     peers: Peers,
     state: ClusterState,
     skew: ClockSkew,
     seeds: readonly string[],
+    beforeRound: () => void,
   ) {
     this.#ports = ports;
     this.#peers = peers;
     this.#state = state;
     this.#skew = skew;
     this.#seeds = seeds;
+    this.#beforeRound = beforeRound;
     this.#serve("gossip", (fields) => this.#answerHash(fields));
     this.#serve("gossip-delta", (fields) => this.#answerDelta(fields));
   }
@@ -104,6 +108,7 @@ export class Gossip {
   #round(): void {
     this.#scheduleRound();
     this.#rounds++;
+    this.#beforeRound();
     this.#state.layouts.evaluate();
     const healthy = this.#healthyOthers();
     const isOdd = healthy.length === 0 || this.#ports.random.below(ODD_ROUND) === 0;

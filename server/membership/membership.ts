@@ -30,7 +30,7 @@ import type { Identity } from "./identity.ts";
 import { type Admitted, Joining } from "./joining.ts";
 import { foundLayout, type Layout, type MembershipEvent } from "./layout.ts";
 import type { LiveLayouts } from "./layouts.ts";
-import type { Member, NodeAttributes } from "./member.ts";
+import type { Member, MemberRecord, NodeAttributes } from "./member.ts";
 import { ClockSkew } from "./skew.ts";
 import { Votes } from "./votes.ts";
 
@@ -83,6 +83,7 @@ export class Membership {
   readonly #detector: FailureDetector;
   readonly #joining: Joining;
   #attributes: NodeAttributes;
+  #replica: Partial<Pick<MemberRecord, "partial" | "actor">> = {};
   #stage: MembershipStage = "stopped";
   #detail = "This node has not started yet";
 
@@ -101,14 +102,24 @@ export class Membership {
     });
     this.#votes = new Votes(ports.disk, ports.log);
     this.#skew = new ClockSkew(ports.clock);
-    this.#gossip = new Gossip(ports, peers, this.#state, this.#skew, config.join);
+    this.#gossip = new Gossip(ports, peers, this.#state, this.#skew, config.join, () => {
+      this.#state.updateSelf({ ...this.#attributes, ...this.#replica });
+    });
     this.#consensus = new Consensus(ports, peers, identity, this.#state, this.#votes);
     this.#detector = new FailureDetector(ports, {
       onSuspected: (member, reason) => this.#suspected(member, reason),
       onRecovered: (member) => this.#recovered(member, hooks),
     });
     this.#joining = new Joining(ports, peers, (answer) => this.#admitted(answer));
-    new Admittance(ports, peers, () => identity.nodeId, this.#state, this.#consensus, () => this.ready);
+    new Admittance({
+      clock: ports.clock,
+      peers,
+      state: this.#state,
+      consensus: this.#consensus,
+      selfId: () => identity.nodeId,
+      isMember: () => this.ready,
+      ask: (member) => this.#gossip.exchangeWith(member),
+    });
     peers.onOutcome = (peer, ok, why, elapsedMs) => this.#detector.ended(peer, ok, why, elapsedMs);
     peers.onRefused = (_peer, refusal) => this.#refused(refusal);
   }
@@ -205,9 +216,12 @@ export class Membership {
     this.#state.layouts.reportSynced(number);
   }
 
-  /** For display: partitions for which this node is partial, and its store's actor. */
+  /**
+   * For display: partitions for which this node is partial, and its store's actor ("": as before).
+   * Said with the next gossip round, as it may change often.
+   */
   reportReplica(partial: number, actor: string): void {
-    if (this.ready) this.#state.updateSelf({ partial, actor });
+    this.#replica = actor === "" ? { ...this.#replica, partial } : { partial, actor };
   }
 
   /** Has a changed layout decided by the members. REQUIRES: ready. */
@@ -289,9 +303,7 @@ export class Membership {
   #run(): string {
     this.#stage = "member";
     this.#detail = "";
-    if (!this.#state.updateSelf(this.#attributes)) {
-      this.#ports.log.warn("The cluster will hear of this node's attributes later");
-    }
+    this.#state.updateSelf(this.#attributes);
     this.#gossip.start();
     this.#detector.watch(this.members);
     this.#state.layouts.evaluate();

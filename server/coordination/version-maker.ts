@@ -32,6 +32,8 @@ export interface Dots {
   readonly actor: Uint8Array;
   /** A counter that was never given out before, reserved on disk. @throws DiskError */
   nextCounter(): number;
+  /** Makes sure that a stamp of this time may be issued. @throws DiskError */
+  coverStamp(ms: number): void;
 }
 
 export interface MakerParts {
@@ -112,6 +114,7 @@ export class VersionMaker implements EventMaker {
     const { entries, count } = plan.context;
     hybridClock.observeAt(entries, count === 0 ? -1 : clockNewestStamp(entries, 0, count));
     hybridClock.next(clock.nowMs());
+    dots.coverStamp(hybridClock.ms);
     writeVersion(this.entry, 0, {
       actor: dots.actor,
       counter: dots.nextCounter(),

@@ -32,6 +32,7 @@ import {
   versionCount,
   versionOffset,
 } from "../../core/version-set.ts";
+import { DiskError } from "../../storage/disk.ts";
 import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { SupersededRequests } from "./superseded.ts";
@@ -221,7 +222,14 @@ export class LocalCopy {
 
 /** An event on top of `held`, in memory alone: bodies that stay are null in the result. */
 export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker): Change {
-  const version = maker.make(name, held.head);
+  let version: NewVersion | null;
+  try {
+    version = maker.make(name, held.head);
+  } catch (error) {
+    // The dot could not be reserved: the disk is full or broken, and nothing was written.
+    if (error instanceof DiskError) return failure(STATUS_FULL, error.message);
+    throw error;
+  }
   if (version === null) return done(bodiless(held), false);
   reserve(eventLengthMax(held.head, 0, maker.contextCount), held, held);
   const length = eventInto(

@@ -66,6 +66,8 @@ export interface ReplicationParts {
   readonly partitions: number;
   /** Sets of more bytes than this do not fit a frame. */
   readonly setBytesMax: number;
+  /** This store's actor, for display. */
+  readonly actorText: () => string;
   /** Told when the store can no longer be sure that it remembers all dots of its own. */
   readonly onDotsForgotten: () => void;
 }
@@ -216,7 +218,7 @@ export class Replication {
   #reportSynced(): void {
     const { membership } = this.#parts;
     const partial = this.partialCount();
-    membership.reportReplica(partial, "");
+    membership.reportReplica(partial, this.#parts.actorText());
     const target = membership.layouts.syncTarget;
     if (partial === 0 && target > 0) membership.reportSynced(target);
   }

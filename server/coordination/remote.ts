@@ -1,0 +1,102 @@
+/**
+ * PUT and GET as frames: from nodes that forward, and from clients of the binary protocol. Each frame
+ * becomes the request that HTTP would have made of it, and its end becomes a RESULT.
+ */
+
+import { KIND_GET, KIND_PUT, REPLY_BIT, type FrameView } from "../../core/frame.ts";
+import { TIMEOUT_MS_MAX } from "../../core/limits.ts";
+import { ObjectName, checkName } from "../../core/object-name.ts";
+import { decodeMeta, type PayloadMeta } from "../../core/payload.ts";
+import { STATUS_MALFORMED } from "../../core/replica-frames.ts";
+import {
+  GET_FORWARDED,
+  PUT_DELETE,
+  PUT_FORWARDED,
+  PUT_IF_ABSENT,
+  PUT_RETURN_BODY,
+  readGet,
+  readPut,
+  type PutBody,
+} from "../../core/request-frames.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { Peers } from "../wire/peers.ts";
+import type { Coordinator } from "./coordinator.ts";
+import { encodeEnded, quorumOfByte, unknown, type Ended } from "./results.ts";
+import type { PutRequest } from "./store.ts";
+import { isRequestId } from "./view.ts";
+
+const decoder = new TextDecoder();
+const NO_META: PayloadMeta = { contentType: "application/octet-stream", meta: [] };
+
+/** Registers the two kinds. */
+export function serveRequests(peers: Peers, coordinator: Coordinator): void {
+  peers.onRequest(KIND_PUT, (frame, connection) => {
+    const body = readPut(frame.bytes, frame.start, frame.end);
+    const request = body === null ? null : putRequestOf(body);
+    if (body === null || request === null) return refuseFrame(frame, connection);
+    const isForwarded = (body.flags & PUT_FORWARDED) !== 0;
+    return coordinator.putFor(request, isForwarded, replyTo(frame, connection));
+  });
+  peers.onRequest(KIND_GET, (frame, connection) => {
+    const body = readGet(frame.bytes, frame.start, frame.end);
+    if (body === null || checkName(body.name) !== "" || !isTimeout(body.timeoutMs)) {
+      return refuseFrame(frame, connection);
+    }
+    const name = new ObjectName(body.name.slice());
+    const r = quorumOfByte(body.r);
+    const pr = quorumOfByte(body.pr);
+    const request = { name, options: { r, pr, timeoutMs: body.timeoutMs } };
+    const isForwarded = (body.flags & GET_FORWARDED) !== 0;
+    return coordinator.getFor(request, isForwarded, replyTo(frame, connection));
+  });
+}
+
+/** The request in a frame, its bytes copied; null where a field is out of range. */
+function putRequestOf(body: PutBody): PutRequest | null {
+  const isDelete = (body.flags & PUT_DELETE) !== 0;
+  const meta = body.meta.length === 0 ? NO_META : decodeMeta(body.meta, body.meta.length);
+  if (checkName(body.name) !== "" || meta === null || !isTimeout(body.timeoutMs)) return null;
+  const etags = decoder.decode(body.etags);
+  const absent = (body.flags & PUT_IF_ABSENT) !== 0;
+  return {
+    name: new ObjectName(body.name.slice()),
+    context: decoder.decode(body.context),
+    requestId: isRequestId(body.requestId) ? body.requestId.slice() : null,
+    meta,
+    body: body.body.slice(),
+    isDelete,
+    ttlSeconds: body.ttlSeconds,
+    returnBody: (body.flags & PUT_RETURN_BODY) !== 0,
+    precondition:
+      absent || etags !== "" ? { absent, etags: etags === "" ? [] : etags.split(",") } : null,
+    options: {
+      w: quorumOfByte(body.w),
+      dw: quorumOfByte(body.dw),
+      pw: quorumOfByte(body.pw),
+      timeoutMs: body.timeoutMs,
+    },
+  };
+}
+
+function isTimeout(timeoutMs: number): boolean {
+  return timeoutMs >= 1 && timeoutMs <= TIMEOUT_MS_MAX;
+}
+
+function refuseFrame(frame: FrameView, connection: Connection): void {
+  const { kind, correlation, layout } = frame;
+  connection.reserve(kind | REPLY_BIT, 0, STATUS_MALFORMED, correlation, layout, 0);
+}
+
+function replyTo(frame: FrameView, connection: Connection): (ended: Ended) => void {
+  const { kind, correlation, layout } = frame;
+  return (ended) => {
+    if (send(encodeEnded(ended))) return;
+    const detail = "The siblings together are too large for one answer; ask one of the owners";
+    send(encodeEnded(unknown("read-timeout", detail, ended.result)));
+  };
+  function send(bytes: Uint8Array): boolean {
+    const offset = connection.reserve(kind | REPLY_BIT, 0, 0, correlation, layout, bytes.length);
+    if (offset >= 0) connection.buffer.set(bytes, offset);
+    return offset >= 0;
+  }
+}

@@ -1,0 +1,476 @@
+/**
+ * One node, put together from its parts; the only file that knows them all.
+ *
+ *   start ─► identity ─► listen ─► membership
+ *                                      │ a member (at once, or when a seed lets it in)
+ *                                      ▼
+ *            hints, objects ─► actor ─► replication ─► coordination ─► open for requests
+ *
+ *   stop  ─► no new requests ─► those under way end ─► sync, close ─► the actor marks a clean stop
+ *
+ * The stores are opened when the node is a member, since the ring is cut in as many partitions as the
+ * cluster says. A node that dies without stop() leaves its actor unclean: what that means is decided at
+ * the next start (storage/actor, replication/completeness).
+ */
+
+import { HybridClock } from "../core/hybrid-clock.ts";
+import { frameBytesMax } from "../core/frame.ts";
+import {
+  CLOCK_ENTRIES_MAX_DEFAULT,
+  PARTITIONS_DEFAULT,
+  REPLICAS_DEFAULT,
+  SKEW_MS_MAX_DEFAULT,
+  SYNC_INTERVAL_MS_DEFAULT,
+  VALUE_BYTES_MAX_DEFAULT,
+} from "../core/limits.ts";
+import { toHex } from "../core/bytes.ts";
+import { openActor, type Actor } from "../storage/actor.ts";
+import { DiskError } from "../storage/disk.ts";
+import type { Engine, EngineOptions } from "../storage/engine.ts";
+import { openLogEngine, type LogEngine } from "../storage/log/log-engine.ts";
+import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
+import { Coordinator } from "./coordination/coordinator.ts";
+import { serveRequests } from "./coordination/remote.ts";
+import type { Quorum, QuorumDefaults, Store } from "./coordination/store.ts";
+import { readinessOf, type Readiness } from "./coordination/readiness.ts";
+import { unreadyStore } from "./coordination/unready-store.ts";
+import type { Buckets } from "./membership/buckets.ts";
+import { Identity } from "./membership/identity.ts";
+import type { Member } from "./membership/member.ts";
+import { Membership } from "./membership/membership.ts";
+import type { Timer } from "./ports/clock.ts";
+import type { Ports } from "./ports/ports.ts";
+import { Counters } from "./replication/counters.ts";
+import { Replication, type Freshness } from "./replication/replication.ts";
+import { Peers } from "./wire/peers.ts";
+
+export interface NodeConfig {
+  /** Unique in the cluster. */
+  readonly name: string;
+  /** host:port to listen on for peers; port 0: a free one. */
+  readonly tcp: string;
+  /** host:port that peers dial; "": as bound. */
+  readonly advertise: string;
+  /** host:port under which clients reach this node's HTTP; told to others, not used here. */
+  readonly http: string;
+  /** TCP addresses of seeds; empty, or this node's own alone: found a cluster. */
+  readonly join: readonly string[];
+  readonly zone: string;
+  readonly capacity: number;
+  readonly engine: "log" | "memory";
+  /** Q and N; used by a founder only. */
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly defaults: QuorumDefaults;
+  readonly maxValueBytes: number;
+  readonly clockEntriesMax: number;
+  readonly maxSkewMs: number;
+  readonly syncIntervalMs: number;
+  /** Bytes of hints that are kept for others; beyond, they are refused. */
+  readonly hintsBytesMax: number;
+  /** Writes are refused while the file system has fewer free bytes. */
+  readonly freeBytesMin: number;
+}
+
+export const nodeConfigDefaults: NodeConfig = {
+  name: "",
+  tcp: "127.0.0.1:7071",
+  advertise: "",
+  http: "127.0.0.1:7070",
+  join: [],
+  zone: "",
+  capacity: 1,
+  engine: "log",
+  partitions: PARTITIONS_DEFAULT,
+  replicas: REPLICAS_DEFAULT,
+  defaults: { r: "quorum", w: "quorum", dw: 1, pr: 0, pw: 0 },
+  maxValueBytes: VALUE_BYTES_MAX_DEFAULT,
+  clockEntriesMax: CLOCK_ENTRIES_MAX_DEFAULT,
+  maxSkewMs: SKEW_MS_MAX_DEFAULT,
+  syncIntervalMs: SYNC_INTERVAL_MS_DEFAULT,
+  hintsBytesMax: 16 * 2 ** 30,
+  freeBytesMin: 256 * 2 ** 20,
+};
+
+/** A stop waits this long for requests under way. */
+const DRAIN_MS_MAX = 8_000;
+/** What surrounds a set in a frame: name, header, fixed fields. */
+const FRAME_ROOM_BYTES = 8_192;
+
+/** Everything that exists only once the node is a member. */
+interface Running {
+  readonly objects: Engine;
+  readonly hints: Engine;
+  readonly replication: Replication;
+  readonly coordinator: Coordinator;
+}
+
+export class Node {
+  readonly #ports: Ports;
+  readonly #config: NodeConfig;
+  readonly #counters = new Counters();
+  readonly #hybridClock = new HybridClock(0, 0);
+  #identity: Identity | null = null;
+  #peers: Peers | null = null;
+  #membership: Membership | null = null;
+  #running: Running | null = null;
+  #actor: Actor | null = null;
+  #wasMember = false;
+  #isStopped = false;
+  #tcpAddress = "";
+  #syncTimer: Timer | null = null;
+  /** Why the node cannot run although it is a member. */
+  #failure = "";
+
+  constructor(ports: Ports, config: NodeConfig) {
+    this.#ports = ports;
+    this.#config = config;
+  }
+
+  /** "" once the node listens and is a member or on its way to become one; else one sentence. */
+  start(done: (error: string) => void): void {
+    const { ports } = { ports: this.#ports };
+    try {
+      this.#identity = Identity.load(ports.disk, ports.random, this.#config.name);
+    } catch (error) {
+      return done(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    this.#wasMember = this.#identity.clusterId() !== null;
+    const limits = { frameBytesMax: frameBytesMax(this.#config.maxValueBytes) };
+    const admit = (identity: Parameters<Membership["admit"]>[0]): string =>
+      this.membership.admit(identity);
+    this.#peers = new Peers(ports, this.#identity, { limits, admit });
+    this.#membership = this.#makeMembership(this.#identity, this.#peers);
+    return this.#peers.listen(this.#config.tcp, (address, error) => {
+      if (error !== "") return done(error);
+      this.#tcpAddress = address;
+      const advertised = this.#config.advertise === "" ? address : this.#config.advertise;
+      return this.membership.start(advertised, (problem) => done(problem || this.#failure));
+    });
+  }
+
+  /** Drains, syncs, closes; calls back when nothing is left. */
+  stop(done: () => void): void {
+    this.#isStopped = true;
+    this.#syncTimer?.cancel();
+    const running = this.#running;
+    if (running === null) return this.#leave(done);
+    running.coordinator.stop();
+    let isDrained = false;
+    const drained = (): void => {
+      if (isDrained) return;
+      isDrained = true;
+      timer.cancel();
+      running.replication.stop();
+      this.#leave(() => this.#closeStores(running, done));
+    };
+    const timer = this.#ports.clock.after(DRAIN_MS_MAX, drained);
+    return running.coordinator.drain(drained);
+  }
+
+  get store(): Store {
+    return this.#running?.coordinator ?? unreadyStore;
+  }
+
+  get membership(): Membership {
+    if (this.#membership === null) throw new Error("The node has not been started");
+    return this.#membership;
+  }
+
+  get buckets(): Buckets {
+    return this.membership.buckets;
+  }
+
+  /** N and the default quorums: the cluster's, or before this node is a member, its configuration's. */
+  get defaults(): QuorumDefaults & { readonly n: number } {
+    if (this.membership.ready) return this.membership.defaults;
+    return { n: this.#config.replicas, ...this.#config.defaults };
+  }
+
+  get tcpAddress(): string {
+    return this.#tcpAddress;
+  }
+
+  /** The engines, for inspection; null before this node is a member. */
+  get objects(): Engine | null {
+    return this.#running?.objects ?? null;
+  }
+  get hints(): Engine | null {
+    return this.#running?.hints ?? null;
+  }
+
+  readiness(forWrite: boolean): Readiness {
+    if (this.#failure !== "") return { ready: false, detail: this.#failure };
+    const running = this.#running;
+    if (running === null || this.#isStopped) {
+      return { ready: false, detail: this.membership.detail || "This node is stopping" };
+    }
+    return readinessOf(this.membership, running.replication.partialCount(), forWrite);
+  }
+
+  /** What GET /cluster shows. */
+  clusterReport(): ClusterReport {
+    const { membership } = this;
+    if (!membership.ready) {
+      const layout = { version: 0, partitions: 0, replicas: 0, live: [] };
+      return { cluster: "", self: this.#identity?.nodeId ?? "", members: [], layout };
+    }
+    const { current, live } = membership.layouts;
+    const slots = current.slotsOfNodes();
+    return {
+      cluster: membership.clusterId,
+      self: membership.self.id,
+      members: membership.members.map((member) => {
+        return reportOf(member, slots[current.indexOf(member.id)] ?? 0);
+      }),
+      layout: {
+        version: current.number,
+        partitions: current.partitions,
+        replicas: current.replicas,
+        live: live.map((layout) => layout.number),
+      },
+    };
+  }
+
+  /** Counters and gauges by name. */
+  statistics(): Record<string, number> {
+    const statistics: Record<string, number> = { ...this.#counters };
+    const running = this.#running;
+    if (running === null) return statistics;
+    const objects = running.objects.stats();
+    const hints = running.hints.stats();
+    return {
+      ...statistics,
+      objects: objects.objects,
+      objectBytesLive: objects.liveBytes,
+      objectBytesTotal: objects.totalBytes,
+      indexBytes: objects.indexBytes,
+      recordsDamaged: objects.damaged + hints.damaged,
+      hints: hints.objects,
+      hintBytes: hints.totalBytes,
+      partitionsPartial: running.replication.partialCount(),
+      requestsUnderWay: running.coordinator.underWay,
+      ...prefixed("wire", this.#peers?.counters ?? {}),
+    };
+  }
+
+  // Putting together.
+
+  #makeMembership(identity: Identity, peers: Peers): Membership {
+    const config = this.#config;
+    return new Membership({
+      ports: this.#ports,
+      peers,
+      identity,
+      config,
+      hooks: {
+        drainRequests: (done) => {
+          if (this.#running === null) done();
+          else this.#running.coordinator.drain(done);
+        },
+        onLayoutsChanged: () => this.#layoutsChanged(),
+        onRetired: () => {},
+        onRecovered: () => this.#running?.replication.recovered(),
+      },
+    });
+  }
+
+  /** The first layout opens the stores; later ones are told to replication. */
+  #layoutsChanged(): void {
+    if (this.#isStopped || !this.membership.ready) return;
+    if (this.#running !== null) this.#running.replication.layoutsChanged();
+    else if (this.#failure === "") this.#open();
+  }
+
+  #open(): void {
+    this.#openEngine("hints", (hints, hintsError) => {
+      if (hints === null) return this.#fail(hintsError);
+      return this.#openEngine("objects", (objects, objectsError) => {
+        if (objects === null) return this.#fail(objectsError);
+        return this.#openRest(objects, hints);
+      });
+    });
+  }
+
+  #openRest(objects: Engine, hints: Engine): void {
+    try {
+      this.#actor = this.#openActor(this.#config.engine === "log");
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      return this.#fail(error.message);
+    }
+    this.#hybridClock.observe(this.#actor.stampMs, this.#actor.stampLogical);
+    this.#running = this.#run(objects, hints);
+    this.#running.replication.start(this.#freshness(objects));
+    return this.#syncLater();
+  }
+
+  #run(objects: Engine, hints: Engine): Running {
+    const { membership, peers } = this.#members();
+    const setBytesMax = frameBytesMax(this.#config.maxValueBytes) - FRAME_ROOM_BYTES;
+    const replication = new Replication({
+      ports: this.#ports,
+      membership,
+      peers,
+      objects,
+      hints,
+      counters: this.#counters,
+      partitions: membership.layouts.current.partitions,
+      setBytesMax,
+      actorText: () => toHex(this.#theActor().bytes, 0, this.#theActor().bytes.length),
+      onDotsForgotten: () => this.#renewActor(),
+    });
+    const { maxValueBytes, clockEntriesMax, maxSkewMs } = this.#config;
+    const coordinator = new Coordinator({
+      ports: this.#ports,
+      membership,
+      replication,
+      wheel: peers.wheel,
+      hybridClock: this.#hybridClock,
+      dots: this.#dots(),
+      maxValueBytes,
+      clockEntriesMax,
+      maxSkewMs,
+    });
+    serveRequests(peers, coordinator);
+    return { objects, hints, replication, coordinator };
+  }
+
+  #members(): { membership: Membership; peers: Peers } {
+    const peers = this.#peers;
+    if (peers === null) throw new Error("The node has not been started");
+    return { membership: this.membership, peers };
+  }
+
+  #openEngine(folder: string, done: (engine: Engine | null, error: string) => void): void {
+    const { clock, disk } = this.#ports;
+    const options: EngineOptions = {
+      folder,
+      partitionBits: this.membership.layouts.current.partitionBits,
+      freeBytesMin: this.#config.freeBytesMin,
+      totalBytesMax: folder === "hints" ? this.#config.hintsBytesMax : 0,
+    };
+    if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");
+    const soon = (callback: () => void): void => clock.soon(callback);
+    return openLogEngine(disk, { ...options, soon }, (engine, error) => {
+      if (engine !== null) this.#tellRecovery(folder, engine);
+      done(engine, error);
+    });
+  }
+
+  #tellRecovery(folder: string, engine: LogEngine): void {
+    const { damaged, lostNames, tornBytes } = engine.recovery;
+    if (damaged === 0 && tornBytes === 0) return;
+    this.#ports.log.warn("recovery found damage", { folder, damaged, lostNames, tornBytes });
+  }
+
+  #openActor(isKept: boolean): Actor {
+    const { disk, bootId, random } = this.#ports;
+    return openActor({ disk, bootId, fill: (bytes) => random.fill(bytes), isKept });
+  }
+
+  #theActor(): Actor {
+    if (this.#actor === null) throw new Error("The node is no member yet");
+    return this.#actor;
+  }
+
+  /** A store that may have forgotten dots of its own goes on as another actor. */
+  #renewActor(): void {
+    this.#actor = this.#openActor(false);
+    this.#ports.log.warn("the store goes on as a new actor", {
+      actor: toHex(this.#actor.bytes, 0, this.#actor.bytes.length),
+    });
+  }
+
+  #dots() {
+    const actorOf = (): Actor => this.#theActor();
+    return {
+      get actor(): Uint8Array {
+        return actorOf().bytes;
+      },
+      nextCounter: () => actorOf().nextCounter(),
+      coverStamp: (ms: number) => actorOf().coverStamp(ms),
+    };
+  }
+
+  #freshness(objects: Engine): Freshness {
+    const { current } = this.membership.layouts;
+    const isFounder = !this.#wasMember && current.number === 1;
+    if (isFounder) return "founded";
+    const lostNames = "recovery" in objects ? (objects as LogEngine).recovery.lostNames : 0;
+    const isKept = this.#wasMember && !this.#theActor().isNew && lostNames === 0;
+    return isKept ? "kept" : "lost";
+  }
+
+  #fail(error: string): void {
+    this.#failure = `Cannot open the store: ${error}`;
+    this.#ports.log.error("the store cannot be opened", { error });
+  }
+
+  /** What was written and not asked to be durable is synced at least this often. */
+  #syncLater(): void {
+    this.#syncTimer = this.#ports.clock.after(this.#config.syncIntervalMs, () => {
+      const running = this.#running;
+      if (running === null || this.#isStopped) return;
+      if (running.objects.unsynced) running.objects.sync(() => {});
+      if (running.hints.unsynced) running.hints.sync(() => {});
+      this.#syncLater();
+    });
+  }
+
+  #leave(done: () => void): void {
+    this.#membership?.stop();
+    this.#peers?.close();
+    done();
+  }
+
+  #closeStores(running: Running, done: () => void): void {
+    running.hints.close(() => {
+      running.objects.close(() => {
+        this.#actor?.close(this.#hybridClock.ms, this.#hybridClock.logical);
+        done();
+      });
+    });
+  }
+}
+
+export interface MemberReport {
+  readonly id: string;
+  readonly name: string;
+  readonly address: string;
+  readonly http: string;
+  readonly zone: string;
+  readonly capacity: number;
+  readonly status: string;
+  readonly healthy: boolean;
+  /** Replica slots. */
+  readonly partitions: number;
+}
+
+export interface ClusterReport {
+  readonly cluster: string;
+  readonly self: string;
+  readonly members: readonly MemberReport[];
+  readonly layout: {
+    readonly version: number;
+    readonly partitions: number;
+    readonly replicas: number;
+    readonly live: readonly number[];
+  };
+}
+
+function reportOf(member: Member, partitions: number): MemberReport {
+  const { id, name, address, http, zone, capacity, status, healthy } = member;
+  return { id, name, address, http, zone, capacity, status, healthy, partitions };
+}
+
+function prefixed(prefix: string, counters: object): Record<string, number> {
+  const named: Record<string, number> = {};
+  for (const [name, value] of Object.entries(counters)) {
+    if (typeof value !== "number") continue;
+    named[prefix + name[0].toUpperCase() + name.slice(1)] = value;
+  }
+  return named;
+}
+
+export type { Quorum };

@@ -12,7 +12,7 @@ import { HALO, isBuilt } from "../../bench/halo.ts";
 const LIMIT_MS = 90_000;
 
 t.test("bench/cluster.ts --smoke prints every row with halo in it", (t) => {
-  t.ok(isBuilt(HALO), "dist/halo is built (make build)");
+  if (!t.ok(isBuilt(HALO), "dist/halo is built (make build)")) return t.end();
   const bun = join(ROOT, "node_modules/.bin/bun");
   const args = [join(ROOT, "bench/cluster.ts"), "--smoke"];
   const run = spawnSync(bun, args, { encoding: "utf8", timeout: LIMIT_MS });

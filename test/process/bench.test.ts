@@ -11,8 +11,8 @@ import { HALO, isBuilt } from "../../bench/halo.ts";
 
 const LIMIT_MS = 90_000;
 
-t.test("bench/cluster.ts --smoke prints every row with halo in it", (t) => {
-  if (!t.ok(isBuilt(HALO), "dist/halo is built (make build)")) return t.end();
+t.test("bench/cluster.ts --smoke prints every row with halo in it", async (t) => {
+  if (!t.ok(isBuilt(HALO), "dist/halo is built (make build)")) return;
   const bun = join(ROOT, "node_modules/.bin/bun");
   const args = [join(ROOT, "bench/cluster.ts"), "--smoke"];
   const run = spawnSync(bun, args, { encoding: "utf8", timeout: LIMIT_MS });
@@ -31,5 +31,4 @@ t.test("bench/cluster.ts --smoke prints every row with halo in it", (t) => {
     const line = text.split("\n").find((one) => one.trimStart().startsWith(name)) ?? "";
     t.equal(line.includes("not installed"), findProgram(program) === "", line);
   }
-  t.end();
 });

@@ -27,7 +27,7 @@ import { toHex } from "../core/bytes.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
 import type { Engine, EngineOptions } from "../storage/engine.ts";
-import { openLogEngine, type LogEngine } from "../storage/log/log-engine.ts";
+import { openLogEngine, type LogEngine, SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
 import { serveRequests } from "./coordination/remote.ts";
@@ -70,6 +70,8 @@ export interface NodeConfig {
   readonly hintsBytesMax: number;
   /** Writes are refused while the file system has fewer free bytes. */
   readonly freeBytesMin: number;
+  /** Size of the log engine's segment files. */
+  readonly segmentBytes: number;
 }
 
 export const nodeConfigDefaults: NodeConfig = {
@@ -90,6 +92,7 @@ export const nodeConfigDefaults: NodeConfig = {
   syncIntervalMs: SYNC_INTERVAL_MS_DEFAULT,
   hintsBytesMax: 16 * 2 ** 30,
   freeBytesMin: 256 * 2 ** 20,
+  segmentBytes: SEGMENT_BYTES_DEFAULT,
 };
 
 /** A stop waits this long for requests under way. */
@@ -352,7 +355,8 @@ export class Node {
     };
     if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");
     const soon = (callback: () => void): void => clock.soon(callback);
-    return openLogEngine(disk, { ...options, soon }, (engine, error) => {
+    const { segmentBytes } = this.#config;
+    return openLogEngine(disk, { ...options, segmentBytes, soon }, (engine, error) => {
       if (engine !== null) this.#tellRecovery(folder, engine);
       done(engine, error);
     });

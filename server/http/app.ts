@@ -38,7 +38,7 @@ const EXPLAIN = "/explain/";
 /** Puts the face together. The handler never throws and never rejects. */
 export function createApp(node: HttpNode, options: AppOptions): HttpHandler {
   const { clock, random, valueBytesMax } = options;
-  const objects = new ObjectRoutes(node.store, clock, random, valueBytesMax);
+  const objects = new ObjectRoutes(node, clock, random, valueBytesMax);
   const router = createRouter(node, clock);
   return (request) => {
     const url = request.url;

@@ -36,7 +36,7 @@ export function readBucketProperties(text: string, replicas: number): BucketProp
   const draft: Draft = presetOf(given.get("preset"));
   for (const [name, value] of given) setProperty(draft, name, value);
   const wrong = checkProperties(draft, replicas);
-  if (wrong !== "") throw new Refusal("bad-parameter", `${wrong}.`);
+  if (wrong !== "") throw new Refusal("bad-parameter", wrong);
   return draft;
 }
 

@@ -85,7 +85,7 @@ function checkIsJson(contentType: string | null): void {
 }
 
 function notKept(error: string): Response {
-  return problem("not-ready", `${error}.`, "refused");
+  return problem("not-ready", error, "refused");
 }
 
 export function json(value: unknown): Response {

@@ -36,6 +36,7 @@ export interface ClusterReport {
 }
 
 export interface HttpNode {
+  /** Asked for anew with every request: a node has another one before it is a member. */
   readonly store: Store;
   readonly buckets: HttpBuckets;
   /** The cluster's own numbers, which buckets and requests may override. */

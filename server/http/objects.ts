@@ -12,10 +12,11 @@
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
-import type { PutRequest, Result, Store } from "../coordination/store.ts";
+import type { PutRequest, Result } from "../coordination/store.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import { encodeBase64Url, fromLatin1 } from "./bytes.ts";
+import type { HttpNode } from "./http-node.ts";
 import { answerDelete, answerGet, answerPut } from "./object-answers.ts";
 import { type ObjectParameters, readObjectParameters } from "./parameters.ts";
 import { guarded, methodRefusal, problemOf, Refusal } from "./problem.ts";
@@ -39,13 +40,13 @@ interface Aim {
 }
 
 export class ObjectRoutes {
-  readonly #store: Store;
+  readonly #node: HttpNode;
   readonly #random: Random;
   readonly #bodies: RequestBodies;
   readonly #valueBytesMax: number;
 
-  constructor(store: Store, clock: Clock, random: Random, valueBytesMax: number) {
-    this.#store = store;
+  constructor(node: HttpNode, clock: Clock, random: Random, valueBytesMax: number) {
+    this.#node = node;
     this.#random = random;
     this.#bodies = new RequestBodies(clock, "value");
     this.#valueBytesMax = valueBytesMax;
@@ -110,7 +111,7 @@ export class ObjectRoutes {
   #get(request: Request, aim: Aim): Promise<Response> {
     const { r, pr, timeoutMs } = aim.parameters;
     return new Promise((resolve) => {
-      this.#store.get({ name: aim.name, options: { r, pr, timeoutMs } }, (result) => {
+      this.#node.store.get({ name: aim.name, options: { r, pr, timeoutMs } }, (result) => {
         resolve(guarded(() => answerGet(request, result)));
       });
     });
@@ -122,7 +123,7 @@ export class ObjectRoutes {
       throw new Refusal("bad-header", "If-None-Match: * makes no sense for DELETE, want If-Match.");
     }
     return new Promise((resolve) => {
-      this.#store.put(put, (result) => {
+      this.#node.store.put(put, (result) => {
         resolve(guarded(() => answerDelete(result)));
       });
     });
@@ -139,7 +140,7 @@ export class ObjectRoutes {
       };
       body = this.#bodies.read(request, this.#valueBytesMax, (bytes, refusal) => {
         if (bytes === null) return settle(problemOf(refusal));
-        this.#store.put({ ...put, body: bytes }, (result: Result) => {
+        this.#node.store.put({ ...put, body: bytes }, (result: Result) => {
           settle(guarded(() => answerPut(request, result, put.returnBody, aim.location)));
         });
       });

@@ -89,7 +89,9 @@ export function problem(
   headers: Readonly<Record<string, string>> = {},
 ): Response {
   const { status, title, retryAfterSeconds } = KINDS[code];
-  const body = { type: `urn:halo:error:${code}`, title, status, detail, code, outcome };
+  const sentence = detail.endsWith(".") ? detail : `${detail}.`;
+  const type = `urn:halo:error:${code}`;
+  const body = { type, title, status, detail: sentence, code, outcome };
   const all: Record<string, string> = { "Content-Type": "application/problem+json", ...headers };
   if (retryAfterSeconds > 0) all["Retry-After"] = String(retryAfterSeconds);
   return new Response(JSON.stringify(body) + "\n", { status, headers: all });

@@ -16,7 +16,8 @@ import { fromLatin1, toLatin1 } from "./bytes.ts";
 import { Refusal } from "./problem.ts";
 import { excerpt } from "./target.ts";
 
-const META_PREFIX = "halo-meta-";
+/** What the headers of user metadata begin with, in lower case. */
+export const META_PREFIX = "halo-meta-";
 const CONTENT_TYPE_DEFAULT = "application/octet-stream";
 /** A name's length is one byte of the payload. */
 const META_NAME_BYTES_MAX = 255;
@@ -69,19 +70,26 @@ function checkUserMeta(meta: [string, string][]): [string, string][] {
       const sizes = `${name.length} bytes, want 1 to ${META_NAME_BYTES_MAX}`;
       throw new Refusal("bad-header", `The name of Halo-Meta-${excerpt(name)} is ${sizes}.`);
     }
-    return [name, decodeHeaderText(name, value)];
+    return [name, readText(name, value)];
   });
 }
 
 const strictDecoder = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 
-function decodeHeaderText(name: string, value: string): string {
+function readText(name: string, value: string): string {
+  const text = decodeHeaderText(value);
+  if (text !== null) return text;
+  throw new Refusal("bad-header", `Halo-Meta-${name} is not valid UTF-8, want UTF-8 text.`);
+}
+
+/** The text whose UTF-8 a header value carries, one character a byte; null where it is none. */
+export function decodeHeaderText(value: string): string | null {
   if (!/[^\x00-\x7f]/.test(value)) return value;
   try {
     return strictDecoder.decode(fromLatin1(value));
   } catch {
-    throw new Refusal("bad-header", `Halo-Meta-${name} is not valid UTF-8, want UTF-8 text.`);
+    return null;
   }
 }
 

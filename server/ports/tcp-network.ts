@@ -180,7 +180,7 @@ function notAnAddress(action: string, address: string): string {
 }
 
 /** An error of the runtime in the operator's words; runtimes differ in everything but the code. */
-function explain(error: Error): string {
+export function explain(error: Error): string {
   const code = "code" in error ? String(error.code) : "";
   const known: Readonly<Record<string, string>> = {
     EADDRINUSE: "another process listens there",

@@ -1,0 +1,126 @@
+/**
+ * A node as the client commands reach it: HTTP requests, and what went wrong as an exit code.
+ *
+ *   no connection       1, nothing was sent
+ *   broken or too late  a write: 5, it may have happened; else 1
+ *   problem+json        404: 3, outcome unknown: 5, else 1
+ */
+
+import { encodeBase64Url } from "../http/bytes.ts";
+import { setting, UsageError } from "./command-line.ts";
+import { CommandFailure, FAILED, NOT_FOUND, UNKNOWN } from "./exit-code.ts";
+
+export const NODE_OPTION = setting(
+  "node",
+  "URL",
+  "the node to ask, by its HTTP address",
+  "http://127.0.0.1:7070",
+);
+
+/** The node answers within its own timeout, at most a minute; then the connection is given up. */
+const ANSWER_MS_MAX = 75_000;
+
+export interface ApiRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: Uint8Array | string;
+}
+
+export class Api {
+  readonly #base: string;
+
+  /** @throws UsageError */
+  constructor(nodeUrl: string) {
+    if (!/^https?:\/\/[^/?#]+\/?$/.test(nodeUrl)) {
+      throw new UsageError(`The node is '${nodeUrl}', want a URL as in http://127.0.0.1:7070`);
+    }
+    this.#base = nodeUrl.replace(/\/$/, "");
+  }
+
+  /** Sends a request; answers of every status come back. @throws CommandFailure */
+  async send(request: ApiRequest): Promise<Response> {
+    const { method, target, headers = {}, body = null } = request;
+    try {
+      return await fetch(`${this.#base}${target}`, {
+        method,
+        headers,
+        // Safe: no body of ours lives in shared memory.
+        body: body as Uint8Array<ArrayBuffer> | string | null,
+        redirect: "manual",
+        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      });
+    } catch (error) {
+      throw this.#unreachable(method, error);
+    }
+  }
+
+  /** Sends a request and wants it to succeed, with 300 as a success. @throws CommandFailure */
+  async expect(request: ApiRequest): Promise<Response> {
+    const response = await this.send(request);
+    if (response.status < 400) return response;
+    throw await failureOf(response);
+  }
+
+  async json<Shape>(request: ApiRequest): Promise<Shape> {
+    const response = await this.expect(request);
+    // Safe as far as the node at the other end is one of ours.
+    return (await response.json()) as Shape;
+  }
+
+  #unreachable(method: string, error: unknown): CommandFailure {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (isRefusedConnection(error)) {
+      const advice = "want a node there (halo serve, halo dev) or another --node";
+      return new CommandFailure(FAILED, `Nothing answers at ${this.#base}, ${advice}`);
+    }
+    const isWrite = method !== "GET";
+    const outcome = isWrite ? ", so whether it was written is unknown" : "";
+    const message = `The connection to ${this.#base} broke (${reason})${outcome}`;
+    return new CommandFailure(isWrite ? UNKNOWN : FAILED, message);
+  }
+}
+
+const NOT_CONNECTED =
+  /ConnectionRefused|ECONNREFUSED|ENOTFOUND|FailedToOpenSocket|tcp connect error|dns error/;
+
+/** Bun names the error itself, Deno and Node its cause. */
+function isRefusedConnection(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const text = `${"code" in error ? String(error.code) : ""} ${error.message} ${
+    String(error.cause)
+  }`;
+  return NOT_CONNECTED.test(text);
+}
+
+async function failureOf(response: Response): Promise<CommandFailure> {
+  const { status } = response;
+  const text = await response.text();
+  const { detail, outcome } = parseProblem(text);
+  const code = status === 404 ? NOT_FOUND : outcome === "unknown" ? UNKNOWN : FAILED;
+  const message = detail === "" ? `The node answered ${status} without a reason` : detail;
+  return new CommandFailure(code, message.replace(/\.$/, ""));
+}
+
+function parseProblem(text: string): { detail: string; outcome: string } {
+  try {
+    const { detail = "", outcome = "" } = JSON.parse(text) as Record<string, string>;
+    return { detail, outcome };
+  } catch {
+    // Whatever answered, it was no node of ours; its text says more than we could.
+    return { detail: text.trim().slice(0, 200), outcome: "" };
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** "cart/user-17" as a path below `route`; the key travels as base64url: it can be anything. */
+export function nameTarget(route: string, name: string): string {
+  const slash = name.indexOf("/");
+  if (slash < 1 || slash === name.length - 1) {
+    throw new UsageError(`The name is '${name}', want BUCKET/KEY`);
+  }
+  const key64 = encodeBase64Url(encoder.encode(name.slice(slash + 1)));
+  return `${route}/${encodeURIComponent(name.slice(0, slash))}?key64=${key64}`;
+}

@@ -1,0 +1,178 @@
+/**
+ * The program: finds the command, reads its line, runs it, and ends with an exit code.
+ *
+ *   halo put cart/user-17 …      one word, or two: halo cluster status
+ *   usage errors                 one sentence and where to look, exit code 2
+ *   failures                     one sentence, exit code 1 (or as the command says)
+ */
+
+import {
+  endQuietlyWithoutReader,
+  environment,
+  exit,
+  programArguments,
+  writeError,
+  writeOut,
+} from "../ports/process.ts";
+import {
+  bucketGetCommand,
+  bucketListCommand,
+  bucketResetCommand,
+  bucketSetCommand,
+} from "./bucket.ts";
+import { clusterStatusCommand, explainCommand } from "./cluster.ts";
+import type { Command } from "./command.ts";
+import {
+  checkEnvironment,
+  type CommandLine,
+  describeOptions,
+  option,
+  readCommandLine,
+  UsageError,
+} from "./command-line.ts";
+import { devCommand } from "./dev.ts";
+import { CommandFailure, DONE, FAILED, USAGE } from "./exit-code.ts";
+import { deleteCommand, getCommand, putCommand } from "./objects.ts";
+import { serveCommand } from "./serve.ts";
+import { formatTable } from "./table.ts";
+import { VERSION } from "./version.ts";
+
+const versionCommand: Command = {
+  name: "version",
+  takes: "",
+  summary: "print the version",
+  about: "",
+  options: [],
+  positionalsMin: 0,
+  positionalsMax: 0,
+  run: async () => {
+    writeOut(`halo ${VERSION}\n`);
+    return DONE;
+  },
+};
+
+const helpCommand: Command = {
+  name: "help",
+  takes: "[COMMAND]",
+  summary: "explain a command, or list them all",
+  about: "",
+  options: [],
+  positionalsMin: 0,
+  positionalsMax: 2,
+  run: help,
+};
+
+const COMMANDS: readonly Command[] = [
+  serveCommand,
+  devCommand,
+  putCommand,
+  getCommand,
+  deleteCommand,
+  explainCommand,
+  clusterStatusCommand,
+  bucketGetCommand,
+  bucketSetCommand,
+  bucketResetCommand,
+  bucketListCommand,
+  versionCommand,
+  helpCommand,
+];
+
+async function run(given: readonly string[]): Promise<number> {
+  const command = findCommand(given);
+  const rest = given.slice(command.name.split(" ").length);
+  if (asksForHelp(rest)) {
+    writeOut(describeCommand(command));
+    return DONE;
+  }
+  try {
+    checkEnvironment(environment, COMMANDS.flatMap(({ options }) => options));
+    return await command.run(readLine(command, rest));
+  } catch (error) {
+    return fail(error, command.name);
+  }
+}
+
+/** The command that the first words name. @throws UsageError */
+function findCommand(given: readonly string[]): Command {
+  const [first = "help", second = ""] = given;
+  if (first === "--help" || first === "-h") return helpCommand;
+  if (first === "--version") return versionCommand;
+  const found = COMMANDS.find(({ name }) => name === first || name === `${first} ${second}`);
+  if (found !== undefined) return found;
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  if (group.length === 0) throw new UsageError(`'${first}' is not a command`);
+  const wanted = group.map(({ name }) => name).join(", ");
+  throw new UsageError(`'${`${first} ${second}`.trim()}' is not a command, want ${wanted}`);
+}
+
+function asksForHelp(rest: readonly string[]): boolean {
+  const end = rest.indexOf("--");
+  const own = end < 0 ? rest : rest.slice(0, end);
+  return own.includes("--help") || own.includes("-h");
+}
+
+/** @throws UsageError */
+function readLine(command: Command, rest: readonly string[]): CommandLine {
+  const line = readCommandLine(command.options, rest, environment);
+  const count = line.positionals.length;
+  if (count < command.positionalsMin || count > command.positionalsMax) {
+    const given = count === 0 ? "nothing" : `'${line.positionals.join(" ")}'`;
+    throw new UsageError(
+      `${given} follows ${command.name}, want ${command.takes || "options alone"}`,
+    );
+  }
+  return line;
+}
+
+function fail(error: unknown, name: string): number {
+  if (error instanceof UsageError) {
+    const topic = name === "" ? "halo help" : `halo ${name} --help`;
+    writeError(`halo: ${error.message} (${topic})\n`);
+    return USAGE;
+  }
+  if (error instanceof CommandFailure) {
+    writeError(`halo: ${error.message}\n`);
+    return error.exitCode;
+  }
+  writeError(`halo: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+  return FAILED;
+}
+
+async function help(line: CommandLine): Promise<number> {
+  if (line.positionals.length > 0) writeOut(describeCommand(findCommand(line.positionals)));
+  else writeOut(describeProgram());
+  return DONE;
+}
+
+function describeProgram(): string {
+  const rows = COMMANDS.map(({ name, summary }) => [`  ${name}`, summary]);
+  return `halo ${VERSION}, an always-on replicated key-value store
+
+usage: halo COMMAND [OPTIONS]
+
+${formatTable(rows)}
+halo COMMAND --help explains one. Start with halo dev: three nodes on this machine.
+`;
+}
+
+function describeCommand({ name, takes, summary, about, options }: Command): string {
+  const usage = `usage: halo ${name} ${takes}${options.length > 0 ? " [OPTIONS]" : ""}`;
+  const all = [...options, option("help", "", "this text")];
+  const parts = [usage.replace(/ +/g, " "), summary, about, describeOptions(all)];
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+/** The way in: a command that cannot even be found is a usage error as well. */
+async function main(): Promise<void> {
+  endQuietlyWithoutReader();
+  let code: number;
+  try {
+    code = await run(programArguments);
+  } catch (error) {
+    code = fail(error, "");
+  }
+  exit(code);
+}
+
+await main();

@@ -1,0 +1,275 @@
+/**
+ * halo put, get, delete: one object over HTTP. Values are bytes: they come from the command line, a
+ * file or standard input and go out as they are. With --json the answer is one line for machines.
+ */
+
+import { VALUE_BYTES_MAX_LIMIT } from "../../core/limits.ts";
+import { encodeBase64 } from "../http/bytes.ts";
+import { decodeHeaderText, encodeHeaderText, META_PREFIX } from "../http/request-headers.ts";
+import { readInput, readWholeFile, writeOut, writeWholeFile } from "../ports/process.ts";
+import { Api, nameTarget, NODE_OPTION } from "./api.ts";
+import { type Command, EXIT_CODES } from "./command.ts";
+import {
+  type CommandLine,
+  type Option,
+  option,
+  repeatedOption,
+  UsageError,
+} from "./command-line.ts";
+import { CommandFailure, DONE, FAILED, SIBLINGS } from "./exit-code.ts";
+
+const JSON_OPTION = option("json", "", "answer in JSON, one line");
+const TIMEOUT_OPTION = option(
+  "timeout",
+  "MS",
+  "milliseconds that the node may take (default 5000)",
+);
+const CONTEXT_OPTION = option(
+  "context",
+  "CONTEXT",
+  "what a get or put answered: goes on from there",
+);
+const WRITE_QUORUMS: readonly Option[] = [
+  option("w", "N", "replicas that must take the write: a number, one, quorum, all"),
+  option("dw", "N", "of these, on how many it must be durable"),
+  option("pw", "N", "of these, how many must be primaries"),
+];
+const MATCH_OPTION = option("if-match", "ETAG", "only if this is what is stored");
+
+export const putCommand: Command = {
+  name: "put",
+  takes: "BUCKET/KEY VALUE | - | --file F",
+  summary: "store a value",
+  about: `Without --context the value stands beside what is stored; with the context of a get it
+replaces what that get showed. - reads the value from standard input.
+${EXIT_CODES}`,
+  options: [
+    option("file", "F", "read the value from a file"),
+    CONTEXT_OPTION,
+    option("content-type", "TYPE", "what the value is (default application/octet-stream)"),
+    repeatedOption("meta", "NAME=VALUE", "metadata kept beside the value; may be repeated"),
+    option("ttl", "SECONDS", "how long it lives (default: for ever)"),
+    option("if-absent", "", "only if nothing is stored"),
+    MATCH_OPTION,
+    ...WRITE_QUORUMS,
+    TIMEOUT_OPTION,
+    JSON_OPTION,
+    NODE_OPTION,
+  ],
+  positionalsMin: 1,
+  positionalsMax: 2,
+  run: put,
+};
+
+export const getCommand: Command = {
+  name: "get",
+  takes: "BUCKET/KEY",
+  summary: "print a value",
+  about: `The value's bytes go to standard output as they are. Several concurrent values are listed,
+with exit code 4; put one that says it all with the context that is shown.
+${EXIT_CODES}`,
+  options: [
+    option("file", "F", "write the value to a file"),
+    option("r", "N", "replicas that must answer: a number, one, quorum, all"),
+    option("pr", "N", "of these, how many must be primaries"),
+    TIMEOUT_OPTION,
+    JSON_OPTION,
+    NODE_OPTION,
+  ],
+  positionalsMin: 1,
+  positionalsMax: 1,
+  run: get,
+};
+
+export const deleteCommand: Command = {
+  name: "delete",
+  takes: "BUCKET/KEY",
+  summary: "delete a value",
+  about:
+    `Without --context it deletes what it finds; with the context of a get, what that get showed.
+${EXIT_CODES}`,
+  options: [
+    CONTEXT_OPTION,
+    MATCH_OPTION,
+    ...WRITE_QUORUMS,
+    TIMEOUT_OPTION,
+    JSON_OPTION,
+    NODE_OPTION,
+  ],
+  positionalsMin: 1,
+  positionalsMax: 1,
+  run: remove,
+};
+
+async function put(line: CommandLine): Promise<number> {
+  const [name = ""] = line.positionals;
+  const target = objectTarget(line, ["w", "dw", "pw", "timeout"]);
+  const headers = writeHeaders(line);
+  if (line.has("content-type")) headers["Content-Type"] = line.text("content-type");
+  if (line.has("ttl")) headers["Halo-TTL"] = line.text("ttl");
+  if (line.flag("if-absent")) headers["If-None-Match"] = "*";
+  for (const pair of line.list("meta")) addMeta(headers, pair);
+  const api = new Api(line.text("node"));
+  const body = await readValue(line);
+  headers["Content-Length"] = String(body.length);
+  const response = await api.expect({ method: "PUT", target, headers, body });
+  tellWritten(line, "stored", name, response);
+  return DONE;
+}
+
+async function remove(line: CommandLine): Promise<number> {
+  const [name = ""] = line.positionals;
+  const target = objectTarget(line, ["w", "dw", "pw", "timeout"]);
+  const api = new Api(line.text("node"));
+  const response = await api.expect({ method: "DELETE", target, headers: writeHeaders(line) });
+  tellWritten(line, "deleted", name, response);
+  return DONE;
+}
+
+function writeHeaders(line: CommandLine): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (line.has("context")) headers["Halo-Context"] = line.text("context");
+  if (line.has("if-match")) headers["If-Match"] = `"${line.text("if-match")}"`;
+  return headers;
+}
+
+function addMeta(headers: Record<string, string>, pair: string): void {
+  const equals = pair.indexOf("=");
+  if (equals < 1) throw new UsageError(`--meta is '${pair}', want NAME=VALUE`);
+  headers[`Halo-Meta-${pair.slice(0, equals)}`] = encodeHeaderText(pair.slice(equals + 1));
+}
+
+/** The path of the object and the query that the options give. */
+function objectTarget(line: CommandLine, parameters: readonly string[]): string {
+  let target = nameTarget("/kv", line.positionals[0] ?? "");
+  for (const name of parameters) {
+    if (line.has(name)) target += `&${name}=${encodeURIComponent(line.text(name))}`;
+  }
+  return target;
+}
+
+async function readValue(line: CommandLine): Promise<Uint8Array> {
+  const value = line.positionals[1];
+  if ((value === undefined) === !line.has("file")) {
+    throw new UsageError("The value is given twice or not at all, want VALUE, - or --file F");
+  }
+  const bytes = value === undefined
+    ? readFileOf(line.text("file"))
+    : value === "-"
+    ? await readInput(VALUE_BYTES_MAX_LIMIT)
+    : new TextEncoder().encode(value);
+  if (bytes !== null) return bytes;
+  throw new CommandFailure(FAILED, `The value is larger than ${VALUE_BYTES_MAX_LIMIT} bytes`);
+}
+
+function readFileOf(path: string): Uint8Array | null {
+  try {
+    return readWholeFile(path, VALUE_BYTES_MAX_LIMIT);
+  } catch (error) {
+    throw new CommandFailure(FAILED, `Cannot read ${path}: ${reasonOf(error)}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function tellWritten(line: CommandLine, done: string, name: string, response: Response): void {
+  const context = response.headers.get("halo-context");
+  if (line.flag("json")) {
+    const etag = etagOf(response);
+    writeOut(
+      `${JSON.stringify({ status: response.status, context, etag, ...replicasOf(response) })}\n`,
+    );
+    return;
+  }
+  writeOut(`${done} ${name} (${response.headers.get("halo-replicas")})\n`);
+  if (context !== null) writeOut(`context ${context}\n`);
+}
+
+function etagOf(response: Response): string | null {
+  return response.headers.get("etag")?.replaceAll('"', "") ?? null;
+}
+
+/** "primaries=2, fallbacks=1" as numbers. */
+function replicasOf(response: Response): { primaries: number; fallbacks: number } {
+  const text = response.headers.get("halo-replicas") ?? "";
+  const numbers = /primaries=(\d+), fallbacks=(\d+)/.exec(text);
+  return { primaries: Number(numbers?.[1] ?? 0), fallbacks: Number(numbers?.[2] ?? 0) };
+}
+
+/** A sibling as the JSON of a 300 has it. */
+interface SiblingJson {
+  readonly value: string;
+  readonly contentType: string;
+  readonly time: string;
+  readonly meta: Readonly<Record<string, string>>;
+}
+
+interface SiblingsJson {
+  readonly context: string;
+  readonly siblings: readonly SiblingJson[];
+}
+
+async function get(line: CommandLine): Promise<number> {
+  const target = objectTarget(line, ["r", "pr", "timeout"]);
+  const api = new Api(line.text("node"));
+  const headers = { Accept: "application/json" };
+  const response = await api.expect({ method: "GET", target, headers });
+  if (response.status === 300) return tellSiblings(line, await response.text());
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (line.has("file")) writeFileOf(line.text("file"), bytes);
+  if (line.flag("json")) writeOut(`${JSON.stringify(describeSingle(response, bytes))}\n`);
+  else if (!line.has("file")) writeOut(bytes);
+  return DONE;
+}
+
+function writeFileOf(path: string, bytes: Uint8Array): void {
+  try {
+    writeWholeFile(path, bytes);
+  } catch (error) {
+    throw new CommandFailure(FAILED, `Cannot write ${path}: ${reasonOf(error)}`);
+  }
+}
+
+/** One version in the shape that several have. */
+function describeSingle(response: Response, bytes: Uint8Array): SiblingsJson {
+  const meta: Record<string, string> = {};
+  response.headers.forEach((value, name) => {
+    if (!name.startsWith(META_PREFIX)) return;
+    meta[name.slice(META_PREFIX.length)] = decodeHeaderText(value) ?? value;
+  });
+  const sibling = {
+    value: encodeBase64(bytes),
+    contentType: response.headers.get("content-type") ?? "",
+    time: new Date(response.headers.get("last-modified") ?? 0).toISOString(),
+    meta,
+  };
+  return { context: response.headers.get("halo-context") ?? "", siblings: [sibling] };
+}
+
+function tellSiblings(line: CommandLine, text: string): number {
+  if (line.flag("json")) {
+    writeOut(text);
+    return SIBLINGS;
+  }
+  // Safe as far as the node at the other end is one of ours.
+  const { context, siblings } = JSON.parse(text) as SiblingsJson;
+  writeOut(`${siblings.length} concurrent values\n`);
+  for (const { value, contentType, time } of siblings) {
+    writeOut(`--- ${contentType}, ${time}\n${textOf(value)}\n`);
+  }
+  writeOut(`context ${context}\n`);
+  return SIBLINGS;
+}
+
+/** A value for the screen: text where it is text, else base64. */
+function textOf(base64: string): string {
+  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    // Not text: the screen gets what JSON would have.
+    return base64;
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * halo serve: one node in the foreground.
+ *
+ *   settings ─→ HTTP listens (answers 503) ─→ data folder opened, node started ─→ HTTP serves
+ *            ─→ the first line on standard output tells where
+ *   SIGTERM, SIGINT: no new requests, those under way end, the node syncs and closes; at most 10 s
+ *
+ * HTTP listens first because the node tells the cluster under which address clients reach it, and
+ * because a probe should get an answer while a large log is being recovered.
+ */
+
+import { createApp } from "../http/app.ts";
+import { problem } from "../http/problem.ts";
+import { Node } from "../node.ts";
+import { systemClock } from "../ports/clock.ts";
+import { type DataDirectory, openDataDirectory } from "../ports/disk.ts";
+import { type HttpHandler, type HttpServer, serveHttp } from "../ports/http-server.ts";
+import { LineLog } from "../ports/line-log.ts";
+import type { Log } from "../ports/log.ts";
+import {
+  environment,
+  exit,
+  machineName,
+  onInputEnd,
+  onStopSignal,
+  processId,
+  writeError,
+  writeOut,
+} from "../ports/process.ts";
+import { systemRandom } from "../ports/random.ts";
+import { parseAddress, tcpNetwork } from "../ports/tcp-network.ts";
+import type { Command } from "./command.ts";
+import { type CommandLine, option } from "./command-line.ts";
+import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
+import { readServeConfig, SERVE_SETTINGS, type ServeConfig } from "./settings.ts";
+import { formatTable } from "./table.ts";
+import { VERSION } from "./version.ts";
+
+/** SIGTERM to the end, at most. */
+const STOP_MS_MAX = 10_000;
+/** Of these, how long requests under way may take. */
+const DRAIN_MS_MAX = 6_000;
+
+export const serveCommand: Command = {
+  name: "serve",
+  takes: "",
+  summary: "run a node",
+  about:
+    `Without --join it founds a cluster of one on the loopback interface. Every setting can come
+from the environment, too: HALO_DATA for --data. SIGTERM drains, syncs and stops within 10 s.`,
+  options: [
+    ...SERVE_SETTINGS,
+    option("print-config", "", "show every setting and where it came from, and end"),
+    option("until-input-ends", "", "stop when standard input ends"),
+    option("json", "", "the first line, or --print-config, in JSON"),
+  ],
+  positionalsMin: 0,
+  positionalsMax: 0,
+  run: serve,
+};
+
+async function serve(line: CommandLine): Promise<number> {
+  const config = readServeConfig(line, environment["JOURNAL_STREAM"] !== undefined);
+  if (line.flag("print-config")) return printConfig(line);
+  const log = new LineLog(systemClock, writeError, config.logForm);
+  const running = new RunningNode(config, log);
+  writeOut(firstLine(await running.start(), line.flag("json")));
+  if (line.flag("until-input-ends")) onInputEnd(() => running.stop("the end of its input"));
+  onStopSignal((signal) => running.stop(signal));
+  return running.ended;
+}
+
+function printConfig(line: CommandLine): number {
+  const entries = SERVE_SETTINGS.map(({ name }) => ({ name, ...line.setting(name) }));
+  if (line.flag("json")) writeOut(`${JSON.stringify(entries)}\n`);
+  else writeOut(formatTable(entries.map(({ name, value, origin }) => [name, value, origin])));
+  return DONE;
+}
+
+/** Where a node listens, for the first line that it prints. */
+interface Listening {
+  readonly name: string;
+  readonly http: string;
+  readonly tcp: string;
+  readonly data: string;
+}
+
+function firstLine(at: Listening, isJson: boolean): string {
+  if (isJson) return `${JSON.stringify({ ...at, pid: processId, version: VERSION })}\n`;
+  const places = `http://${at.http}, peers on ${at.tcp}, data in ${at.data}`;
+  return `halo ${VERSION}: ${at.name} listens on ${places}\n`;
+}
+
+class RunningNode {
+  readonly #config: ServeConfig;
+  readonly #log: Log;
+  readonly ended: Promise<number>;
+  #end: (code: number) => void = () => undefined;
+  #handler: HttpHandler = answerStarting;
+  #http: HttpServer | null = null;
+  #name = "";
+  #data: DataDirectory | null = null;
+  #node: Node | null = null;
+  #isStopping = false;
+
+  constructor(config: ServeConfig, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  /** @throws CommandFailure when the node cannot run */
+  async start(): Promise<Listening> {
+    const http = await this.#listen();
+    this.#http = http;
+    const node = await this.#startNode(http.address);
+    this.#node = node;
+    const valueBytesMax = this.#config.node.maxValueBytes;
+    this.#handler = createApp(node, { clock: systemClock, random: systemRandom, valueBytesMax });
+    const data = this.#config.dataFolder;
+    return { name: this.#name, http: http.address, tcp: node.tcpAddress, data };
+  }
+
+  #listen(): Promise<HttpServer> {
+    return new Promise((resolve, reject) => {
+      const handler: HttpHandler = (request) => this.#handler(request);
+      serveHttp(this.#config.node.http, handler, (server, error) => {
+        if (server === null) reject(new CommandFailure(FAILED, error));
+        else resolve(server);
+      });
+    });
+  }
+
+  #startNode(http: string): Promise<Node> {
+    const data = openData(this.#config.dataFolder);
+    this.#data = data;
+    const { disk, bootId } = data;
+    const outside = { clock: systemClock, random: systemRandom, network: tcpNetwork };
+    const ports = { ...outside, disk, log: this.#log, bootId };
+    const name = this.#config.node.name || defaultName(this.#config.node.tcp, http);
+    const node = new Node(ports, { ...this.#config.node, name, http });
+    this.#name = name;
+    return new Promise((resolve, reject) => {
+      node.start((error) => {
+        if (error === "") resolve(node);
+        else reject(new CommandFailure(FAILED, error));
+      });
+    });
+  }
+
+  /** Drains and stops; a second request to stop ends at once. */
+  stop(cause: string): void {
+    if (this.#isStopping) {
+      exit(FAILED);
+      return;
+    }
+    this.#isStopping = true;
+    this.#log.info("stopping", { cause });
+    systemClock.after(STOP_MS_MAX, () => {
+      this.#log.error("stopping took too long, what is left is cut");
+      this.#end(FAILED);
+    });
+    this.#http?.stop(DRAIN_MS_MAX, () => {
+      this.#node?.stop(() => {
+        this.#data?.release();
+        this.#log.info("stopped");
+        this.#end(DONE);
+      });
+    });
+  }
+}
+
+/** The name of a node that was given none: the machine's, and a port that tells its nodes apart. */
+function defaultName(tcp: string, http: string): string {
+  const port = parseAddress(tcp)?.port || parseAddress(http)?.port;
+  return `${machineName}-${port ?? 0}`;
+}
+
+function openData(folder: string): DataDirectory {
+  try {
+    return openDataDirectory(folder);
+  } catch (error) {
+    throw new CommandFailure(FAILED, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** What a probe gets while the log is being recovered. */
+function answerStarting(request: Request): Response {
+  if (request.url.endsWith("/healthz")) return new Response("ok\n");
+  return problem("not-ready", "The node is starting, want another try in a moment.", "refused");
+}

@@ -1,0 +1,194 @@
+/**
+ * The settings of a node: what `halo serve` can be told by flags and by the environment, with
+ * their defaults, and their way from text to the node's configuration. A value that means nothing
+ * ends the command with a sentence before anything is opened.
+ *
+ *   default < HALO_… < flag    halo serve --print-config shows each value and its origin
+ */
+
+import {
+  CLOCK_ENTRIES_MAX_DEFAULT,
+  PARTITIONS_DEFAULT,
+  PARTITIONS_MAX,
+  REPLICAS_DEFAULT,
+  REPLICAS_MAX,
+  SKEW_MS_MAX_DEFAULT,
+  SYNC_INTERVAL_MS_DEFAULT,
+  VALUE_BYTES_MAX_DEFAULT,
+  VALUE_BYTES_MAX_LIMIT,
+} from "../../core/limits.ts";
+import { CAPACITY_MAX } from "../../core/placement/terms.ts";
+import type { Quorum } from "../coordination/store.ts";
+import { parseQuorum } from "../http/parameters.ts";
+import { type NodeConfig, nodeConfigDefaults } from "../node.ts";
+import { parseAddress } from "../ports/tcp-network.ts";
+import { type CommandLine, type Option, setting, UsageError } from "./command-line.ts";
+
+/** Of the cluster, laid down by the node that founds it. */
+const FOUNDING: readonly Option[] = [
+  setting(
+    "partitions",
+    "Q",
+    "when founding: parts of the ring, a power of two",
+    text(PARTITIONS_DEFAULT),
+  ),
+  setting("replicas", "N", "when founding: copies of each object", text(REPLICAS_DEFAULT)),
+  setting("r", "R", "when founding: replicas that answer a read", "quorum"),
+  setting("w", "W", "when founding: replicas that take a write", "quorum"),
+  setting("dw", "DW", "when founding: of these, how many have it durable", "1"),
+  setting("pr", "PR", "when founding: primaries that answer a read", "0"),
+  setting("pw", "PW", "when founding: primaries that take a write", "0"),
+];
+
+export const SERVE_SETTINGS: readonly Option[] = [
+  setting("data", "DIR", "where the node keeps its data", "./halo-data"),
+  setting("name", "NAME", "unique in the cluster (default: host name and a port)"),
+  setting("http", "HOST:PORT", "where clients are served; port 0: a free one", "127.0.0.1:7070"),
+  setting("tcp", "HOST:PORT", "where nodes are served; port 0: a free one", "127.0.0.1:7071"),
+  setting("advertise", "HOST:PORT", "where other nodes reach this one (default: --tcp as bound)"),
+  setting("join", "HOST:PORT,…", "TCP addresses of members; none: found a cluster"),
+  setting("zone", "Z", "what fails together: copies go to different zones"),
+  setting("capacity", "C", "share of the data, in any unit that all nodes share", "1"),
+  setting("engine", "ENGINE", "log (on disk) or memory", "log"),
+  ...FOUNDING,
+  setting("max-value-bytes", "BYTES", "the largest value", text(VALUE_BYTES_MAX_DEFAULT)),
+  setting("max-clock-entries", "COUNT", "pairs left in a clock", text(CLOCK_ENTRIES_MAX_DEFAULT)),
+  setting("max-skew-ms", "MS", "off the peers' median, lww writes stop", text(SKEW_MS_MAX_DEFAULT)),
+  setting(
+    "sync-interval-ms",
+    "MS",
+    "with dw=0, replicas sync so often",
+    text(SYNC_INTERVAL_MS_DEFAULT),
+  ),
+  setting(
+    "hints-bytes-max",
+    "BYTES",
+    "room for writes that absent nodes missed",
+    text(nodeConfigDefaults.hintsBytesMax),
+  ),
+  setting(
+    "free-bytes-min",
+    "BYTES",
+    "below this much free disk, writes stop",
+    text(nodeConfigDefaults.freeBytesMin),
+  ),
+  setting("log", "FORM", "text or json (default: json under systemd, else text)"),
+  setting("insecure", "", "listen off the loopback interface without authentication"),
+];
+
+function text(value: number): string {
+  return String(value);
+}
+
+/** Settings of the process around the node. */
+export interface ServeConfig {
+  readonly dataFolder: string;
+  readonly logForm: "text" | "json";
+  readonly node: NodeConfig;
+}
+
+/** @param underSystemd whether standard error goes to the journal */
+export function readServeConfig(line: CommandLine, underSystemd: boolean): ServeConfig {
+  const node = readNodeConfig(line);
+  if (!line.flag("insecure")) {
+    checkLoopback(line, "http");
+    checkLoopback(line, "tcp");
+  }
+  const form = line.text("log") === "" ? (underSystemd ? "json" : "text") : line.text("log");
+  if (form !== "text" && form !== "json") throw wrong(line, "log", "text or json");
+  if (line.text("data") === "") throw wrong(line, "data", "a folder");
+  return { dataFolder: line.text("data"), logForm: form, node };
+}
+
+function readNodeConfig(line: CommandLine): NodeConfig {
+  return {
+    ...nodeConfigDefaults,
+    name: words(line, "name"),
+    tcp: address(line, "tcp"),
+    advertise: line.text("advertise") === "" ? "" : address(line, "advertise"),
+    http: address(line, "http"),
+    join: addresses(line, "join"),
+    zone: words(line, "zone"),
+    capacity: wholeNumber(line, "capacity", 1, CAPACITY_MAX),
+    engine: engine(line),
+    partitions: powerOfTwo(line, "partitions"),
+    replicas: wholeNumber(line, "replicas", 1, REPLICAS_MAX),
+    defaults: {
+      r: quorum(line, "r", 1),
+      w: quorum(line, "w", 1),
+      dw: quorum(line, "dw", 0),
+      pr: quorum(line, "pr", 0),
+      pw: quorum(line, "pw", 0),
+    },
+    maxValueBytes: wholeNumber(line, "max-value-bytes", 1, VALUE_BYTES_MAX_LIMIT),
+    clockEntriesMax: wholeNumber(line, "max-clock-entries", 1, 255),
+    maxSkewMs: wholeNumber(line, "max-skew-ms", 1, 86_400_000),
+    syncIntervalMs: wholeNumber(line, "sync-interval-ms", 1, 60_000),
+    hintsBytesMax: wholeNumber(line, "hints-bytes-max", 0, Number.MAX_SAFE_INTEGER),
+    freeBytesMin: wholeNumber(line, "free-bytes-min", 0, Number.MAX_SAFE_INTEGER),
+  };
+}
+
+/** A setting that means nothing: what was given, where, and what is wanted. */
+function wrong(line: CommandLine, name: string, wanted: string): UsageError {
+  const { value, origin } = line.setting(name);
+  const where = origin === "default" ? `--${name}` : origin;
+  return new UsageError(`${where} is '${value}', want ${wanted}`);
+}
+
+function address(line: CommandLine, name: string): string {
+  const given = line.text(name);
+  if (parseAddress(given) === null) throw wrong(line, name, "host:port as in 127.0.0.1:7070");
+  return given;
+}
+
+function addresses(line: CommandLine, name: string): string[] {
+  const given = line.text(name).split(",").map((one) => one.trim()).filter((one) => one !== "");
+  if (given.some((one) => parseAddress(one) === null)) {
+    throw wrong(line, name, "host:port, several with commas between");
+  }
+  return given;
+}
+
+function words(line: CommandLine, name: string): string {
+  const given = line.text(name);
+  if (!/^[^\x00-\x1f\x7f]{0,255}$/.test(given)) throw wrong(line, name, "at most 255 characters");
+  return given;
+}
+
+function wholeNumber(line: CommandLine, name: string, least: number, most: number): number {
+  const given = line.text(name);
+  const number = /^\d{1,16}$/.test(given) ? Number(given) : -1;
+  if (number < least || number > most) {
+    throw wrong(line, name, `a whole number from ${least} to ${most}`);
+  }
+  return number;
+}
+
+function powerOfTwo(line: CommandLine, name: string): number {
+  const number = wholeNumber(line, name, 1, PARTITIONS_MAX);
+  if ((number & (number - 1)) !== 0) throw wrong(line, name, "a power of two");
+  return number;
+}
+
+function quorum(line: CommandLine, name: string, least: number): Quorum {
+  const parsed = parseQuorum(line.text(name), least);
+  if (parsed === null || parsed === "default") {
+    throw wrong(line, name, `a number from ${least}, or one, quorum, all`);
+  }
+  return parsed;
+}
+
+function engine(line: CommandLine): "log" | "memory" {
+  const given = line.text("engine");
+  if (given === "log" || given === "memory") return given;
+  throw wrong(line, "engine", "log or memory");
+}
+
+/** Nobody but this machine may reach a node that asks nobody who they are. */
+function checkLoopback(line: CommandLine, name: string): void {
+  const host = parseAddress(line.text(name))?.host ?? "";
+  if (host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host)) return;
+  const wanted = "a loopback address as in 127.0.0.1, or --insecure: there is no authentication";
+  throw wrong(line, name, wanted);
+}

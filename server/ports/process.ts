@@ -1,0 +1,130 @@
+/**
+ * The process and its surroundings, as the command line sees them: arguments, environment, the
+ * three streams, signals, files that a person names, and child processes of this same program.
+ */
+
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { dirname } from "node:path";
+import process from "node:process";
+
+export interface ChildHandler {
+  /** A line on the child's standard output. */
+  line(text: string): void;
+  /** The child is gone; called once and last. `how` reads on: "with exit code 1", "by SIGKILL". */
+  ended(how: string): void;
+}
+
+export interface Child {
+  readonly pid: number;
+  /** Asks it to end (SIGTERM), or ends it (SIGKILL). */
+  signal(name: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** What followed the program's name. */
+export const programArguments: readonly string[] = process.argv.slice(2);
+export const environment: Readonly<Record<string, string | undefined>> = process.env;
+export const machineName = hostname();
+export const processId = process.pid;
+
+export function isTerminal(): boolean {
+  return process.stdout.isTTY === true;
+}
+
+export function writeOut(bytes: string | Uint8Array): void {
+  process.stdout.write(bytes);
+}
+
+export function writeError(text: string): void {
+  process.stderr.write(text);
+}
+
+/** Ends the process once everything that was written has left it. */
+export function exit(code: number): void {
+  process.stdout.write("", () => process.exit(code));
+}
+
+/** A reader that went away (`halo get … | head`) is no error of ours. */
+export function endQuietlyWithoutReader(): void {
+  process.stdout.on("error", () => process.exit(0));
+}
+
+/** Everything on standard input, up to `bytesMax`; null where there is more. */
+export async function readInput(bytesMax: number): Promise<Uint8Array | null> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of process.stdin) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > bytesMax) return null;
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** A whole file, up to `bytesMax`; null where it is larger. @throws Error as the system says it */
+export function readWholeFile(path: string, bytesMax: number): Uint8Array | null {
+  if (statSync(path).size > bytesMax) return null;
+  return new Uint8Array(readFileSync(path));
+}
+
+/** @throws Error as the system says it */
+export function writeWholeFile(path: string, bytes: Uint8Array): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, bytes);
+}
+
+/** Calls back at every SIGTERM, SIGINT or SIGHUP; the process no longer ends by them. */
+export function onStopSignal(callback: (signal: string) => void): void {
+  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    process.on(name, () => callback(name));
+  }
+}
+
+/** Calls back when standard input ends: for a child, when its parent is gone by whatever cause. */
+export function onInputEnd(callback: () => void): void {
+  process.stdin.on("end", callback);
+  process.stdin.on("error", callback);
+  process.stdin.resume();
+}
+
+/** The command that runs this program again: the binary, or a runtime and its script. */
+export function programCommand(): string[] {
+  const script = process.argv[1] ?? "";
+  if (script.startsWith("/$bunfs/")) return [process.execPath];
+  const isDeno = "Deno" in globalThis;
+  return isDeno ? [process.execPath, "run", "-A", script] : [process.execPath, script];
+}
+
+/**
+ * Starts this program again with other arguments. The child's standard input is a pipe that ends
+ * with this process; its standard error goes to the end of the file at `logPath`. It has a
+ * process group of its own, so that ^C reaches this process alone. @throws Error as the system
+ * says it
+ */
+export function startProgram(
+  programArguments: readonly string[],
+  logPath: string,
+  handler: ChildHandler,
+): Child {
+  mkdirSync(dirname(logPath), { recursive: true });
+  const log = openSync(logPath, "a");
+  const [command = "", ...before] = programCommand();
+  const child = spawn(command, [...before, ...programArguments], {
+    stdio: ["pipe", "pipe", log],
+    detached: true,
+  });
+  closeSync(log);
+  let rest = "";
+  child.stdout?.setEncoding("utf8");
+  child.stdout?.on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) handler.line(line);
+  });
+  child.on("error", (error) => handler.ended(`before it ran: ${error.message}`));
+  child.on("close", (code, signal) => {
+    handler.ended(signal === null ? `with exit code ${code}` : `by ${signal}`);
+  });
+  return { pid: child.pid ?? 0, signal: (name) => void child.kill(name) };
+}

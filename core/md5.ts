@@ -8,19 +8,23 @@
  * MD5 is here as the paper has it: to spread names evenly, not to keep anybody out. Collisions are
  * published, so no two names may be taken for one because their positions agree.
  *
- * The digest's sixteen bytes are handed out as four *big-endian* words, most significant first: word 0
- * is the top of the ring position, so comparing words compares positions.
+ * The digest's sixteen bytes are handed out as four *big-endian* words, most significant first:
+ * word 0 is the top of the ring position, so comparing words compares positions.
  *
- * Invariants: nothing here allocates after construction. Names of up to 55 bytes, nearly all of them,
- * fit one block with their padding and take the short way. `compress` is unrolled, the one
+ * Invariants: nothing here allocates after construction. Names of up to 55 bytes, nearly all of
+ * them, fit one block with their padding and take the short way. `compress` is unrolled, the one
  * function of this file that is longer than a page: 64 steps that differ in their constants alone.
  */
 
 /** A block's bytes. */
 const BLOCK_BYTES = 64;
-/** The longest message that fits one block beside its padding byte and its eight bytes of length. */
+/**
+ * The longest message that fits one block beside its padding byte and its eight bytes of length.
+ */
 const SINGLE_BLOCK_BYTES_MAX = 55;
-/** The block word that holds the low half of the message's length in bits; the high half follows. */
+/**
+ * The block word that holds the low half of the message's length in bits; the high half follows.
+ */
 const LENGTH_WORD = 14;
 /** From so many bytes on, the length in bits needs its high half. */
 const LENGTH_WRAP_BYTES = 2 ** 29;
@@ -147,7 +151,9 @@ function finish(
   compress(state);
 }
 
-/** Words are put together by shifts: byte stores read back as words would stall, and need an order. */
+/**
+ * Words are put together by shifts: byte stores read back as words would stall, and need an order.
+ */
 function loadBlock(input: Uint8Array, offset: number): void {
   for (let word = 0; word < 16; word++) {
     words[word] = loadWord(input, offset);
@@ -184,9 +190,9 @@ function swapBytes(word: number): number {
 }
 
 /**
- * One block into the state (RFC 1321, 3.4). The letters and the order of steps are the RFC's; step i
- * adds floor(2^32 |sin(i + 1)|). The newest letter enters each step as late as possible, since the
- * chain of 64 steps through it is what the time goes to.
+ * One block into the state (RFC 1321, 3.4). The letters and the order of steps are the RFC's; step
+ * i adds floor(2^32 |sin(i + 1)|). The newest letter enters each step as late as possible, since
+ * the chain of 64 steps through it is what the time goes to.
  * @hot unrolled on purpose
  */
 function compress(state: Int32Array): void {

@@ -1,8 +1,8 @@
 /**
  * Who owns which partition: strategy 3 of the Dynamo paper (section 6.2).
  *
- * The ring is cut in Q equal partitions, and which nodes hold one is a free choice, apart from where it
- * lies. A layout is that choice:
+ * The ring is cut in Q equal partitions, and which nodes hold one is a free choice, apart from
+ * where it lies. A layout is that choice:
  *
  *   nodes ──► quota       how many slots each gets          placement/quota
  *         ──► rows        the first layout, or              placement/first-deal
@@ -12,8 +12,9 @@
  *
  * What every layout keeps (distinct nodes, then zones, then capacity) is said in placement/terms.
  *
- * Everything here is whole numbers and fixed orders: the same input gives the same bytes on every node
- * and every runtime. It is cold code, for changes of membership; the hot path reads its tables (ring).
+ * Everything here is integers, divisions and fixed orders: the same input gives the same bytes on every
+ * node and every runtime. It is cold code, for changes of membership; the hot path reads its tables
+ * (ring).
  */
 
 import { dealRows } from "./placement/first-deal.ts";
@@ -137,7 +138,7 @@ function inherit(terms: Terms, former: FormerLayout): Inheritance {
   const nobody = terms.nodes.length;
   const numbers = new Map(terms.nodes.map((node, index) => [node.id, index]));
   const renumbered = Uint16Array.from(former.nodes, (node) => numbers.get(node.id) ?? nobody);
-  const rows = former.owners.map((owner) => (owner < renumbered.length ? renumbered[owner] : nobody));
+  const rows = former.owners.map((owner) => renumbered[owner] ?? nobody);
   return { rows, width };
 }
 

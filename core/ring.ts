@@ -53,7 +53,8 @@ export class Ring {
     const nodeCount = table.length / partitionCount;
     if (!Number.isInteger(nodeCount) || nodeCount < 1) {
       throw new RangeError(
-        `Cannot make a ring of ${table.length} entries: wanted rows for ${partitionCount} partitions`,
+        `Cannot make a ring of ${table.length} entries: ` +
+          `wanted whole rows for ${partitionCount} partitions`,
       );
     }
     this.partitionBits = partitionBits;
@@ -73,7 +74,8 @@ export class Ring {
   }
 
   /**
-   * Copies the first entries of a name's preference list, `count` or all nodes where there are fewer.
+   * Copies the first entries of a name's preference list, `count` or all nodes where there are
+   * fewer.
    * @hot
    * @returns the number of nodes written from `target[targetIndex]` on
    */
@@ -87,7 +89,7 @@ export class Ring {
   ): number {
     const row = this.rowOfName(input, start, end);
     const written = count < this.nodeCount ? count : this.nodeCount;
-    for (let index = 0; index < written; index++) target[targetIndex + index] = this.table[row + index];
+    for (let rank = 0; rank < written; rank++) target[targetIndex + rank] = this.table[row + rank];
     return written;
   }
 }

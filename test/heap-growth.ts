@@ -1,9 +1,9 @@
 /**
  * Does a hot function allocate? On every runtime, without flags.
  *
- * The heap is read before and now and then during a million calls, and the largest growth counts. One
- * object of 16 bytes a call would be megabytes; what is allowed (HEAP_NOISE_BYTES) is what reading the
- * heap and compiling hot code leave behind.
+ * The heap is read before and now and then during a million calls, and the largest growth counts.
+ * One object of 16 bytes a call would be megabytes; what is allowed (HEAP_NOISE_BYTES) is what
+ * reading the heap and compiling hot code leave behind.
  *
  *   Node, Deno   bytes in use: they rise and fall with collections, as often as every megabyte, so
  *                they are read often

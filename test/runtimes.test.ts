@@ -16,6 +16,10 @@ const runtimes: readonly (readonly [string, string, readonly string[]])[] = [
   ["Deno", `${binaries}deno`, ["run", "-A", runner]],
 ];
 
+function oneCase(name: string, run: string): string {
+  return `export const suite = [{ name: "${name}", ${run} }];`;
+}
+
 interface Ending {
   readonly code: number;
   readonly output: string;
@@ -42,11 +46,11 @@ for (const [name, command, words] of runtimes) {
 
   t.test(`a failing, a throwing, an empty and a broken suite fail on ${name}`, async (tt) => {
     const suites = tt.testdir({
-      "good-suite.ts": "export const suite = [{ name: 'g', run(c: any) { c.ok(1, 'fine'); } }];",
-      "wrong-suite.ts": "export const suite = [{ name: 'w', run(c: any) { c.equal(1, 2, 'is'); } }];",
-      "late-suite.ts": "export const suite = [{ name: 'l', async run(c: any) { await 0; c.ok(0, 'x'); } }];",
-      "throwing-suite.ts": "export const suite = [{ name: 't', run() { throw new Error('no'); } }];",
-      "idle-suite.ts": "export const suite = [{ name: 'i', run() {} }];",
+      "good-suite.ts": oneCase("g", "run(check) { check.ok(1, 'fine'); }"),
+      "wrong-suite.ts": oneCase("w", "run(check) { check.equal(1, 2, 'is'); }"),
+      "late-suite.ts": oneCase("l", "async run(check) { await 0; check.ok(0, 'x'); }"),
+      "throwing-suite.ts": oneCase("t", "run() { throw new Error('no'); }"),
+      "idle-suite.ts": oneCase("i", "run() {}"),
       "empty-suite.ts": "export const suite = [];",
       "broken-suite.ts": "throw new Error('not loadable');",
     });

@@ -4,9 +4,9 @@
  *   bun test/runtimes.ts            deno run -A test/runtimes.ts            node test/runtimes.ts
  *   bun test/runtimes.ts core/md5   only suites whose path contains one of the words given
  *
- * A suite is a file test/…/*-suite.ts that exports `suite`, a list of cases (suite.ts). The last line
- * says "N passed, M failed" and names the runtime; the exit code is 1 where a case failed, a suite
- * could not be loaded, or no suite was found.
+ * A suite is a file test/…/*-suite.ts that exports `suite`, a list of cases (suite.ts). The last
+ * line says "N passed, M failed" and names the runtime; the exit code is 1 where a case failed, a
+ * suite could not be loaded, or no suite was found.
  *
  * (Node 20 reads no TypeScript by itself; there the suites run under tap, from their *.test.ts.)
  */

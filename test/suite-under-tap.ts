@@ -6,7 +6,11 @@ import t from "tap";
 import type { Case } from "./suite.ts";
 import { Tally } from "./tally.ts";
 
+/** Long, since suites share the machine with others; a case that hangs still ends. */
+const TIMEOUT_MS = 300_000;
+
 export function runUnderTap(suite: readonly Case[]): void {
+  t.setTimeout(TIMEOUT_MS);
   for (const one of suite) {
     void t.test(one.name, async (tt) => {
       const tally = new Tally();

@@ -39,8 +39,8 @@ export class Tally implements Check {
 
   /** Takes down what a case threw, or that it checked nothing. */
   close(thrown: unknown): void {
-    if (thrown instanceof Error) this.#count(false, () => `threw ${thrown.stack ?? thrown.message}`);
-    else if (thrown !== undefined) this.#count(false, () => `threw ${String(thrown)}`);
+    const stack = thrown instanceof Error ? thrown.stack : undefined;
+    if (thrown !== undefined) this.#count(false, () => `threw ${stack ?? String(thrown)}`);
     else if (this.checks === 0) this.#count(false, () => "checked nothing");
   }
 
@@ -52,7 +52,9 @@ export class Tally implements Check {
   }
 }
 
-/** Equal by content: typed arrays of one type, arrays, maps, sets, plain objects, all the way down. */
+/**
+ * Equal by content: typed arrays of one type, arrays, maps, sets, plain objects, all the way down.
+ */
 export function sameness(left: unknown, right: unknown): boolean {
   if (Object.is(left, right)) return true;
   if (typeof left !== "object" || typeof right !== "object") return false;

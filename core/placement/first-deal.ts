@@ -1,10 +1,10 @@
 /**
  * The first layout of a cluster: quotas in, rows out, nothing to keep.
  *
- * Partitions are dealt one after the other by *systematic sampling*. With `left` partitions to go, lay
- * the nodes end to end, each as long as the slots it has still to get, zone beside zone; the line is
- * copies · left long. A comb of `copies` teeth, `left` apart, laid on it at a scattered offset, picks
- * the row:
+ * Partitions are dealt one after the other by *systematic sampling*. With `left` partitions to go,
+ * lay the nodes end to end, each as long as the slots it has still to get, zone beside zone; the
+ * line is copies · left long. A comb of `copies` teeth, `left` apart, laid on it at a scattered
+ * offset, picks the row:
  *
  *   zone 1 ────────────────┐┌─ zone 2 ───────┐┌─ zone 3 ──────
  *   │  a   │     c    │ b  ││   d   │   e    ││   f   │  g   │
@@ -13,11 +13,11 @@
  *
  *   - no node is longer than `left`, so no node is hit twice;
  *   - a zone no longer than `left` is hit at most once, one at least as long at least once;
- *   - all three bounds still hold for `left` - 1 afterwards, so quotas and terms are met exactly, with
- *     no search and no repair.
+ *   - all three bounds still hold for `left` - 1 afterwards, so quotas and terms are met exactly,
+ *     with no search and no repair.
  *
- * The order of zones and of the nodes in them is scattered anew for each partition, so that each node
- * shares partitions with all others about equally.
+ * The order of zones and of the nodes in them is scattered anew for each partition, so that each
+ * node shares partitions with all others about equally.
  */
 
 import { nodesOfZone } from "./quota.ts";

@@ -2,12 +2,12 @@
  * The order of a partition's owners: who coordinates first, who stands in next.
  *
  * Data is the same on all owners, work is not: the first healthy owner coordinates what other nodes
- * forward, and with N = 1 it is the only owner. So the first place is dealt in proportion to slots, and
- * the next places so that a dead node's work goes to all its partners alike.
+ * forward, and with N = 1 it is the only owner. So the first place is dealt in proportion to slots,
+ * and the next places so that a dead node's work goes to all its partners alike.
  *
- * A bucket may have fewer copies than the cluster. Its owners are the first of the row, so as long as a
- * row has an owner in a zone that is not named yet, that one comes next: the first n owners lie in as
- * many zones as n owners can.
+ * A bucket may have fewer copies than the cluster. Its owners are the first of the row, so as long
+ * as a row has an owner in a zone that is not named yet, that one comes next: the first n owners
+ * lie in as many zones as n owners can.
  */
 
 import type { Terms } from "./terms.ts";
@@ -39,8 +39,8 @@ function dealFirstPlaces(terms: Terms, owners: Uint16Array, slots: Uint32Array):
 }
 
 /**
- * Gives first places away where that brings both sides nearer to their share. Each exchange lowers the
- * sum of firsts² / slots, so this comes to an end. Returns whether there was any.
+ * Gives first places away where that brings both sides nearer to their share. Each exchange lowers
+ * the sum of firsts² / slots, so this comes to an end. Returns whether there was any.
  */
 function evenFirstPlaces(
   owners: Uint16Array,
@@ -53,7 +53,9 @@ function evenFirstPlaces(
     for (let slot = first + 1; slot < first + copies; slot++) {
       const giver = owners[first];
       const taker = owners[slot];
-      if ((2 * firsts[giver] - 1) * slots[taker] <= (2 * firsts[taker] + 1) * slots[giver]) continue;
+      const kept = (2 * firsts[giver] - 1) * slots[taker];
+      const given = (2 * firsts[taker] + 1) * slots[giver];
+      if (kept <= given) continue;
       swap(owners, first, slot);
       firsts[giver]--;
       firsts[taker]++;

@@ -5,10 +5,10 @@
  *               │  owners   │  the first fallback: dealt
  *               │                 │  the rest: zones in turn, scattered
  *
- * While a node is down, the first node past the owners takes its part of each partition that it owns.
- * So that place is dealt: for each node d, the partitions that d owns are shared among the others in
- * proportion to capacity. Dealt greedily, then evened out until nothing improves or the passes are
- * used up: each change lowers the sum over pairs of standIns² / capacity.
+ * While a node is down, the first node past the owners takes its part of each partition that it
+ * owns. So that place is dealt: for each node d, the partitions that d owns are shared among the
+ * others in proportion to capacity. Dealt greedily, then evened out until nothing improves or the
+ * passes are used up: each change lowers the sum over pairs of standIns² / capacity.
  *
  * Zones come before evenness: a fallback is taken from the zones that the owners use least, so that
  * copies stay as far apart as they were.
@@ -96,8 +96,8 @@ class Fallbacks {
       const zoneLead =
         best < 0 ? -1 : this.#zoneHits[zoneOf[node]] - this.#zoneHits[zoneOf[best]];
       if (zoneLead > 0) continue;
-      const load = this.#load(partition, node);
-      if (zoneLead === 0 && load * nodes[best].capacity >= bestLoad * nodes[node].capacity) continue;
+      const load = this.#load(partition, node) / nodes[node].capacity;
+      if (zoneLead === 0 && load >= bestLoad) continue;
       best = node;
       bestLoad = load;
     }

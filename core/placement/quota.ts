@@ -1,17 +1,18 @@
 /**
- * How many replica slots each node is to hold: in proportion to capacity, as far as the terms let it.
+ * How many replica slots each node is to hold: in proportion to capacity, as far as the terms let
+ * it.
  *
- * Slots are granted one by one, each to the node with the smallest (2 · granted + 1) / capacity: the
- * divisor method of Sainte-Laguë, which lands on the nearest whole share, in exact integers. A divisor
- * method is chosen over largest remainders because it is monotone: when a node joins, no other node's
- * quota rises, and when one goes, no other's falls. So a join moves slots to the new node alone and a
- * removal moves those of the removed node alone; largest remainders now and then move one between two
- * bystanders.
+ * Slots are granted one by one, each to the node with the smallest (2 · granted + 1) / capacity:
+ * the divisor method of Sainte-Laguë, which lands on the nearest whole share, in exact integers. A
+ * divisor method is chosen over largest remainders because it is monotone: when a node joins, no
+ * other node's quota rises, and when one goes, no other's falls. So a join moves slots to the new
+ * node alone and a removal moves those of the removed node alone; largest remainders now and then
+ * move one between two bystanders.
  *
  * Bounds: no node more than Q (it holds a partition once). With as many zones as copies or more, no
- * zone more than Q (a row visits it at most once); with fewer, no zone less than Q (each row must visit
- * it), so each zone is granted its Q first. Bounds that nest like this (node in zone in cluster) leave
- * the greedy grant optimal, and leave a placement that reaches all quotas.
+ * zone more than Q (a row visits it at most once); with fewer, no zone less than Q (each row must
+ * visit it), so each zone is granted its Q first. Bounds that nest like this (node in zone in
+ * cluster) leave the greedy grant optimal, and leave a placement that reaches all quotas.
  *
  * Ties go to nodes that held more before, so that rounding moves nothing, then by index.
  */

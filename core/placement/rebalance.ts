@@ -7,17 +7,18 @@
  *
  *   surplus ──p──► node ──q──► node ──r──► deficit      each arrow: one partition changes one owner
  *
- * A hop costs +1 where it makes a slot moved, -1 where it takes such a move back, 0 where neither or
- * both (a slot is *moved* if its owner did not own that partition before). This is the minimum-cost
- * flow of successive cheapest paths, on a graph with one vertex a node instead of one a slot: between
- * two nodes it only counts, for each cost, the partitions that could make the hop. A join is then a
- * few hundred paths of one hop; longer ones appear where zones or distinctness stand in the way.
+ * A hop costs +1 where it makes a slot moved, -1 where it takes such a move back, 0 where neither
+ * or both (a slot is *moved* if its owner did not own that partition before). This is the
+ * minimum-cost flow of successive cheapest paths, on a graph with one vertex a node instead of one
+ * a slot: between two nodes it only counts, for each cost, the partitions that could make the hop.
+ * A join is then a few hundred paths of one hop; longer ones appear where zones or distinctness
+ * stand in the way.
  *
  * Of equally cheap partitions the one is taken that evens out which nodes share partitions: a dead
  * node's work and the repair of a lost disk fall on its partners.
  *
- * Invariant after every hop: rows name a node at most once and have at most `repeatsMax` repeats, so
- * whatever order things happen in, no illegal row can come out.
+ * Invariant after every hop: rows name a node at most once and have at most `repeatsMax` repeats,
+ * so whatever order things happen in, no illegal row can come out.
  */
 
 import type { Terms } from "./terms.ts";
@@ -31,7 +32,10 @@ const FORBIDDEN = 2;
 
 /** A layout to go on from, its nodes numbered as in the new one. */
 export interface Inheritance {
-  /** Owners of each partition, `width` a row; `nobody` (the number of nodes) for nodes that are gone. */
+  /**
+   * Owners of each partition, `width` a row; `nobody` (the number of nodes) for nodes that are
+   * gone.
+   */
   readonly rows: Uint16Array;
   readonly width: number;
 }
@@ -115,18 +119,19 @@ class Rebalance {
     }
   }
 
-  /** Takes over what a partition's former owners may keep; who has most to give away goes first. */
+  /**
+   * Takes over the former owners that a partition may keep; from its row's end, some may have to
+   * go.
+   */
   #keepLegal(partition: number): void {
     const { copies, repeatsMax, zoneOf } = this.#terms;
     const kept = this.#formerOwners(partition);
     for (const node of kept) this.#zoneHits[zoneOf[node]]++;
-    let zones = 0;
-    for (const hits of this.#zoneHits) if (hits > 0) zones++;
-    while (kept.length > copies || kept.length - zones > repeatsMax) {
-      const repeatsOnly = kept.length - zones > repeatsMax;
-      const leaver = this.#leaver(kept, repeatsOnly);
-      kept.splice(kept.indexOf(leaver), 1);
-      if (--this.#zoneHits[zoneOf[leaver]] === 0) zones--;
+    let repeats = kept.length - new Set(kept.map((node) => zoneOf[node])).size;
+    while (kept.length > copies || repeats > repeatsMax) {
+      const mayGo = (node: number) => repeats <= repeatsMax || this.#zoneHits[zoneOf[node]] > 1;
+      const [leaver] = kept.splice(kept.findLastIndex(mayGo), 1);
+      if (this.#zoneHits[zoneOf[leaver]]-- > 1) repeats--;
       this.#surplus[leaver]--;
     }
     this.#zoneHits.fill(0);
@@ -138,15 +143,6 @@ class Rebalance {
     const { rows, width } = this.#inherited;
     const row = rows.subarray(partition * width, (partition + 1) * width);
     return Array.from(row).filter((node) => node !== this.#nobody);
-  }
-
-  #leaver(kept: readonly number[], repeatsOnly: boolean): number {
-    let leaver = -1;
-    for (const node of kept) {
-      if (repeatsOnly && this.#zoneHits[this.#terms.zoneOf[node]] < 2) continue;
-      if (leaver < 0 || this.#surplus[node] > this.#surplus[leaver]) leaver = node;
-    }
-    return leaver;
   }
 
   /** Adds (`sign` 1) or takes off (-1) a partition's open hops. */
@@ -215,9 +211,9 @@ class Rebalance {
   }
 
   /**
-   * Prices the cheapest way from any surplus to every node (Bellman and Ford: costs may be negative),
-   * fewer hops first among equals. Returns the cheapest node in deficit, the neediest among equals, or
-   * -1 where nothing is left to do.
+   * Prices the cheapest way from any surplus to every node (Bellman and Ford: costs may be
+   * negative), fewer hops first among equals. Returns the cheapest node in deficit, the neediest
+   * among equals, or -1 where nothing is left to do.
    */
   #search(): number {
     const price = this.#price.fill(UNREACHED);
@@ -233,16 +229,17 @@ class Rebalance {
     for (let node = 0; node < this.#nobody; node++) {
       if (this.#surplus[node] >= 0 || price[node] === UNREACHED) continue;
       const lead = cheapest < 0 ? -1 : price[node] - price[cheapest];
-      if (lead < 0 || (lead === 0 && this.#surplus[node] < this.#surplus[cheapest])) cheapest = node;
+      const isNeedier = cheapest < 0 || this.#surplus[node] < this.#surplus[cheapest];
+      if (lead < 0 || (lead === 0 && isNeedier)) cheapest = node;
     }
     return cheapest;
   }
 
   /** Everyone with a surplus, the largest first. */
   #sources(): number[] {
-    const sources: number[] = [];
-    for (let node = 0; node <= this.#nobody; node++) if (this.#surplus[node] > 0) sources.push(node);
-    return sources.sort((left, right) => this.#surplus[right] - this.#surplus[left] || left - right);
+    const surplus = this.#surplus;
+    const sources = Array.from(surplus.keys()).filter((node) => surplus[node] > 0);
+    return sources.sort((left, right) => surplus[right] - surplus[left] || left - right);
   }
 
   /** Follows all hops from `active`; returns the nodes that became cheaper. */
@@ -271,7 +268,9 @@ class Rebalance {
     return FORBIDDEN;
   }
 
-  /** How often to use one path before looking again: a part of the need, so that donors take turns. */
+  /**
+   * How often to use one path before looking again: a part of the need, so that donors take turns.
+   */
   #pushesAt(target: number): number {
     return Math.max(1, -this.#surplus[target] >> 3);
   }
@@ -365,7 +364,9 @@ class Rebalance {
     return found;
   }
 
-  /** What giving `slot` to `target` would add to the sum over pairs of partitions² / expected ones. */
+  /**
+   * What giving `slot` to `target` would add to the sum over pairs of partitions² / expected ones.
+   */
   #crowding(slot: number, target: number): number {
     const source = this.rows[slot];
     const start = slot - (slot % this.#terms.copies);
@@ -380,7 +381,9 @@ class Rebalance {
     return crowding;
   }
 
-  /** Adds (`sign` 1) or takes off (-1) the pairs that a slot's owner makes with the rest of its row. */
+  /**
+   * Adds (`sign` 1) or takes off (-1) the pairs that a slot's owner makes with the rest of its row.
+   */
   #countPairs(slot: number, sign: number): void {
     const node = this.rows[slot];
     if (node === this.#nobody) return;

@@ -1,9 +1,10 @@
 /**
  * A fixed sequence of numbers without a pattern, for spreading things out evenly.
  *
- * Placement must be the same on every node and every runtime, so it has no randomness; but neighbours
- * in a list should not be neighbours everywhere, or the load of a dead node would fall on one other.
- * A scatter is splitmix32 started from a number that the caller names (a partition, say).
+ * Placement must be the same on every node and every runtime, so it has no randomness; but
+ * neighbours in a list should not be neighbours everywhere, or the load of a dead node would fall
+ * on one other. A scatter is splitmix32 started from a number that the caller names (a partition,
+ * say).
  */
 export class Scatter {
   #state: number;

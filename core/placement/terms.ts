@@ -6,9 +6,9 @@
  *
  * Priorities, strongest first:
  *   1. distinct nodes: a row names a node at most once, so a node holds at most Q slots;
- *   2. zones: a row lies in min(copies, zones) different zones. Said otherwise: a *repeat* is a member
- *      in a zone that an earlier member is in, and a row has at most `repeatsMax` of them. One rule
- *      serves more zones than copies (no repeat at all) and fewer (every zone has its copy);
+ *   2. zones: a row lies in min(copies, zones) different zones. Said otherwise: a *repeat* is a
+ *      member in a zone that an earlier member is in, and a row has at most `repeatsMax` of them.
+ *      One rule serves more zones than copies (no repeat) and fewer (every zone has its copy);
  *   3. capacity: slots in proportion to it, as far as 1 and 2 let them.
  *
  * Nodes are indexes into `nodes` everywhere below; zones are numbered as they first appear.
@@ -68,7 +68,8 @@ function checkNodes(nodes: readonly PlacementNode[]): void {
 export function checkWhole(what: string, value: number, lowest: number, highest: number): void {
   if (Number.isInteger(value) && value >= lowest && value <= highest) return;
   throw new RangeError(
-    `Cannot place partitions: ${what} is ${value}, wanted a whole number from ${lowest} to ${highest}`,
+    `Cannot place partitions: ${what} is ${value}, ` +
+      `wanted a whole number from ${lowest} to ${highest}`,
   );
 }
 

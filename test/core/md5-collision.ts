@@ -1,10 +1,10 @@
 /**
- * Two messages of one block with one MD5, published by Marc Stevens in 2012: what proves that nothing
- * takes two names for one because their ring positions agree.
+ * Two messages of one block with one MD5, published by Marc Stevens in 2012: what proves that
+ * nothing takes two names for one because their ring positions agree.
  *
- * They differ in two bytes. MD5 goes on from the state after a block, so with the same bytes appended
- * they still collide, and as "…/key" they are two well-formed object names. (Neither block has a slash
- * of its own.)
+ * They differ in two bytes. MD5 goes on from the state after a block, so with the same bytes
+ * appended they still collide, and as "…/key" they are two well-formed object names. (Neither block
+ * has a slash of its own.)
  */
 
 export const collisionLeft = fromHex(

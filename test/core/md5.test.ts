@@ -35,7 +35,7 @@ t.test("md5Into() and Md5 equal node:crypto at every length from 0 to 4,096", (t
     hash.digestInto(words, 0);
     if (hexOf(words) !== wanted) wrong.push(length);
   }
-  tt.same(wrong, [], `lengths with a wrong digest; again: SEED=${seed} npx tap test/core/md5.test.ts`);
+  tt.same(wrong, [], `wrong lengths; again: SEED=${seed} npx tap test/core/md5.test.ts`);
   tt.end();
 });
 

@@ -1,0 +1,6 @@
+/** The ring on Node. */
+
+import { runUnderTap } from "../suite-under-tap.ts";
+import { suite } from "./ring-suite.ts";
+
+runUnderTap(suite);

@@ -249,7 +249,7 @@ export class Node {
       objectBytesTotal: objects.totalBytes,
       indexBytes: objects.indexBytes,
       recordsDamaged: objects.damaged + hints.damaged,
-      hints: hints.objects,
+      hintsPending: hints.objects,
       hintBytes: hints.totalBytes,
       partitionsPartial: running.replication.partialCount(),
       requestsUnderWay: running.coordinator.underWay,

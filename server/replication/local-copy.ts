@@ -21,20 +21,23 @@ import {
   STATUS_FULL,
   STATUS_INCOMPLETE,
 } from "../../core/replica-frames.ts";
-import { FROM_EVENT, eventInto, eventLengthMax } from "../../core/version-event.ts";
+import { FROM_EVENT, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
 import { FROM_RIGHT, mergeInto, mergedLengthMax, withoutVersion } from "../../core/version-merge.ts";
 import { isSuperseded } from "../../core/version-rules.ts";
 import {
+  POLICY_LWW,
   REQUEST_ID_OFFSET,
   headDigestInto,
   isLive,
   payloadChecksum,
   versionCount,
   versionOffset,
+  versionPolicy,
 } from "../../core/version-set.ts";
 import { DiskError } from "../../storage/disk.ts";
 import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Counters } from "./counters.ts";
 import type { SupersededRequests } from "./superseded.ts";
 
 /** What came of a join or an event. */
@@ -83,14 +86,15 @@ export class LocalCopy {
   readonly engine: Engine;
   readonly #clock: Clock;
   readonly #superseded: SupersededRequests;
+  readonly #counters: Counters;
   /** Told of every read that found damage, before anything is made of it. */
   onDamage: (name: ObjectName, detail: string) => void = () => {};
-  lateTwins = 0;
 
-  constructor(engine: Engine, clock: Clock, superseded: SupersededRequests) {
+  constructor(engine: Engine, clock: Clock, superseded: SupersededRequests, counters: Counters) {
     this.engine = engine;
     this.#clock = clock;
     this.#superseded = superseded;
+    this.#counters = counters;
   }
 
   /** Reads a set with its payloads. */
@@ -160,15 +164,20 @@ export class LocalCopy {
     return this.#store(name, held, { head, payloads }, labels);
   }
 
-  /** What arrives, less the versions that are retries of what was superseded here. */
+  /**
+   * What arrives, less the versions that are retries of what was superseded here. Not those of policy
+   * lww: elsewhere such a retry may have won over what superseded it here, and then each side would
+   * kill the other's and nothing would be left.
+   */
   #withoutLateTwins(name: ObjectName, held: VersionSet, given: VersionSet): VersionSet {
     let { head, payloads } = given;
     for (let index = payloads.length - 1; index >= 0; index--) {
       const offset = versionOffset(0, index);
+      if (versionPolicy(head, offset) === POLICY_LWW) continue;
       if (isLive(held.head, 0, head, offset) || !this.isLateTwin(name, head, offset)) continue;
       head = withoutVersion(head, 0, index);
       payloads = payloads.filter((_, place) => place !== index);
-      this.lateTwins++;
+      this.#counters.lateTwins++;
     }
     return head === given.head ? given : { head, payloads };
   }
@@ -181,6 +190,7 @@ export class LocalCopy {
   ): Change {
     const change = eventOver(name, held, maker);
     if (change.status !== STATUS_DONE || !change.isChanged) return change;
+    this.#counters.clockTruncations += entriesTruncated;
     return this.#store(name, held, change.set, labels);
   }
 

@@ -89,9 +89,10 @@ export class Replication {
     const { ports, peers } = parts;
     this.#parts = parts;
     this.counters = parts.counters;
-    this.objects = new LocalCopy(parts.objects, ports.clock, this.superseded);
+    this.objects = new LocalCopy(parts.objects, ports.clock, this.superseded, parts.counters);
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
-    this.hints = new Hints(new LocalCopy(parts.hints, ports.clock, this.superseded), this.#host());
+    const kept = new LocalCopy(parts.hints, ports.clock, this.superseded, parts.counters);
+    this.hints = new Hints(kept, this.#host());
     this.completeness = new Completeness(ports.disk, parts.partitions);
     this.#antiEntropy = new AntiEntropy(
       this.#antiEntropyHost(),

@@ -128,11 +128,12 @@ export function eventInto(
 
 /**
  * What a client is to carry after its put: the context it gave and the new dot alone (honest clocks: it
- * was shown nothing else); returns the count of entries. Of the given context those single dots are left
- * out whose versions the put superseded for good: the state that has the new dot covers them, wherever it
- * arrives; so the context of a client that goes on from its own puts does not grow.
+ * was shown nothing else); returns the count of entries. Those single dots of the given context are left
+ * out whose versions the put superseded for good: the state with the new dot covers them, wherever it
+ * arrives; so the context of a client that goes on from its own puts does not grow. After a delete all
+ * stay, pinned: the client's next put may be made where neither the delete nor its past is known yet.
  *
- * REQUIRES: room for contextCount + 1 entries (and one for each twin) at the target
+ * REQUIRES: room for contextCount + 1 entries, and one for each twin, at the target
  * @param head the head after the event
  */
 export function contextAfterPutInto(
@@ -148,10 +149,12 @@ export function contextAfterPutInto(
 ): number {
   const clock = clockOffset(head, headOffset);
   const clockEntries = clockCount(head, headOffset);
+  const ends = endsObject(version, versionAt);
   let count = 0;
   for (let index = 0; index < contextCount; index++) {
     const entry = contextOffset + index * ENTRY_BYTES;
     const isCovered =
+      !ends &&
       isSingle(context, entry) &&
       clockCovers(head, clock, clockEntries, context, entry) &&
       !isLive(head, headOffset, context, entry);
@@ -165,6 +168,7 @@ export function contextAfterPutInto(
     if (!areTwins(head, other, version, versionAt)) continue;
     count = clockAdd(target, targetOffset, count, head, other, SINGLE);
   }
+  if (ends) clockPinAll(target, targetOffset, count);
   return count;
 }
 

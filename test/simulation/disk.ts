@@ -34,6 +34,7 @@ export type Operation =
   | "read"
   | "sync"
   | "truncate"
+  | "preallocate"
   | "remove"
   | "rename"
   | "syncFolder";
@@ -178,6 +179,8 @@ export class SimulatedDisk {
   capacityBytes: number;
   /** Operations so far that changed or synced something. */
   changes: number;
+  /** How often an injected fault has taken effect. */
+  struck: number;
   readonly #world: World;
   readonly #random: SeededRandom;
   readonly #syncMicrosMin: number;
@@ -192,6 +195,7 @@ export class SimulatedDisk {
   constructor(world: World, random: SeededRandom, shape: DiskShape = {}) {
     this.capacityBytes = shape.capacityBytes ?? 2 ** 40;
     this.changes = 0;
+    this.struck = 0;
     this.#world = world;
     this.#random = random;
     const { syncMsMin = 0.1, syncMsMax = 2 } = shape;
@@ -347,6 +351,7 @@ export class SimulatedDisk {
         effect = fault.effect;
       }
     }
+    if (effect !== "") this.struck++;
     return effect;
   }
 
@@ -430,7 +435,7 @@ class MountedDisk implements Disk {
     const effect = this.#machine.meet(operation);
     if (effect === "die" && operation !== "write") throw new Death(operation);
     if (effect === "" || effect === "misdirect" || operation === "write") return effect;
-    if (operation === "sync") return effect;
+    if (operation === "sync" || operation === "preallocate") return effect;
     throw new DiskError(effect, `injected ${effect} on ${operation}`);
   }
 
@@ -556,22 +561,29 @@ class MountedFile implements DiskFile {
   }
 
   preallocate(size: number, done: (error: DiskError | null) => void): void {
-    this.#begin("write");
-    let error: DiskError | null = null;
-    try {
-      this.#machine.change(this.#inode, size, null);
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError)) throw thrown;
-      error = thrown;
-    }
-    if (error === null) this.sync(done);
-    else this.#machine.later(this.#mount, () => done(error));
+    const effect = this.#begin("preallocate");
+    const error = effect === "" ? this.#extend(size) : new DiskError(effect, `injected ${effect}`);
+    const order = this.#machine.changes;
+    this.#machine.later(this.#mount, () => {
+      if (error === null) this.#inode.settle(order);
+      done(error);
+    });
   }
 
   close(): void {
     if (!this.#mount.alive) throw new DiskError("EBADF", "the process of this disk is dead");
     if (!this.#isOpen) throw new DiskError("EBADF", `${this.path} is closed`);
     this.#isOpen = false;
+  }
+
+  #extend(size: number): DiskError | null {
+    try {
+      this.#machine.change(this.#inode, size, null);
+      return null;
+    } catch (error) {
+      if (error instanceof DiskError) return error;
+      throw error;
+    }
   }
 
   #begin(operation: Operation): string {

@@ -43,6 +43,8 @@ export interface Write {
   readonly key: string;
   readonly policy: Policy;
   readonly isDelete: boolean;
+  /** What it replaces, if anything, is known to its coordinator alone. */
+  readonly isBlind: boolean;
   readonly body: Uint8Array;
   /** 32 hexadecimal digits. */
   readonly requestId: string;
@@ -65,6 +67,7 @@ export interface WritePlan {
   readonly key: string;
   readonly policy: Policy;
   readonly isDelete: boolean;
+  readonly isBlind: boolean;
   readonly requestId: string;
   readonly knowledge: Knowledge;
   readonly beganMs: number;

@@ -118,6 +118,7 @@ function acknowledged(copies: number, durable: number): Write {
     key: "sib/k0",
     policy: "siblings" as const,
     isDelete: false,
+    isBlind: false,
     requestId: "00",
     knowledge: nothingKnown,
     beganMs: 1000,

@@ -34,6 +34,7 @@ export type Verdict =
   | "shown with its successor"
   | "quorum missed"
   | "too few replicas"
+  | "refused in error"
   | "answered twice"
   | "never answered"
   | "lww"
@@ -182,6 +183,8 @@ export class Oracle {
   #checkSurvival(key: string, writes: readonly Write[], live: readonly Write[]): void {
     for (const write of writes) {
       if (write.outcome !== "done" || this.#losses.atRisk(write)) continue;
+      // A delete without a context that found nothing has written nothing.
+      if (write.isDelete && write.isBlind) continue;
       if (this.#isHealed(write, live, writes, new Set())) continue;
       const what = write.isDelete ? "delete" : "put";
       this.accuse("lost", key, `${what} #${write.id} was acknowledged; held: ${listOf(live)}`);

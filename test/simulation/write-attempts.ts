@@ -36,6 +36,8 @@ export class WriteAttempts {
   ) {
     const { random, clock, history, shape } = workload.options;
     const requestId = drawRequestId(workload);
+    const isDelete = kind.isDelete === true;
+    const readsFirst = isDelete || kind.precondition !== undefined;
     this.#client = client;
     this.#workload = workload;
     this.#key = key;
@@ -43,7 +45,8 @@ export class WriteAttempts {
     this.#write = history.begin({
       key: key.text,
       policy: key.policy,
-      isDelete: kind.isDelete === true,
+      isDelete,
+      isBlind: seen.context === "" && readsFirst,
       requestId: hexOf(requestId),
       knowledge: seen.knowledge,
       beganMs: clock.elapsedMs(),
@@ -54,12 +57,12 @@ export class WriteAttempts {
       requestId,
       meta: metaOf(this.#write.id),
       body: this.#write.body,
-      isDelete: kind.isDelete === true,
+      isDelete,
       ttlSeconds: 0,
       returnBody: random.chance(1, 20),
       precondition: kind.precondition ?? null,
     };
-    if (this.#isBlind) this.#write.knowledge = blindUntil(seen.knowledge, Infinity);
+    if (this.#write.isBlind) this.#write.knowledge = blindUntil(seen.knowledge, Infinity);
     workload.counts.writes++;
   }
 
@@ -81,18 +84,16 @@ export class WriteAttempts {
     if (!taken) this.#again("refused");
   }
 
-  /** Whether what it replaces is known to the coordinator alone. */
-  get #isBlind(): boolean {
-    return this.#request.context === "" &&
-      (this.#request.isDelete || this.#request.precondition !== null);
-  }
-
   #ended(result: Result | null, beganMs: number): void {
     if (result === null || result.outcome === "unknown") {
       this.#sawUnknown = true;
       return this.#again("unknown");
     }
     if (result.outcome === "done") return this.#acknowledged(result, beganMs);
+    if (result.code === "bad-context" || result.code === "bad-parameter") {
+      const { oracle } = this.#workload.options;
+      oracle.accuse("refused in error", this.#key.text, `#${this.#write.id}: ${result.detail}`);
+    }
     const passing = result.code === "overloaded" || result.code === "quorum-unreachable" ||
       result.code === "not-ready" || result.code === "clock-skew";
     if (passing) this.#again("refused");
@@ -106,21 +107,29 @@ export class WriteAttempts {
   }
 
   #acknowledged(result: Result, beganMs: number): void {
-    const { oracle, clock } = this.#workload.options;
+    const { clock } = this.#workload.options;
+    const write = this.#write;
+    const { enough } = this.#drawn;
+    write.copies = enough.replicas;
+    write.primaries = enough.primaries;
+    write.durable = enough.durable;
+    if (write.isBlind && this.#attempts === 1) {
+      write.knowledge = blindUntil(write.knowledge, clock.elapsedMs());
+    }
+    if (this.#request.returnBody) this.#client.see(this.#key, result, beganMs, 0);
+    else if (!(write.isDelete && write.isBlind)) this.#acknowledgedBy(result);
+    this.#settle("done");
+  }
+
+  /** The plain answer of a put: who took part, and a context that covers what it saw and itself. */
+  #acknowledgedBy(result: Result): void {
     const write = this.#write;
     const lack = shortfall(result, this.#drawn.enough);
+    const { oracle } = this.#workload.options;
     if (lack !== "") oracle.accuse("too few replicas", write.key, `#${write.id}: ${lack}`);
     write.copies = result.primaries + result.fallbacks;
     write.primaries = result.primaries;
-    write.durable = this.#drawn.enough.durable;
-    if (this.#isBlind && this.#attempts === 1) {
-      write.knowledge = blindUntil(write.knowledge, clock.elapsedMs());
-    }
-    if (result.siblings.length > 0) this.#client.see(this.#key, result, beganMs, 0);
-    if (result.context !== "" && !write.isDelete) {
-      this.#client.remember(this.#key, { context: result.context, knowledge: knowledgeOfPut(write) });
-    }
-    this.#settle("done");
+    this.#client.remember(this.#key, { context: result.context, knowledge: knowledgeOfPut(write) });
   }
 
   #settle(outcome: "done" | "refused" | "unknown"): void {

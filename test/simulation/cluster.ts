@@ -1,0 +1,305 @@
+/**
+ * A whole cluster in one process: machines with a disk and a wall clock each, a network between them,
+ * and on every machine that is up one node of the product, made of nothing but simulated ports.
+ *
+ *   machine   outlives its processes: disk, date, boot id
+ *   process   one Node with its ports. A crash drops it as it stands: no stop(), its timers never fire
+ *             again, its sockets are cut, its disk handle is dead
+ *
+ *   kill -9       the kernel stays: same boot id, all that was written is there at the next start
+ *   power loss    another boot id; what was not synced is lost or torn; peers are told nothing
+ *   empty disk    as power loss, and the data directory is new
+ */
+
+import { Node, nodeConfigDefaults } from "../../server/node.ts";
+import type { Log, LogFields } from "../../server/ports/log.ts";
+import type { Store } from "../../server/coordination/store.ts";
+import { SYNC_INTERVAL_MS_DEFAULT } from "../../core/limits.ts";
+import { SeededRandom } from "../random.ts";
+import type { Servers } from "./calls.ts";
+import { SimulatedClock, WallClock, World } from "./clock.ts";
+import { SimulatedDisk } from "./disk.ts";
+import type { Breakable } from "./faults.ts";
+import type { Losses } from "./losses.ts";
+import { SimulatedNetwork } from "./network.ts";
+import type { Shape } from "./shape.ts";
+import type { Trace } from "./trace.ts";
+
+/** Within this time after a write every replica has synced it, if it runs and keeps its power. */
+export const SYNC_WINDOW_MS = SYNC_INTERVAL_MS_DEFAULT + 100;
+
+const PORT = 7071;
+/** Small, so that a run rolls over segments. */
+const SEGMENT_BYTES = 64 << 10;
+const encoder = new TextEncoder();
+
+/** One life of a node, from start to crash. */
+interface Process {
+  readonly node: Node;
+  readonly clock: SimulatedClock;
+  /** start() has called back: it takes requests. */
+  isRunning: boolean;
+}
+
+class Machine {
+  readonly index: number;
+  readonly name: string;
+  readonly wall: WallClock;
+  disk: SimulatedDisk;
+  process: Process | null = null;
+  boots = 1;
+  starts = 0;
+  /** How far its date has been moved. */
+  jumpedMs = 0;
+  /** What was written from here on may not be synced, as long as `steadyAtMs` lies ahead. */
+  shakyFromMs = 0;
+  steadyAtMs = 0;
+
+  constructor(index: number, world: World, disk: SimulatedDisk) {
+    this.index = index;
+    this.name = `n${index}`;
+    this.wall = new WallClock(world);
+    this.disk = disk;
+  }
+
+  get address(): string {
+    return `${this.name}:${PORT}`;
+  }
+}
+
+export interface ClusterOptions {
+  readonly shape: Shape;
+  readonly world: World;
+  readonly random: SeededRandom;
+  readonly trace: Trace;
+  readonly losses: Losses;
+  /** A node is gone; what it was asked will not be answered. */
+  readonly died: (node: number) => void;
+}
+
+export class Cluster implements Servers, Breakable {
+  readonly network: SimulatedNetwork;
+  readonly #options: ClusterOptions;
+  readonly #machines: Machine[] = [];
+
+  constructor(options: ClusterOptions) {
+    const { shape, world, random } = options;
+    this.#options = options;
+    this.network = new SimulatedNetwork(world, new SeededRandom(random.uint32()), {
+      delayMsMin: 0.2,
+      delayMsMean: 0.5,
+    });
+    for (let index = 0; index < shape.nodes; index++) {
+      this.#machines.push(new Machine(index, world, this.#emptyDisk()));
+    }
+  }
+
+  get count(): number {
+    return this.#machines.length;
+  }
+
+  /** The true date. */
+  get dateMs(): number {
+    return new WallClock(this.#options.world).nowMs();
+  }
+
+  /** The node on a machine, or null while it is down or still starting. */
+  node(index: number): Node | null {
+    const process = this.#machines[index].process;
+    return process !== null && process.isRunning ? process.node : null;
+  }
+
+  reach(index: number, use: (store: Store) => void): boolean {
+    const process = this.#machines[index].process;
+    if (process === null || !process.isRunning) return false;
+    const { world } = this.#options;
+    world.at(world.now, process.clock, () => use(process.node.store));
+    return true;
+  }
+
+  start(index: number): void {
+    const { shape, world, random, trace } = this.#options;
+    const machine = this.#machines[index];
+    const clock = new SimulatedClock(world, machine.name, machine.wall);
+    const isFounder = index === 0 && machine.starts++ === 0;
+    const others = this.#machines.filter((other) => other !== machine);
+    const node = new Node({
+      clock,
+      random: new SeededRandom(random.uint32()),
+      network: this.network.port(machine.name, clock),
+      disk: machine.disk.mount(clock),
+      log: this.#log(machine.name),
+      bootId: `${machine.name} boot ${machine.boots}`,
+    }, {
+      ...nodeConfigDefaults,
+      name: machine.name,
+      tcp: machine.address,
+      http: `${machine.name}:7070`,
+      join: isFounder ? [] : others.map((other) => other.address),
+      engine: shape.engine,
+      partitions: shape.partitions,
+      replicas: shape.replicas,
+      clockEntriesMax: shape.clockEntriesMax,
+      segmentBytes: SEGMENT_BYTES,
+    });
+    const process = { node, clock, isRunning: false };
+    machine.process = process;
+    node.start((error) => {
+      if (error !== "") throw new Error(`${machine.name} does not start: ${error}`);
+      process.isRunning = true;
+      machine.steadyAtMs = world.elapsedMs + SYNC_WINDOW_MS;
+      trace.add(world.elapsedMs, `node ${index} runs`);
+    });
+  }
+
+  isUp(index: number): boolean {
+    return this.#machines[index].process !== null;
+  }
+
+  isPaused(index: number): boolean {
+    const process = this.#machines[index].process;
+    return process !== null && process.clock.pausedUntil > this.#options.world.now;
+  }
+
+  kill(index: number): void {
+    const machine = this.#machines[index];
+    this.#shake(machine, Infinity);
+    this.#drop(machine, false);
+    machine.disk.kill();
+  }
+
+  unplug(index: number): void {
+    const { losses, world } = this.#options;
+    const machine = this.#machines[index];
+    losses.power(index, world.elapsedMs, this.#unsyncedSince(machine));
+    this.#drop(machine, true);
+    machine.disk.unplug();
+    machine.boots++;
+    machine.steadyAtMs = 0;
+  }
+
+  pause(index: number, forMs: number): void {
+    const machine = this.#machines[index];
+    this.#shake(machine, this.#options.world.elapsedMs + forMs + SYNC_WINDOW_MS);
+    machine.process?.clock.pause(forMs);
+  }
+
+  mayWipe(index: number): boolean {
+    for (let other = 0; other < this.count; other++) {
+      const node = this.node(other);
+      if (node === null || this.isPaused(other) || !node.membership.ready) return false;
+      if (node.membership.self.partial > 0) return false;
+    }
+    return this.count > 1 && this.isUp(index);
+  }
+
+  wipe(index: number): void {
+    const { losses, world } = this.#options;
+    const machine = this.#machines[index];
+    losses.wipe(index, world.elapsedMs);
+    this.#drop(machine, true);
+    machine.disk.unplug();
+    machine.disk = this.#emptyDisk();
+    machine.boots++;
+    machine.steadyAtMs = 0;
+  }
+
+  /** Whether all nodes run and agree that they all are members, with one layout and nothing to move. */
+  isSettled(): boolean {
+    for (let index = 0; index < this.count; index++) {
+      const node = this.node(index);
+      if (node === null || !node.membership.ready) return false;
+      const { layouts, members, self } = node.membership;
+      if (members.length !== this.count || layouts.live.length !== 1) return false;
+      if (layouts.current.nodes.length !== this.count || self.partial > 0) return false;
+      if (layouts.current.number !== this.node(0)?.membership.layouts.current.number) return false;
+    }
+    return true;
+  }
+
+  /** Gives a bucket the policy "the last write wins", through the first node. */
+  setLastWriteWins(bucket: string): void {
+    const node = this.node(0);
+    if (node === null) throw new Error("the first node is down");
+    const { buckets, layouts } = node.membership;
+    const replicas = layouts.current.replicas;
+    const error = buckets.set(encoder.encode(bucket), { policy: "lww" }, replicas);
+    if (error !== "") throw new Error(error);
+  }
+
+  /** Whether every node knows that policy. */
+  knowsLastWriteWins(bucket: string): boolean {
+    const name = encoder.encode(bucket);
+    for (let index = 0; index < this.count; index++) {
+      if (this.node(index)?.membership.buckets.get(name).policy !== "lww") return false;
+    }
+    return true;
+  }
+
+  jumpClock(index: number, byMs: number): void {
+    const machine = this.#machines[index];
+    machine.wall.jump(byMs);
+    machine.jumpedMs += byMs;
+  }
+
+  mendClock(index: number): void {
+    const machine = this.#machines[index];
+    machine.wall.jump(-machine.jumpedMs);
+    machine.jumpedMs = 0;
+  }
+
+  cut(from: number, to: number, isCut: boolean): void {
+    if (from !== to) this.#link(from, to).cut = isCut;
+  }
+
+  clog(from: number, to: number, forMs: number): void {
+    this.network.clog(this.#machines[from].name, this.#machines[to].name, forMs);
+  }
+
+  /** Makes all links as bad as the shape says, or well again. */
+  setWeather(isBad: boolean): void {
+    const { lossPercent, duplicatePercent, delayMeanMs } = this.#options.shape.network;
+    this.network.setAll({
+      lossPermille: isBad ? 10 * lossPercent : 0,
+      duplicatePermille: isBad ? 10 * duplicatePercent : 0,
+      splitPermille: isBad ? 20 : 0,
+      delayMsMean: isBad ? delayMeanMs : 0.5,
+      cloggedUntil: 0,
+    });
+  }
+
+  #link(from: number, to: number) {
+    return this.network.link(this.#machines[from].name, this.#machines[to].name);
+  }
+
+  #drop(machine: Machine, isSilent: boolean): void {
+    this.network.kill(machine.name, { silent: isSilent });
+    machine.process = null;
+    this.#options.died(machine.index);
+  }
+
+  /** Syncing is held up until `untilMs`; what was written just before is not synced either. */
+  #shake(machine: Machine, untilMs: number): void {
+    machine.shakyFromMs = this.#unsyncedSince(machine);
+    machine.steadyAtMs = Math.max(machine.steadyAtMs, untilMs);
+  }
+
+  /** What this machine took before this time is synced. */
+  #unsyncedSince(machine: Machine): number {
+    const { elapsedMs } = this.#options.world;
+    return elapsedMs < machine.steadyAtMs ? machine.shakyFromMs : elapsedMs - SYNC_WINDOW_MS;
+  }
+
+  #emptyDisk(): SimulatedDisk {
+    const { world, random } = this.#options;
+    return new SimulatedDisk(world, new SeededRandom(random.uint32()));
+  }
+
+  #log(name: string): Log {
+    const { world, trace } = this.#options;
+    const line = (level: string) => (event: string, fields?: LogFields): void => {
+      trace.add(world.elapsedMs, `${name} ${level} ${event} ${JSON.stringify(fields ?? {})}`);
+    };
+    return { info: line("info"), warn: line("warn"), error: line("error") };
+  }
+}

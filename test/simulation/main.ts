@@ -1,0 +1,134 @@
+/**
+ * The simulator from the command line:
+ *
+ *   SEED=7 bun test/simulation/main.ts             replays one seed and prints the hash of its trace
+ *   SEED=7 TRACE=1 …                               and the trace itself
+ *   SEEDS=1-200 …                                  runs a range and sums up
+ *   OPERATIONS=5000 …                              client operations a seed (1,000)
+ *
+ * Ends with exit code 1 when a seed failed. Runs on Bun, Deno (-A) and, bundled, on Node.
+ */
+
+import process from "node:process";
+import { type Report, simulate } from "./simulation.ts";
+
+const OPERATIONS_DEFAULT = 1_000;
+
+interface Total {
+  seeds: number;
+  operations: number;
+  acknowledged: number;
+  refused: number;
+  unknown: number;
+  reads: number;
+  faults: number;
+  losses: number;
+  falseSiblings: number;
+  simulatedMs: number;
+  lost: number;
+  readonly failed: number[];
+}
+
+function main(): void {
+  const { SEED, SEEDS, TRACE, OPERATIONS } = process.env;
+  const operations = Number(OPERATIONS ?? OPERATIONS_DEFAULT);
+  const range = rangeOf(SEEDS ?? SEED ?? "1");
+  if (range === null || !Number.isSafeInteger(operations) || operations < 1) {
+    say(`SEEDS is "${SEEDS ?? SEED}", wanted is a number or a range such as 1-200`);
+    process.exitCode = 2;
+    return;
+  }
+  const isOne = range[0] === range[1];
+  const total = emptyTotal();
+  for (let seed = range[0]; seed <= range[1]; seed++) {
+    const report = simulate(seed, { operations, keepTrace: isOne && TRACE === "1" });
+    for (const line of report.lines) say(line);
+    if (isOne) tellOne(report);
+    if (report.violations.length > 0) tellFailure(report, operations);
+    add(total, report);
+  }
+  if (!isOne) tellTotal(total);
+  process.exitCode = total.failed.length === 0 ? 0 : 1;
+}
+
+/** "7" or "1-200" as first and last. */
+function rangeOf(text: string): [number, number] | null {
+  const parts = text.split("-").map(Number);
+  const [first, last] = parts.length === 1 ? [parts[0], parts[0]] : parts;
+  const isRange = Number.isSafeInteger(first) && Number.isSafeInteger(last) && parts.length <= 2;
+  return isRange && first >= 1 && first <= last ? [first, last] : null;
+}
+
+function tellOne({ seed, shape, counts, hash, faults, losses, events, simulatedMs }: Report): void {
+  const { network, engine, partitions } = shape;
+  say(
+    `seed ${seed}: ${shape.nodes} nodes, ${partitions} partitions, engine ${engine}, ` +
+      `loss ${network.lossPercent} %, duplicates ${network.duplicatePercent} %, ` +
+      `delay ${network.delayMeanMs} ms, ${faults} faults, ${losses} losses`,
+  );
+  say(
+    `${counts.operations} operations: ${counts.writes} writes, ${counts.acknowledged} acknowledged, ` +
+      `${counts.refused} refused, ${counts.unknown} unknown; ` +
+      `${counts.readsDone} of ${counts.reads} reads done`,
+  );
+  say(`${events} events in ${Math.floor(simulatedMs / 1000)} simulated seconds`);
+  say(`trace ${hash}`);
+}
+
+function tellFailure({ seed, violations }: Report, operations: number): void {
+  for (const { verdict, key, detail } of violations.slice(0, 10)) {
+    say(`seed ${seed}: ${verdict.toUpperCase()} ${key} ${detail}`);
+  }
+  if (violations.length > 10) say(`seed ${seed}: … and ${violations.length - 10} more`);
+  const custom = operations === OPERATIONS_DEFAULT ? "" : ` OPERATIONS=${operations}`;
+  say(`repeat with: make sim SEED=${seed}${custom} TRACE=1`);
+}
+
+function emptyTotal(): Total {
+  return {
+    seeds: 0,
+    operations: 0,
+    acknowledged: 0,
+    refused: 0,
+    unknown: 0,
+    reads: 0,
+    faults: 0,
+    losses: 0,
+    falseSiblings: 0,
+    simulatedMs: 0,
+    lost: 0,
+    failed: [],
+  };
+}
+
+function add(total: Total, report: Report): void {
+  const { counts } = report;
+  total.seeds++;
+  total.operations += counts.operations;
+  total.acknowledged += counts.acknowledged;
+  total.refused += counts.refused;
+  total.unknown += counts.unknown;
+  total.reads += counts.readsDone;
+  total.faults += report.faults;
+  total.losses += report.losses;
+  total.falseSiblings += report.falseSiblings;
+  total.simulatedMs += report.simulatedMs;
+  total.lost += report.violations.filter(({ verdict }) => verdict === "lost").length;
+  if (report.violations.length > 0) total.failed.push(report.seed);
+}
+
+function tellTotal(total: Total): void {
+  say(
+    `${total.seeds} seeds, ${total.operations} operations, ${total.acknowledged} acknowledged ` +
+      `writes, ${total.lost} lost, ${total.refused} refused, ${total.unknown} unknown, ` +
+      `${total.reads} reads, ${total.falseSiblings} false siblings; ${total.faults} faults, ` +
+      `${total.losses} disks or powers lost, ${Math.floor(total.simulatedMs / 3_600_000)} simulated hours`,
+  );
+  if (total.failed.length > 0) say(`${total.failed.length} seeds failed: ${total.failed.join(" ")}`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+main();

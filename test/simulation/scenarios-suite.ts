@@ -1,0 +1,292 @@
+/**
+ * What the paper and the specification promise, told as short stories on a simulated cluster. Each name
+ * is the promise.
+ */
+
+import { collidingNames } from "../core/md5-collision.ts";
+import type { Case, Check } from "../suite.ts";
+import { hintsOf } from "./inspection.ts";
+import { Stage, textsOf } from "./stage.ts";
+
+export const suite: Case[] = [
+  { name: "a cart loses no add, whatever side of a partition it was made on", run: cart },
+  { name: "two clients, 100 interleaved writes: exactly two siblings", run: twoClients },
+  { name: "two writes with one context through one coordinator are both kept", run: oneContext },
+  { name: "a put's own context kills nothing that was not shown", run: ownContext },
+  { name: "the paper's D1 to D5: a branch is seen, and reconciled", run: paperExample },
+  { name: "two names with one MD5 are two objects", run: collision },
+  { name: "a dot is not issued again after a lost tail", run: lostTail },
+  { name: "a dot is not issued again after a wiped disk", run: wipedDisk },
+  { name: "an owner is down: a fallback takes the write, hands it over, and forgets it", run: sloppy },
+  { name: "with W=1 a write succeeds while one node is up", run: lastNode },
+  { name: "a wiped replica's nothing does not count, until it was compared", run: absence },
+  { name: "one write through two coordinators is one version", run: twin },
+  { name: "a retry that comes late brings nothing back", run: lateTwin },
+  { name: "a deleted object stays deleted when a stale node returns", run: staleReturns },
+  { name: "the last write wins, and nothing that it saw", run: lastWriteWins },
+];
+
+const KEY = "sib/basket";
+
+function cart(check: Check): void {
+  const stage = new Stage(5);
+  stage.partition([0, 1]);
+  stage.run(3_000);
+  const added: string[] = [];
+  for (let round = 0; round < 6; round++) {
+    for (let node = 0; node < 5; node++) {
+      const seen = stage.get(node, KEY, { r: 1 });
+      const items = new Set(textsOf(seen).flatMap((text) => text.split(",")));
+      const item = `${round}${node}`;
+      const list = [...items.add(item)].join(",");
+      const put = stage.put(node, KEY, list, { context: seen.context, w: 1 });
+      check.equal(put.outcome, "done", `item ${item} is taken during the partition`);
+      added.push(item);
+    }
+  }
+  stage.healNetwork();
+  stage.settle();
+  for (let node = 0; node < 5; node++) {
+    const values = stage.values(node, KEY);
+    const items = new Set(values.flatMap((text) => text.split(",")));
+    check.same(added.filter((item) => !items.has(item)), [], `nothing is missing at node ${node}`);
+    check.equal(values.length, 2, "each side of the partition left one sibling");
+  }
+}
+
+function twoClients(check: Check): void {
+  const stage = new Stage(3);
+  const contexts = ["", ""];
+  for (let turn = 0; turn < 100; turn++) {
+    const client = turn % 2;
+    const put = stage.put(turn % 3, KEY, `client ${client}, ${turn}`, { context: contexts[client] });
+    check.equal(put.outcome, "done", `write ${turn}`);
+    contexts[client] = put.context;
+  }
+  stage.settle();
+  for (let node = 0; node < 3; node++) {
+    const values = stage.values(node, KEY);
+    check.same(values, ["client 0, 98", "client 1, 99"], `what node ${node} shows`);
+  }
+}
+
+function oneContext(check: Check): void {
+  const stage = new Stage(3);
+  stage.put(0, KEY, "first");
+  const { context } = stage.get(0, KEY);
+  stage.put(0, KEY, "left", { context });
+  stage.put(0, KEY, "right", { context });
+  for (let node = 0; node < 3; node++) {
+    check.same(stage.values(node, KEY), ["left", "right"], `what node ${node} shows`);
+  }
+}
+
+function ownContext(check: Check): void {
+  const stage = new Stage(3);
+  const own = stage.put(0, KEY, "mine");
+  stage.put(0, KEY, "theirs");
+  stage.put(0, KEY, "mine, again", { context: own.context });
+  check.same(stage.values(1, KEY), ["mine, again", "theirs"], "theirs was never shown to me");
+}
+
+function paperExample(check: Check): void {
+  const stage = new Stage(3);
+  const { owners } = stage.preference(KEY);
+  const [x, y, z] = owners;
+  const d1 = stage.put(x, KEY, "D1");
+  const d2 = stage.put(x, KEY, "D2", { context: d1.context });
+  check.same(stage.values(y, KEY), ["D2"], "D2 descends from D1 and replaces it");
+  stage.put(y, KEY, "D3", { context: d2.context });
+  stage.put(z, KEY, "D4", { context: d2.context });
+  const branches = stage.get(x, KEY, { r: "all" });
+  check.same(textsOf(branches), ["D3", "D4"], "D3 and D4 are both kept");
+  stage.put(x, KEY, "D5", { context: branches.context });
+  stage.settle();
+  for (const node of owners) check.same(stage.values(node, KEY), ["D5"], "D5 reconciles them");
+}
+
+function collision(check: Check): void {
+  const stage = new Stage(3);
+  const [left, right] = collidingNames("key");
+  stage.put(0, left, "left");
+  check.equal(stage.get(1, right).code, "not-found", "the other name is not there yet");
+  stage.put(1, right, "right");
+  stage.settle();
+  for (let node = 0; node < 3; node++) {
+    check.same(stage.values(node, left, { r: 1 }), ["left"], `left at node ${node}`);
+    check.same(stage.values(node, right, { r: 1 }), ["right"], `right at node ${node}`);
+  }
+  stage.delete(2, left);
+  stage.settle();
+  check.equal(stage.get(0, left).code, "not-found", "left is deleted");
+  check.same(stage.values(0, right), ["right"], "and right is not");
+}
+
+/** A coordinator hands a version to the others, forgets it, and makes another one for the same name. */
+function forgetAndWrite(check: Check, forget: (stage: Stage, node: number) => void): void {
+  const stage = new Stage(3);
+  const [first] = stage.preference(KEY).owners;
+  const before = stage.put(first, KEY, "before", { w: "all", dw: 0 });
+  check.equal(before.outcome, "done", "all have it, nobody has synced it");
+  forget(stage, first);
+  const after = stage.put(first, KEY, "after", { w: 1 });
+  check.equal(after.outcome, "done", "the restarted coordinator writes");
+  stage.healNetwork();
+  stage.settle();
+  for (let node = 0; node < 3; node++) {
+    check.same(stage.values(node, KEY), ["after", "before"], `node ${node} has both`);
+  }
+}
+
+function lostTail(check: Check): void {
+  forgetAndWrite(check, (stage, node) => {
+    stage.cluster.unplug(node);
+    stage.run(10);
+    stage.isolate(node);
+    stage.cluster.start(node);
+    stage.until("it runs", () => stage.cluster.node(node) !== null);
+    check.equal(stage.get(node, KEY, { r: 1 }).siblings.length, 0, "the tail is lost");
+  });
+}
+
+function wipedDisk(check: Check): void {
+  forgetAndWrite(check, (stage, node) => {
+    stage.cluster.wipe(node);
+    stage.run(10);
+    stage.cluster.start(node);
+    stage.until("it is a member again", () => {
+      return stage.cluster.node(node)?.membership.ready === true;
+    });
+  });
+}
+
+function sloppy(check: Check): void {
+  const stage = new Stage(5);
+  const { owners } = stage.preference(KEY);
+  const [up, , down] = owners;
+  stage.cluster.kill(down);
+  stage.run(2_000);
+  const put = stage.put(up, KEY, "value", { w: 3 });
+  check.equal(put.outcome, "done", "three replicas took it");
+  check.equal(put.primaries, 2, "two of them primaries");
+  check.equal(put.fallbacks, 1, "one a fallback");
+  check.equal(hintsOf(stage.cluster), 1, "which keeps a hint");
+  check.equal(stage.put(up, "sib/strict", "x", { pw: 3 }).outcome === "done", false, "PW=3 cannot be");
+  stage.cluster.start(down);
+  stage.until("the hint is gone", () => hintsOf(stage.cluster) === 0);
+  stage.settle();
+  check.same(stage.values(down, KEY, { r: 1, pr: 1 }), ["value"], "the owner has it");
+}
+
+function lastNode(check: Check): void {
+  const stage = new Stage(5);
+  for (const node of [0, 1, 2, 3]) stage.cluster.kill(node);
+  stage.run(3_000);
+  const keys = ["sib/a", "sib/b", "sib/c", "sib/d", "sib/e", "sib/f"];
+  for (const key of keys) {
+    const put = stage.put(4, key, `value of ${key}`, { w: 1 });
+    check.equal(put.outcome, "done", `${key} is taken by the last node`);
+    check.same(stage.values(4, key, { r: 1 }), [`value of ${key}`], "and read back from it");
+  }
+  for (const node of [0, 1, 2, 3]) stage.cluster.start(node);
+  stage.settle();
+  for (const key of keys) {
+    check.same(stage.values(0, key), [`value of ${key}`], `${key} is there when all are back`);
+  }
+}
+
+function absence(check: Check): void {
+  const stage = new Stage(3);
+  stage.put(0, KEY, "value", { w: "all" });
+  stage.settle();
+  stage.cluster.wipe(2);
+  stage.run(100);
+  stage.cluster.start(2);
+  stage.until("it is a member again", () => stage.cluster.node(2)?.membership.ready === true);
+  stage.isolate(2);
+  const alone = stage.get(2, KEY, { r: 1 });
+  check.equal(alone.code, "absence-unknown", "the wiped disk does not say that nothing is there");
+  check.equal(stage.get(2, "sib/never-written", { r: 1 }).code, "absence-unknown", "nor here");
+  stage.healNetwork();
+  stage.settle();
+  check.equal(stage.get(2, "sib/never-written", { r: 1 }).code, "not-found", "now its word counts");
+  stage.isolate(2);
+  check.same(stage.values(2, KEY, { r: 1 }), ["value"], "and it has the object again");
+}
+
+const requestId = Uint8Array.of(1, 0x9b, 0x76, 0xda, 0xa8, 0, 0x70, 1, 0x80, 2, 3, 4, 5, 6, 7, 8);
+
+/** A UUIDv7 of the world's present. */
+function requestIdNow(stage: Stage): Uint8Array {
+  const id = requestId.slice();
+  let ms = stage.cluster.dateMs;
+  for (let index = 5; index >= 0; index--) {
+    id[index] = ms % 256;
+    ms = (ms - id[index]) / 256;
+  }
+  return id;
+}
+
+function twin(check: Check): void {
+  const stage = new Stage(3);
+  const id = requestIdNow(stage);
+  const results: string[] = [];
+  for (const node of [0, 1, 2]) {
+    stage.begin(node, KEY, "value", { requestId: id }, ({ outcome }) => results.push(outcome));
+  }
+  stage.until("all are answered", () => results.length === 3);
+  check.same(results, ["done", "done", "done"], "each coordinator acknowledges");
+  stage.settle();
+  for (let node = 0; node < 3; node++) check.same(stage.values(node, KEY), ["value"], "one version");
+}
+
+function lateTwin(check: Check): void {
+  const stage = new Stage(3);
+  const id = requestIdNow(stage);
+  stage.put(0, KEY, "old", { requestId: id });
+  const { context } = stage.get(0, KEY);
+  stage.put(0, KEY, "new", { context, w: "all" });
+  for (let node = 0; node < 3; node++) stage.put(node, KEY, "old", { requestId: id });
+  stage.settle();
+  for (let node = 0; node < 3; node++) {
+    check.same(stage.values(node, KEY), ["new"], `node ${node} shows what replaced it`);
+  }
+}
+
+function staleReturns(check: Check): void {
+  const stage = new Stage(3);
+  stage.put(0, KEY, "value", { w: "all" });
+  const { context } = stage.get(0, KEY);
+  stage.cluster.kill(2);
+  stage.run(2_000);
+  const deleted = stage.delete(0, KEY, { context });
+  check.equal(deleted.outcome, "done", "two nodes delete");
+  stage.run(600_000);
+  stage.cluster.start(2);
+  stage.until("it runs", () => stage.cluster.node(2) !== null);
+  check.equal(stage.get(1, KEY, { r: "all" }).code, "not-found", "the stale node is outvoted");
+  stage.settle();
+  for (let node = 0; node < 3; node++) {
+    check.equal(stage.get(node, KEY, { r: 1 }).code, "not-found", `nothing came back at ${node}`);
+  }
+}
+
+function lastWriteWins(check: Check): void {
+  const stage = new Stage(3);
+  const key = "last/price";
+  stage.put(0, key, "first");
+  stage.cluster.jumpClock(1, -1_500);
+  const { context } = stage.get(1, key);
+  stage.put(1, key, "second", { context });
+  stage.settle();
+  check.same(stage.values(0, key), ["second"], "a slow clock does not lose what saw the other");
+  stage.partition([0]);
+  stage.run(3_000);
+  stage.put(0, key, "left", { w: 1 });
+  stage.put(2, key, "right", { w: 1 });
+  stage.healNetwork();
+  stage.settle();
+  const values = stage.values(1, key);
+  check.equal(values.length, 1, "one of two concurrent writes stays");
+  for (const node of [0, 2]) check.same(stage.values(node, key), values, "the same everywhere");
+}

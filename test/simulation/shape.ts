@@ -1,0 +1,158 @@
+/**
+ * What one seed's run looks like: how many nodes, how bad the network, which faults how often, what
+ * clients do. Everything is drawn from the seed, each kind of fault on or off on its own (swarm
+ * testing): a run without partitions gets further into crashes than one that has a little of each.
+ *
+ * Rates are whole percent and whole milliseconds.
+ */
+
+import { SeededRandom } from "../random.ts";
+import type { Weights, WorkloadShape } from "./workload.ts";
+
+export interface NetworkShape {
+  /** Of 100 writes to a socket, how many never arrive. */
+  readonly lossPercent: number;
+  /** Of 100 writes to a socket, how many arrive twice. */
+  readonly duplicatePercent: number;
+  readonly delayMeanMs: number;
+}
+
+/** How often each kind of fault comes, relative to the others; 0: never in this run. */
+export interface FaultWeights {
+  /** Two groups that do not hear each other. */
+  readonly partition: number;
+  /** One node that hears nobody, or that nobody hears. */
+  readonly oneWay: number;
+  /** One direction between two nodes stands still for a while and then delivers all. */
+  readonly clog: number;
+  /** kill -9 of one node. */
+  readonly kill: number;
+  /** Power loss of one node: what was not synced is lost or torn. */
+  readonly powerLoss: number;
+  /** Power loss of all nodes at once. */
+  readonly blackout: number;
+  /** A node stands still, as in a long garbage collection. */
+  readonly pause: number;
+  /** A node's disk is replaced by an empty one. */
+  readonly wipe: number;
+  /** A node's wall clock jumps. */
+  readonly clockJump: number;
+}
+
+export interface FaultShape {
+  /** Mean time between two faults; 0: none in this run. */
+  readonly everyMs: number;
+  /** Longest time that a fault lasts. */
+  readonly lastsMsMax: number;
+  /** Most nodes that are down or standing still at one time (a blackout aside). */
+  readonly downMax: number;
+  readonly weights: FaultWeights;
+}
+
+export interface Shape {
+  readonly seed: number;
+  readonly nodes: number;
+  readonly partitions: number;
+  readonly replicas: number;
+  readonly engine: "log" | "memory";
+  readonly clockEntriesMax: number;
+  readonly network: NetworkShape;
+  readonly faults: FaultShape;
+  readonly workload: WorkloadShape;
+}
+
+const REPLICAS = 3;
+
+/** The run that belongs to a seed. */
+export function drawShape(seed: number, operations: number): Shape {
+  const random = new SeededRandom(seed);
+  const nodes = 3 + random.below(5);
+  const isCalm = random.chance(1, 12);
+  const engine = random.chance(1, 8) ? "memory" : "log";
+  return {
+    seed,
+    nodes,
+    partitions: 16 << random.below(3),
+    replicas: REPLICAS,
+    engine,
+    clockEntriesMax: random.chance(1, 4) ? 10 : 64,
+    network: drawNetwork(random, isCalm),
+    faults: drawFaults(random, isCalm, nodes, engine === "log"),
+    workload: drawWorkload(random, operations),
+  };
+}
+
+function drawNetwork(random: SeededRandom, isCalm: boolean): NetworkShape {
+  const delayMeanMs = 1 + random.below(random.chance(1, 3) ? 100 : 10);
+  if (isCalm) return { lossPercent: 0, duplicatePercent: 0, delayMeanMs };
+  return {
+    lossPercent: rate(random, 30),
+    duplicatePercent: rate(random, 50),
+    delayMeanMs,
+  };
+}
+
+function drawFaults(
+  random: SeededRandom,
+  isCalm: boolean,
+  nodes: number,
+  hasDisk: boolean,
+): FaultShape {
+  const weight = (oneIn: number): number => random.chance(1, oneIn) ? 1 + random.below(4) : 0;
+  // A memory engine has nothing left after a crash of any kind: such a run has none.
+  const diskWeight = (oneIn: number): number => weight(oneIn) * (hasDisk ? 1 : 0);
+  return {
+    everyMs: isCalm ? 0 : 500 + random.below(6_000),
+    lastsMsMax: 200 + random.below(15_000),
+    downMax: 1 + random.below(nodes - 1),
+    weights: {
+      partition: weight(2),
+      oneWay: weight(2),
+      clog: weight(2),
+      kill: diskWeight(2),
+      powerLoss: diskWeight(2),
+      blackout: diskWeight(6),
+      pause: weight(2),
+      wipe: diskWeight(3),
+      clockJump: weight(3),
+    },
+  };
+}
+
+function drawWorkload(random: SeededRandom, operations: number): WorkloadShape {
+  return {
+    clients: 2 + random.below(9),
+    operations,
+    thinkMs: 20 + random.below(400),
+    timeoutMs: 500 + random.below(3_000),
+    keys: {
+      siblings: 1 + random.below(24),
+      lww: random.below(8),
+      carts: random.below(5),
+    },
+    weights: drawWeights(random),
+    attemptsMax: 1 + random.below(4),
+    fillerBytesMax: random.chance(1, 4) ? 90_000 : 3_000,
+    drawQuorums: random.chance(2, 3),
+    owners: REPLICAS,
+  };
+}
+
+function drawWeights(random: SeededRandom): Weights {
+  const deletes = random.chance(2, 3) ? 1 : 0;
+  return {
+    read: 1 + random.below(6),
+    putBlind: random.below(3),
+    putAfterRead: 1 + random.below(6),
+    putRemembered: random.below(4),
+    deleteAfterRead: deletes * random.below(3),
+    deleteBlind: deletes * random.below(2),
+    create: random.below(2),
+  };
+}
+
+/** 0 half of the time, else up to `percentMax`, small values more often. */
+function rate(random: SeededRandom, percentMax: number): number {
+  if (random.chance(1, 2)) return 0;
+  return random.below(1 + random.below(percentMax + 1));
+}

@@ -1,0 +1,245 @@
+/**
+ * One run of one seed, from an empty world to the verdict:
+ *
+ *   found      the nodes start one after another and join; the bucket with last-write-wins is set up
+ *   storm      clients work, faults strike (the shape of the seed says what and how often)
+ *   heal       all faults are mended at once; the cluster has ten simulated minutes to deliver every
+ *              hint and to make all replicas equal, with no client in sight
+ *   silence    and then it has nothing left to repair
+ *   verdict    replicas byte for byte, the oracle over what they hold, a read of every key through
+ *              every node, one answer for every request
+ *
+ * Nothing here depends on the time of day or on the machine: a seed gives the same trace everywhere.
+ */
+
+import type { Result } from "../../server/coordination/store.ts";
+import { BUCKETS, type Counts, Workload } from "./workload.ts";
+import { SimulatedClock, World } from "./clock.ts";
+import { Cluster } from "./cluster.ts";
+import { disagreements, heldBy, hintsOf, repairsOf, truncationsOf } from "./inspection.ts";
+import { Faults } from "./faults.ts";
+import { History } from "./history.ts";
+import { Losses } from "./losses.ts";
+import { type HeldVersion, Oracle, type Violation } from "./oracle.ts";
+import { SeededRandom } from "../random.ts";
+import { drawShape, type Shape } from "./shape.ts";
+import { Trace } from "./trace.ts";
+import { idOfBody } from "./values.ts";
+
+export interface RunOptions {
+  readonly operations: number;
+  /** Whether the trace's lines are wanted. */
+  readonly keepTrace: boolean;
+}
+
+export interface Report {
+  readonly seed: number;
+  readonly shape: Shape;
+  /** Over every step of the run. */
+  readonly hash: string;
+  readonly violations: readonly Violation[];
+  readonly counts: Counts;
+  readonly faults: number;
+  /** Nodes that lost power or their disk. */
+  readonly losses: number;
+  readonly falseSiblings: number;
+  readonly events: number;
+  readonly simulatedMs: number;
+  readonly lines: readonly string[];
+}
+
+const FOUND_LIMIT_MS = 300_000;
+const STORM_LIMIT_MS = 3_600_000;
+const HEAL_LIMIT_MS = 600_000;
+/** How long nothing may be repaired before the run is called silent. */
+const SILENCE_MS = 60_000;
+const READ_LIMIT_MS = 30_000;
+
+/** Runs one seed. */
+export function simulate(seed: number, options: RunOptions): Report {
+  return new Simulation(drawShape(seed, options.operations), options).run();
+}
+
+export class Simulation {
+  readonly shape: Shape;
+  readonly world = new World();
+  readonly trace: Trace;
+  readonly history = new History();
+  readonly losses: Losses;
+  readonly oracle: Oracle;
+  readonly cluster: Cluster;
+  readonly workload: Workload;
+  readonly faults: Faults;
+  #isFinished = false;
+
+  constructor(shape: Shape, options: RunOptions) {
+    const random = new SeededRandom(shape.seed + 1);
+    const { world, history } = this;
+    const owners = Math.min(shape.replicas, shape.nodes);
+    const clock = new SimulatedClock(world, "clients");
+    this.shape = shape;
+    this.trace = new Trace(options.keepTrace);
+    this.losses = new Losses(owners);
+    const truncated = (): boolean => truncationsOf(this.cluster) > 0;
+    this.oracle = new Oracle({ history, losses: this.losses, owners, truncated }, idOfBody);
+    this.cluster = new Cluster({
+      shape,
+      world,
+      random: new SeededRandom(random.uint32()),
+      trace: this.trace,
+      losses: this.losses,
+      died: (node) => this.workload.calls.nodeDied(node),
+    });
+    this.workload = new Workload({
+      servers: this.cluster,
+      clock,
+      random: new SeededRandom(random.uint32()),
+      history,
+      oracle: this.oracle,
+      trace: this.trace,
+      shape: shape.workload,
+      finished: () => {
+        this.#isFinished = true;
+      },
+    });
+    const faultRandom = new SeededRandom(random.uint32());
+    this.faults = new Faults(this.cluster, clock, faultRandom, this.trace, shape.faults);
+  }
+
+  run(): Report {
+    try {
+      if (this.#found() && this.#storm() && this.#heal()) this.#judge();
+    } catch (error) {
+      const detail = error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : `${error}`;
+      this.oracle.accuse("crashed", "", detail);
+    }
+    for (const { verdict, key, detail } of this.oracle.violations) {
+      this.#say(`VIOLATION ${verdict} ${key}: ${detail}`);
+    }
+    return this.#report();
+  }
+
+  /** Starts all nodes and waits until they are one cluster. */
+  #found(): boolean {
+    for (let node = 0; node < this.cluster.count; node++) {
+      this.world.after(200 * node, () => this.cluster.start(node));
+    }
+    const joined = this.world.runUntil(() => this.cluster.isSettled(), FOUND_LIMIT_MS);
+    if (!joined) return this.#give("not converged", "the nodes did not become one cluster");
+    this.cluster.setLastWriteWins(BUCKETS.lww);
+    const spread = this.world.runUntil(() => {
+      return this.cluster.knowsLastWriteWins(BUCKETS.lww);
+    }, FOUND_LIMIT_MS);
+    if (!spread) return this.#give("not converged", "the bucket's properties did not spread");
+    this.#say(`founded: ${this.cluster.count} nodes`);
+    return true;
+  }
+
+  #storm(): boolean {
+    this.cluster.setWeather(true);
+    this.workload.start();
+    this.faults.start();
+    const ended = this.world.runUntil(() => this.#isFinished, STORM_LIMIT_MS);
+    this.faults.mend();
+    this.cluster.setWeather(false);
+    return ended || this.#give("never answered", "clients did not finish in an hour");
+  }
+
+  /** Waits until all hints are delivered and all replicas equal, and then for silence. */
+  #heal(): boolean {
+    const deadline = this.world.elapsedMs + HEAL_LIMIT_MS;
+    let repairs = -1;
+    let quietSinceMs = this.world.elapsedMs;
+    while (this.world.elapsedMs < deadline) {
+      this.world.run(1_000);
+      const seen = this.cluster.isSettled() ? repairsOf(this.cluster) : -1;
+      const isWell = seen >= 0 && hintsOf(this.cluster) === 0 &&
+        disagreements(this.cluster).length === 0;
+      if (!isWell || seen !== repairs) quietSinceMs = this.world.elapsedMs;
+      repairs = seen;
+      if (this.world.elapsedMs - quietSinceMs >= SILENCE_MS) {
+        this.#say("healed");
+        return true;
+      }
+    }
+    const settled = this.cluster.isSettled() ? "" : "; not all are members";
+    const left = `${hintsOf(this.cluster)} hints, repairs at ${repairs}${settled}`;
+    return this.#give("not converged", [left, ...disagreements(this.cluster)].slice(0, 5).join("; "));
+  }
+
+  #judge(): void {
+    const held = heldBy(this.cluster, (key, detail) => {
+      this.oracle.accuse("not converged", key, detail);
+    });
+    for (const key of new Set([...held.keys(), ...this.history.keys()])) {
+      this.oracle.checkHealed(key, held.get(key) ?? []);
+    }
+    this.#readAll(held);
+    this.workload.calls.checkAnswered();
+  }
+
+  /** Reads every key through every node; each must show exactly what the replicas hold. */
+  #readAll(held: ReadonlyMap<string, readonly HeldVersion[]>): void {
+    let waiting = 0;
+    for (const key of this.workload.keys) {
+      const versions = held.get(key.text) ?? [];
+      const values = versions.filter((version) => !version.isTombstone).length;
+      for (let node = 0; node < this.cluster.count; node++) {
+        const options = { r: "default" as const, pr: 0, timeoutMs: 5_000 };
+        waiting++;
+        this.cluster.reach(node, (store) => {
+          store.get({ name: key.name, options }, (result) => {
+            waiting--;
+            this.#checkRead(key.text, node, values, result);
+          });
+        });
+      }
+    }
+    this.world.runUntil(() => waiting === 0, READ_LIMIT_MS);
+    if (waiting > 0) this.oracle.accuse("never answered", "", `${waiting} reads after healing`);
+  }
+
+  #checkRead(key: string, node: number, values: number, result: Result): void {
+    const { outcome, code, siblings } = result;
+    if (outcome !== "done") {
+      const detail = `a read through node ${node} ended ${outcome} ${code}`;
+      this.oracle.accuse("not converged", key, detail);
+      return;
+    }
+    const policy = this.history.ofKey(key)[0]?.policy ?? "siblings";
+    const { primaries } = result;
+    const atMs = this.world.elapsedMs;
+    this.oracle.readEnded({ key, policy, beganMs: atMs, endedMs: atMs, primaries, siblings });
+    if (siblings.length === values) return;
+    const detail = `a read through node ${node} shows ${siblings.length} of ${values} values`;
+    this.oracle.accuse("not converged", key, detail);
+  }
+
+  #give(verdict: Violation["verdict"], detail: string): false {
+    this.oracle.accuse(verdict, "", detail);
+    return false;
+  }
+
+  #say(text: string): void {
+    this.trace.add(this.world.elapsedMs, text);
+  }
+
+  #report(): Report {
+    this.#say(`the world's digest ${this.world.digest >>> 0} after ${this.world.events} events`);
+    return {
+      seed: this.shape.seed,
+      shape: this.shape,
+      hash: this.trace.hash,
+      violations: this.oracle.violations,
+      counts: this.workload.counts,
+      faults: this.faults.count,
+      losses: this.losses.count,
+      falseSiblings: this.oracle.falseSiblings,
+      events: this.world.events,
+      simulatedMs: this.world.elapsedMs,
+      lines: this.trace.lines,
+    };
+  }
+}
+
+

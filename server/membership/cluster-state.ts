@@ -27,7 +27,7 @@ import { type Charter, charterDocument, readCharter } from "./charter.ts";
 import { encodeDocument, Fields, MalformedDocument } from "./document.ts";
 import type { Identity } from "./identity.ts";
 import { decodeLayout, type Layout, readEvent } from "./layout.ts";
-import { LIVE_LAYOUTS_MAX, LiveLayouts, type Trackers } from "./layouts.ts";
+import { LIVE_LAYOUTS_LIMIT, LiveLayouts, type Trackers } from "./layouts.ts";
 import {
   type Member,
   type MemberRecord,
@@ -350,7 +350,7 @@ function readWhole(document: unknown): Whole {
 
 /** @throws MalformedDocument */
 function readDelta(fields: Fields, clusterId: string): Delta {
-  const layouts = fields.list("layouts", LIVE_LAYOUTS_MAX * 2).map(readLayout);
+  const layouts = fields.list("layouts", LIVE_LAYOUTS_LIMIT).map(readLayout);
   for (let index = 0; index < layouts.length; index++) {
     if (layouts[index].clusterId !== clusterId) {
       throw new MalformedDocument(`layout is of cluster ${layouts[index].clusterId}`);

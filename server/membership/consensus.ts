@@ -27,7 +27,7 @@ import type { ClusterState } from "./cluster-state.ts";
 import { Fields, MalformedDocument } from "./document.ts";
 import type { Identity } from "./identity.ts";
 import { decodeLayout, type Layout, type LayoutNode } from "./layout.ts";
-import { LIVE_LAYOUTS_MAX } from "./layouts.ts";
+import { LIVE_LAYOUTS_LIMIT, LIVE_LAYOUTS_MAX } from "./layouts.ts";
 import {
   type Accepted,
   type Ballot,
@@ -116,7 +116,7 @@ export class Consensus {
     const next = proposal.change(current);
     if (next === null) this.#end({ status: "done" });
     else if (typeof next === "string") this.#end({ status: "refused", sentence: next });
-    else if (live.length >= LIVE_LAYOUTS_MAX) this.#end(tooManyLive(live[0]));
+    else if (live.length >= liveMaxFor(next)) this.#end(tooManyLive(live[0]));
     else if (this.#ports.clock.elapsedMs() > proposal.deadlineMs) this.#end(minority(current));
     else new Attempt(this, this.#nextBallot(), current, next).prepare();
   }
@@ -203,7 +203,7 @@ export class Consensus {
   /** Takes in what a voter says was decided already. */
   learn(fields: Fields): void {
     try {
-      for (const value of fields.list("decided", 2 * LIVE_LAYOUTS_MAX)) {
+      for (const value of fields.list("decided", LIVE_LAYOUTS_LIMIT)) {
         if (value instanceof Uint8Array) this.#adopt(value);
       }
     } catch (error) {
@@ -364,6 +364,11 @@ function majorityOf(current: Layout, next: Layout, proposer: string): number {
   );
   if (current.nodes.length === 2 && takesBack && current.indexOf(proposer) >= 0) return 1;
   return Math.floor(current.nodes.length / 2) + 1;
+}
+
+function liveMaxFor(next: Layout): number {
+  const takesBack = next.events.some((event) => event.kind === "returned");
+  return takesBack ? LIVE_LAYOUTS_LIMIT : LIVE_LAYOUTS_MAX;
 }
 
 function minority(current: Layout): ProposalOutcome {

@@ -33,8 +33,10 @@
 import type { Layout } from "./layout.ts";
 import type { Member } from "./member.ts";
 
-/** Layouts that may be live at once; a further change waits until the oldest is retired. */
+/** Layouts that may be live at once; a further change waits until the oldest is retired … */
 export const LIVE_LAYOUTS_MAX = 16;
+/** … but for the return of a node that lost its disk, as the oldest may be waiting for just that. */
+export const LIVE_LAYOUTS_LIMIT = 24;
 
 export interface Trackers {
   readonly adopted?: number;

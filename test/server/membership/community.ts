@@ -22,10 +22,16 @@ export class SmallDisk implements Disk {
   readonly files = new Map<string, Uint8Array>();
   /** Writes fail while this is set. */
   full = false;
+  /** So many more files may be replaced; then the disk fails until it is set to infinity again. */
+  replacementsLeft = Number.POSITIVE_INFINITY;
 
   open(path: string, options?: { create?: boolean }): DiskFile {
     if (this.full) throw new DiskError("ENOSPC", "no space left");
-    if (options?.create === true) this.files.set(path, new Uint8Array(0));
+    if (options?.create === true) {
+      if (this.replacementsLeft <= 0) throw new DiskError("EIO", "the machine is about to die");
+      this.replacementsLeft--;
+      this.files.set(path, new Uint8Array(0));
+    }
     if (!this.files.has(path)) throw new DiskError("ENOENT", `no file ${path}`);
     return new SmallFile(this, path);
   }
@@ -166,6 +172,7 @@ export class Process {
 
   #layoutsChanged(): void {
     const { membership } = this;
+    this.machine.community.observe(membership.clusterId, membership.layouts.live);
     if (!membership.ready || !this.machine.community.syncs) return;
     const target = membership.layouts.syncTarget;
     if (target <= this.#syncPlanned) return;
@@ -195,6 +202,7 @@ export class Machine {
 
   start(options: StartOptions = {}): Process {
     this.crash();
+    this.disk.replacementsLeft = Number.POSITIVE_INFINITY;
     this.process = new Process(this, options);
     return this.process;
   }
@@ -224,6 +232,9 @@ export class Community {
   readonly network: SimulatedNetwork;
   readonly machines: Machine[] = [];
   readonly config: Partial<MembershipConfig>;
+  /** Every layout that any node ever held, by cluster and number. */
+  readonly chain = new Map<string, Uint8Array>();
+  readonly twins: string[] = [];
   /** Whether nodes report themselves synced when asked to. */
   syncs = true;
 
@@ -264,6 +275,16 @@ export class Community {
       return live.length === 1 && current.nodes.length === this.machines.length &&
         current.number === this.machines[0].process?.membership.layouts.newestNumber;
     });
+  }
+
+  /** Notes the layouts that a node holds: a number may stand for one layout only. */
+  observe(cluster: string, layouts: readonly Layout[]): void {
+    for (const layout of layouts) {
+      const key = `${cluster}/${layout.number}`;
+      const known = this.chain.get(key);
+      if (known === undefined) this.chain.set(key, layout.bytes);
+      else if (known.join() !== layout.bytes.join()) this.twins.push(key);
+    }
   }
 
   /** What each node has logged, in order: for a failing test. */

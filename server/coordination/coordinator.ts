@@ -360,12 +360,24 @@ export class Coordinator implements Store {
       return done(unknown("write-unknown", detail, tally));
     }
     if (putCase.request.returnBody) return this.#readBack(putCase, done);
-    const { name } = putCase.request;
-    const { contextKey } = this.#parts.membership;
-    const context = contextOfPut(putCase.context, end.set.head, maker.entry, contextKey, name);
-    const etag = putCase.request.isDelete ? "" : etagOfDots(maker.entry.subarray(0, DOT_BYTES));
+    const shown = this.#written(putCase, maker, end.set.head);
     const { primaries, fallbacks } = tally;
-    return done(finished("", { context, etag, primaries, fallbacks, siblings: [] }, null));
+    return done(finished("", { ...shown, primaries, fallbacks, siblings: [] }, null));
+  }
+
+  /** A retry of what was superseded meanwhile is done, and has nothing new to show. */
+  #written(
+    putCase: PutCase,
+    maker: VersionMaker,
+    head: Uint8Array,
+  ): { context: string; etag: string } {
+    const { name, context, isDelete } = putCase.request;
+    if (maker.isSuperseded) return { context, etag: "" };
+    const { contextKey } = this.#parts.membership;
+    return {
+      context: contextOfPut(putCase.context, head, maker.entry, contextKey, name),
+      etag: isDelete ? "" : etagOfDots(maker.entry.subarray(0, DOT_BYTES)),
+    };
   }
 
   #readBack(putCase: PutCase, done: Done): void {

@@ -61,10 +61,10 @@ export class VersionMaker implements EventMaker {
   readonly contextCount: number;
   readonly dotAsPair: boolean;
   readonly clockEntriesMax: number;
-  /** The entry that was made, or that of the twin that was here; valid after make(). */
+  /** The entry that was made, or that of the twin that is here; all zero where it was superseded. */
   entry: Uint8Array = new Uint8Array(VERSION_BYTES);
-  /** The write had happened already. */
-  isRetry = false;
+  /** The write had happened already, and what it wrote was superseded since. */
+  isSuperseded = false;
   readonly #parts: MakerParts;
   readonly #plan: VersionPlan;
   readonly #checksum: number;
@@ -85,13 +85,12 @@ export class VersionMaker implements EventMaker {
     if (twin >= 0 && payloadChecksum(head, versionOffset(0, twin)) === this.#checksum) {
       const offset = versionOffset(0, twin);
       this.entry = head.slice(offset, offset + VERSION_BYTES);
-      this.isRetry = true;
       return null;
     }
     const { superseded, clock } = this.#parts;
     const position0 = name.position0;
     if (superseded.has(requestId, 0, this.#checksum, position0, clock.elapsedMs())) {
-      this.isRetry = true;
+      this.isSuperseded = true;
       return null;
     }
     this.#writeEntry(head);

@@ -254,7 +254,7 @@ function truncate(
 ): number {
   if (entries <= entriesMax || holdsEnding(target, targetHead, versions)) return entries;
   const clock = versionOffset(targetHead, versions);
-  while (entries > entriesMax) {
+  for (let excess = countUnpinned(target, clock, entries) - entriesMax; excess > 0; excess--) {
     let oldest = -1;
     for (let index = 0; index < entries; index++) {
       const entry = clock + index * ENTRY_BYTES;
@@ -266,6 +266,15 @@ function truncate(
     entries = clockRemove(target, clock, entries, oldest);
   }
   return entries;
+}
+
+/** Pinned entries do not count against the limit: or else, once they fill it, all that is new would go. */
+function countUnpinned(bytes: Uint8Array, clock: number, entries: number): number {
+  let count = 0;
+  for (let index = 0; index < entries; index++) {
+    if (!isPinned(bytes, clock + index * ENTRY_BYTES)) count++;
+  }
+  return count;
 }
 
 function isOlder(bytes: Uint8Array, entry: number, other: number): boolean {

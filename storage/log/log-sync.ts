@@ -90,8 +90,9 @@ export class LogSync {
   #start(done: (durable: boolean) => void): void {
     const writes = this.#writes;
     const { active } = this.#writer;
-    if (active === null || this.#isFailed) {
-      done(!this.#isFailed);
+    // Those that came while the last sync ran may have been covered by it after all.
+    if (active === null || this.#isFailed || !this.unsynced) {
+      done(!this.unsynced);
       return;
     }
     const { end } = active;

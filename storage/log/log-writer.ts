@@ -141,7 +141,9 @@ export class LogWriter {
   appendSynced(): void {
     const active = this.active;
     if (active === null || active.end + HEADER_BYTES > this.#segmentBytes) return;
-    this.begin();
+    // Without begin(): this record starts no segment, or it would be one more thing to be synced.
+    this.#staged = 0;
+    this.#position = active.end;
     this.#frame.kind = KIND_SYNCED;
     this.#locate(this.#frame, HEADER_BYTES);
     const at = this.stage(HEADER_BYTES);

@@ -61,6 +61,8 @@ export class Recovery {
   readonly #folder: string;
   readonly #map: RecordMap;
   readonly #scan: SegmentScan;
+  /** Segment number → where its records end at least. */
+  readonly #ends: Map<number, number>;
   /** What is being read, for the sentence of a failure. */
   #path: string;
   #durableSegment: number;
@@ -79,6 +81,7 @@ export class Recovery {
     this.#folder = folder;
     this.#map = map;
     this.#scan = new SegmentScan();
+    this.#ends = new Map();
     this.#path = folder;
     this.#durableSegment = 0;
     this.#durableOffset = 0;
@@ -95,11 +98,11 @@ export class Recovery {
 
   #recover(): void {
     this.#openSegments();
+    this.#readEnds();
     this.#findBoundary();
     const segments = [...this.#map.segments];
     for (let index = 0; index < segments.length; index++) {
-      const following = index + 1 < segments.length ? segments[index + 1] : null;
-      if (this.#readSegment(segments[index], following)) continue;
+      if (this.#readSegment(segments[index])) continue;
       this.#cutFrom(segments, index);
       break;
     }
@@ -156,8 +159,8 @@ export class Recovery {
   }
 
   /** Enters a segment's records into the map; false where the log has to be cut at segment.end. */
-  #readSegment(segment: Segment, following: Segment | null): boolean {
-    const endAtLeast = following === null ? 0 : this.#previousEnd(following, segment.number);
+  #readSegment(segment: Segment): boolean {
+    const endAtLeast = this.#ends.get(segment.number) ?? 0;
     const scan = this.#scan;
     this.#scanFile(segment);
     let at = 0;
@@ -180,12 +183,13 @@ export class Recovery {
     }
   }
 
-  /** Where `segment`'s first record says that the one numbered `number` ended; 0 where it does not. */
-  #previousEnd(segment: Segment, number: number): number {
-    const scan = this.#scan;
-    this.#scanFile(segment);
-    if (!this.#isRecord(0) || scan.header.kind !== KIND_SEGMENT) return 0;
-    return scan.header.digest0 === number ? scan.header.digest1 : 0;
+  /** Each segment's first record says where the one before it ended. */
+  #readEnds(): void {
+    for (const segment of this.#map.segments) {
+      this.#scanFile(segment);
+      if (!this.#isRecord(0) || this.#scan.header.kind !== KIND_SEGMENT) continue;
+      this.#ends.set(this.#scan.header.digest0, this.#scan.header.digest1);
+    }
   }
 
   #enter(segment: Segment, header: RecordHeader): void {

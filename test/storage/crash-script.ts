@@ -1,0 +1,154 @@
+/**
+ * A script of writes, removals and syncs for the crash tests, and the oracle that judges what a store
+ * holds afterwards: the states that it went through, and which of them was synced.
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import type { Engine, VersionSet } from "../../storage/engine.ts";
+import { SeededRandom } from "../random.ts";
+import type { Machine } from "./engine-beds.ts";
+import { digestOf, LABELS, nameOf, outcomeText, payloadOf, read, setOf, without } from "./sets.ts";
+
+export const NAMES: readonly ObjectName[] = Array.from({ length: 7 }, (_, index) =>
+  nameOf(`bucket/${index}`),
+);
+
+type Held = readonly { readonly counter: number; readonly payload: Uint8Array }[];
+
+interface Step {
+  readonly name: ObjectName;
+  /** What is written; null: the name is removed. */
+  readonly versions: Held | null;
+  /** How many of the first versions' payloads are left out. */
+  readonly kept: number;
+  /** Whether a sync is asked for afterwards, and whether it is waited for. */
+  readonly sync: "no" | "ask" | "wait";
+}
+
+export class Script {
+  readonly #steps: Step[] = [];
+
+  constructor(seed: number, length: number) {
+    const random = new SeededRandom(seed);
+    const held = new Map<ObjectName, Held>();
+    for (let counter = 1; counter <= length; counter++) {
+      const name = NAMES[random.below(NAMES.length)];
+      const before = held.get(name) ?? [];
+      const sync = random.chance(1, 3) ? "wait" : random.chance(1, 4) ? "ask" : "no";
+      if (before.length > 0 && random.chance(1, 5)) {
+        held.delete(name);
+        this.#steps.push({ name, versions: null, kept: 0, sync });
+        continue;
+      }
+      const kept = before.slice(0, random.below(3));
+      const versions = [...kept, { counter, payload: payloadOf(counter, drawLength(random)) }];
+      held.set(name, versions);
+      this.#steps.push({ name, versions, kept: random.below(kept.length + 1), sync });
+    }
+  }
+
+  get length(): number {
+    return this.#steps.length;
+  }
+
+  /** Runs the script; the run may end by an exception that the disk throws. */
+  run(engine: Engine, machine: Machine, course: Course): void {
+    for (const step of this.#steps) {
+      course.begin(step.name, step.versions === null ? null : setOf(...step.versions));
+      const outcome = this.#do(engine, step);
+      course.end(outcome);
+      if (step.sync === "no") continue;
+      const reached = course.state;
+      engine.sync((durable) => {
+        if (durable) course.synced = Math.max(course.synced, reached);
+      });
+      machine.world.run(step.sync === "wait" ? 50 : 1);
+    }
+  }
+
+  #do(engine: Engine, step: Step): boolean {
+    if (step.versions === null) {
+      const outcome = read(engine, step.name, false);
+      if (outcome.status !== "found") return false;
+      return engine.remove(step.name, ...digestOf(outcome.set)).status === "done";
+    }
+    const set = setOf(...step.versions);
+    const kept = step.versions.map((_, index) => index).filter((index) => index < step.kept);
+    const isHeld = read(engine, step.name, false).status === "found";
+    // After a refused write the versions before are not there to be kept.
+    const given = isHeld && kept.length > 0 ? tryKeeping(engine, step.name, set, kept) : set;
+    return engine.write(step.name, given, LABELS).status === "done";
+  }
+}
+
+/** Leaves out the payloads of those versions that are really held. */
+function tryKeeping(engine: Engine, name: ObjectName, set: VersionSet, kept: number[]): VersionSet {
+  const outcome = read(engine, name, false);
+  if (outcome.status !== "found") return set;
+  const stored = dotsOf(outcome.set);
+  const wanted = dotsOf(set);
+  return without(set, ...kept.filter((index) => stored.includes(wanted[index])));
+}
+
+function dotsOf(set: VersionSet): string[] {
+  return set.payloads.map((_, index) => set.head.slice(8 + index * 56, 22 + index * 56).join());
+}
+
+function drawLength(random: SeededRandom): number {
+  if (random.chance(1, 8)) return 0;
+  if (random.chance(1, 6)) return 4097 + random.below(3000);
+  return 1 + random.below(600);
+}
+
+/** The course of one run: every state that the store went through, as text. */
+export class Course {
+  /** states[n]: what all names read after n operations were done. */
+  readonly states: string[];
+  /** The last state that is surely durable. */
+  synced = 0;
+  /** The state that the next operation would lead to; "" between operations. */
+  pending = "";
+  readonly #texts: string[];
+
+  constructor(engine: Engine | null = null) {
+    this.#texts =
+      engine === null ? NAMES.map(() => "absent") : NAMES.map((name) => outcomeText(read(engine, name)));
+    this.states = [this.#texts.join("; ")];
+  }
+
+  /** The number of the state that was reached. */
+  get state(): number {
+    return this.states.length - 1;
+  }
+
+  begin(name: ObjectName, set: VersionSet | null): void {
+    const texts = [...this.#texts];
+    texts[NAMES.indexOf(name)] = set === null ? "absent" : outcomeText({ status: "found", set });
+    this.pending = texts.join("; ");
+  }
+
+  end(isDone: boolean): void {
+    if (isDone) {
+      this.states.push(this.pending);
+      this.pending.split("; ").forEach((text, index) => {
+        this.#texts[index] = text;
+      });
+    }
+    this.pending = "";
+  }
+
+  /** "" where the store holds a state from number `least` on (or what was under way); else what it holds. */
+  judge(engine: Engine, least: number): string {
+    const now = stateOf(engine);
+    for (let state = least; state < this.states.length; state++) {
+      if (this.states[state] === now) return "";
+    }
+    if (this.pending === now) return "";
+    const known = this.states.indexOf(now);
+    return known < 0 ? `a state that never was: ${now}` : `state ${known} instead of ${least} or later`;
+  }
+}
+
+export function stateOf(engine: Engine): string {
+  return NAMES.map((name) => outcomeText(read(engine, name))).join("; ");
+}

@@ -54,6 +54,8 @@ function serveOnBun(hostname: string, port: number, fetch: HttpHandler): HttpSer
     port,
     fetch,
     development: false,
+    // Said aloud: without development mode Bun would share a taken port instead of refusing it.
+    reusePort: false,
     idleTimeout: IDLE_SECONDS_MAX,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
   });

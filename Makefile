@@ -1,0 +1,50 @@
+# The door of the house. Needs Node 20 or newer, npm and make; everything else comes with `npm ci`.
+
+BIN      := node_modules/.bin
+SOURCES  := $(shell find core storage server $(wildcard client) -name "*.ts")
+# Request headers: a key of 4,096 bytes may be 12 KiB percent-encoded, and has context and metadata with
+# it; the runtime's own limit of 16 KiB would refuse it. No .env or bunfig.toml lying about is read.
+COMPILE  := --compile --compile-exec-argv=--max-http-header-size=65536 \
+            --no-compile-autoload-dotenv --no-compile-autoload-bunfig
+TESTS    ?= $(shell find test -name '*.test.ts' | sort)
+
+.PHONY: help build run types test sim bench bench-cluster clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
+
+build: dist/halo ## compile the one binary, dist/halo
+
+run: dist/halo ## a cluster of three nodes on this machine, with its data under ./.data
+	dist/halo dev --data ./.data
+
+types: node_modules/.package-lock.json ## check the types
+	$(BIN)/tsc -p .
+
+test: dist/halo types ## every test (TESTS="file …" for some); under 5 minutes on 2 cores
+	@mkdir -p build
+	$(BIN)/tap run --disable-coverage --allow-empty-coverage --timeout=240 \
+		--reporter=terse --output-file=build/test.tap $(TESTS)
+
+sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEEDS=1-200, TRACE=1
+	$(BIN)/bun test/simulation/main.ts
+
+bench: node_modules/.package-lock.json ## the data path's parts: name to preference list, HTTP face
+	$(BIN)/bun bench/names.ts
+
+bench-cluster: dist/halo ## the cluster against what this machine allows, and its peers
+	$(BIN)/bun bench/cluster.ts
+
+clean: ## remove what was built; data (./.data) stays
+	rm -rf dist build .tap
+
+# bun build leaves its work beside the sources when it is stopped; the move makes the binary appear whole.
+dist/halo: node_modules/.package-lock.json $(SOURCES)
+	@mkdir -p dist
+	$(BIN)/bun build $(COMPILE) server/cli/main.ts --outfile dist/halo.new
+	mv dist/halo.new dist/halo
+
+node_modules/.package-lock.json: package-lock.json
+	npm ci --no-audit --no-fund
+	@touch $@

@@ -81,6 +81,7 @@ export class Cluster implements Servers, Breakable {
   readonly network: SimulatedNetwork;
   readonly #options: ClusterOptions;
   readonly #machines: Machine[] = [];
+  #truncationsBefore = 0;
 
   constructor(options: ClusterOptions) {
     const { shape, world, random } = options;
@@ -208,7 +209,7 @@ export class Cluster implements Servers, Breakable {
   isSettled(): boolean {
     for (let index = 0; index < this.count; index++) {
       const node = this.node(index);
-      if (node === null || !node.membership.ready) return false;
+      if (node === null || node.objects === null || !node.membership.ready) return false;
       const { layouts, members, self } = node.membership;
       if (members.length !== this.count || layouts.live.length !== 1) return false;
       if (layouts.current.nodes.length !== this.count || self.partial > 0) return false;
@@ -272,7 +273,15 @@ export class Cluster implements Servers, Breakable {
     return this.network.link(this.#machines[from].name, this.#machines[to].name);
   }
 
+  /** Clock entries that any node has truncated so far. */
+  get truncations(): number {
+    let total = this.#truncationsBefore;
+    for (const { process } of this.#machines) total += truncationsOf(process);
+    return total;
+  }
+
   #drop(machine: Machine, isSilent: boolean): void {
+    this.#truncationsBefore += truncationsOf(machine.process);
     this.network.kill(machine.name, { silent: isSilent });
     machine.process = null;
     this.#options.died(machine.index);
@@ -302,4 +311,8 @@ export class Cluster implements Servers, Breakable {
     };
     return { info: line("info"), warn: line("warn"), error: line("error") };
   }
+}
+
+function truncationsOf(process: Process | null): number {
+  return process === null ? 0 : process.node.statistics()["clockTruncations"];
 }

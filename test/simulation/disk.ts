@@ -262,9 +262,10 @@ export class SimulatedDisk {
     return cached.bytes.slice(0, cached.size);
   }
 
-  /** Puts these bytes in place of a file's, durably. */
+  /** Makes these bytes a file's, durably. */
   setContents(path: string, bytes: Uint8Array): void {
-    const inode = this.find(path);
+    const inode = this.#cached.get(path) ?? new Inode();
+    for (const map of [this.#cached, this.#durable]) map.set(path, inode);
     inode.cached.resize(0);
     inode.cached.write(bytes, 0);
     inode.durable.copy(inode.cached);

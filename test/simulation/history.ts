@@ -50,6 +50,8 @@ export interface Write {
   readonly requestId: string;
   knowledge: Knowledge;
   readonly beganMs: number;
+  /** How often it was sent. */
+  attempts: number;
   /** "pending" while its client waits or retries. */
   outcome: Outcome | "pending";
   endedMs: number;
@@ -85,6 +87,7 @@ export class History {
       id,
       ...plan,
       body: plan.isDelete ? new Uint8Array(0) : bodyOf(id),
+      attempts: 0,
       outcome: "pending",
       endedMs: Infinity,
       copies: 0,

@@ -19,7 +19,7 @@ import { hexOf } from "./write-attempts.ts";
 
 /** Hints that wait at any node. */
 export function hintsOf(cluster: Cluster): number {
-  return sum(cluster, (node) => node.statistics()["hints"]);
+  return sum(cluster, (node) => node.statistics()["hintsPending"]);
 }
 
 /** All repairs so far: of reads, of anti-entropy, of hints. */
@@ -28,11 +28,6 @@ export function repairsOf(cluster: Cluster): number {
     const { readRepairs, antiEntropyRepairs, hintsDelivered } = node.statistics();
     return readRepairs + antiEntropyRepairs + hintsDelivered;
   });
-}
-
-/** Clock entries dropped by the nodes that run now. */
-export function truncationsOf(cluster: Cluster): number {
-  return sum(cluster, (node) => node.statistics()["clockTruncations"]);
 }
 
 function sum(cluster: Cluster, of: (node: Node) => number): number {

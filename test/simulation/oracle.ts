@@ -15,6 +15,9 @@
  *   lww            one version; never none after an acknowledged write; any write may have won but
  *                  one that an acknowledged write saw
  *
+ * A write that was tried more than once may have two dots; until the replica that knows the one to be
+ * overwritten meets the other, a read may show it beside its successor: counted, while faults last.
+ *
  * Truncated clocks may make false siblings (SPEC section 1): where a node counted a truncation, an
  * overwritten value beside others is counted instead of accused; a deleted one that its delete had
  * seen is accused always.
@@ -158,7 +161,7 @@ export class Oracle {
     for (const later of shown) {
       for (const earlier of shown) {
         if (!later.knowledge.must.has(earlier.id)) continue;
-        if (this.#truncated()) this.falseSiblings++;
+        if (this.#truncated() || earlier.attempts > 1) this.falseSiblings++;
         else this.accuse("shown with its successor", key, `#${earlier.id} beside #${later.id}`);
       }
     }
@@ -182,10 +185,7 @@ export class Oracle {
 
   #checkSurvival(key: string, writes: readonly Write[], live: readonly Write[]): void {
     for (const write of writes) {
-      if (write.outcome !== "done" || this.#losses.atRisk(write)) continue;
-      // A delete without a context that found nothing has written nothing.
-      if (write.isDelete && write.isBlind) continue;
-      if (this.#isHealed(write, live, writes, new Set())) continue;
+      if (!this.#mustBeHeld(write) || this.#isHealed(write, live, writes, new Set())) continue;
       const what = write.isDelete ? "delete" : "put";
       this.accuse("lost", key, `${what} #${write.id} was acknowledged; held: ${listOf(live)}`);
     }
@@ -193,12 +193,17 @@ export class Oracle {
 
   #checkWinner(key: string, writes: readonly Write[], live: readonly Write[]): void {
     if (live.length > 1) this.accuse("lww", key, `${live.length} versions held: ${listOf(live)}`);
-    const acknowledged = writes.find((write) => {
-      return write.outcome === "done" && !this.#losses.atRisk(write);
-    });
+    const acknowledged = writes.find((write) => this.#mustBeHeld(write));
     if (acknowledged !== undefined && live.length === 0) {
       this.accuse("lost", key, `#${acknowledged.id} was acknowledged and nothing is held`);
     }
+  }
+
+  /** Acknowledged, and nothing may have lost it. */
+  #mustBeHeld(write: Write): boolean {
+    // A delete without a context that found nothing has written nothing.
+    const mayBeNothing = write.isDelete && write.isBlind;
+    return write.outcome === "done" && !mayBeNothing && !this.#losses.atRisk(write);
   }
 
   /** What an acknowledged write certainly saw is gone for good. */

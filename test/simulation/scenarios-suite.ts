@@ -50,7 +50,7 @@ function cart(check: Check): void {
     const values = stage.values(node, KEY);
     const items = new Set(values.flatMap((text) => text.split(",")));
     check.same(added.filter((item) => !items.has(item)), [], `nothing is missing at node ${node}`);
-    check.equal(values.length, 2, "each side of the partition left one sibling");
+    check.ok(values.length > 1, "the two sides are siblings, not one overwritten by the other");
   }
 }
 
@@ -264,7 +264,7 @@ function staleReturns(check: Check): void {
   stage.run(600_000);
   stage.cluster.start(2);
   stage.until("it runs", () => stage.cluster.node(2) !== null);
-  check.equal(stage.get(1, KEY, { r: "all" }).code, "not-found", "the stale node is outvoted");
+  check.equal(stage.get(2, KEY).code, "not-found", "it asks another, and is outvoted");
   stage.settle();
   for (let node = 0; node < 3; node++) {
     check.equal(stage.get(node, KEY, { r: 1 }).code, "not-found", `nothing came back at ${node}`);

@@ -16,7 +16,7 @@ import type { Result } from "../../server/coordination/store.ts";
 import { BUCKETS, type Counts, Workload } from "./workload.ts";
 import { SimulatedClock, World } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
-import { disagreements, heldBy, hintsOf, repairsOf, truncationsOf } from "./inspection.ts";
+import { disagreements, heldBy, hintsOf, repairsOf } from "./inspection.ts";
 import { Faults } from "./faults.ts";
 import { History } from "./history.ts";
 import { Losses } from "./losses.ts";
@@ -80,7 +80,7 @@ export class Simulation {
     this.shape = shape;
     this.trace = new Trace(options.keepTrace);
     this.losses = new Losses(owners);
-    const truncated = (): boolean => truncationsOf(this.cluster) > 0;
+    const truncated = (): boolean => this.cluster.truncations > 0;
     this.oracle = new Oracle({ history, losses: this.losses, owners, truncated }, idOfBody);
     this.cluster = new Cluster({
       shape,

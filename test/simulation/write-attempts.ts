@@ -23,7 +23,6 @@ export class WriteAttempts {
   readonly #write: Write;
   readonly #request: Omit<PutRequest, "options">;
   readonly #drawn: DrawnWrite;
-  #attempts = 0;
   #sawUnknown = false;
 
   constructor(
@@ -73,7 +72,7 @@ export class WriteAttempts {
     const node = random.below(calls.nodes);
     const beganMs = clock.elapsedMs();
     const request = { ...this.#request, options: this.#drawn.options };
-    this.#attempts++;
+    this.#write.attempts++;
     const { key, id } = this.#write;
     const kind = this.#write.isDelete ? "delete" : "put";
     const what = `client ${this.#client.index} ${kind} ${key} #${id} through ${node}`;
@@ -102,7 +101,7 @@ export class WriteAttempts {
 
   #again(outcome: "refused" | "unknown"): void {
     const { shape, random, clock } = this.#workload.options;
-    if (this.#attempts >= shape.attemptsMax || random.chance(1, 4)) return this.#settle(outcome);
+    if (this.#write.attempts >= shape.attemptsMax || random.chance(1, 4)) return this.#settle(outcome);
     clock.after(1 + random.below(400), () => this.next());
   }
 
@@ -113,7 +112,7 @@ export class WriteAttempts {
     write.copies = enough.replicas;
     write.primaries = enough.primaries;
     write.durable = enough.durable;
-    if (write.isBlind && this.#attempts === 1) {
+    if (write.isBlind && write.attempts === 1) {
       write.knowledge = blindUntil(write.knowledge, clock.elapsedMs());
     }
     if (this.#request.returnBody) this.#client.see(this.#key, result, beganMs, 0);
@@ -129,7 +128,9 @@ export class WriteAttempts {
     if (lack !== "") oracle.accuse("too few replicas", write.key, `#${write.id}: ${lack}`);
     write.copies = result.primaries + result.fallbacks;
     write.primaries = result.primaries;
-    this.#client.remember(this.#key, { context: result.context, knowledge: knowledgeOfPut(write) });
+    // No etag: the write had been overwritten before this attempt, and its context is as it was.
+    const knowledge = result.etag === "" ? write.knowledge : knowledgeOfPut(write);
+    this.#client.remember(this.#key, { context: result.context, knowledge });
   }
 
   #settle(outcome: "done" | "refused" | "unknown"): void {

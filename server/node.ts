@@ -184,6 +184,11 @@ export class Node {
     return this.membership.buckets;
   }
 
+  /** Tells all healthy members of changed bucket properties; calls back when they know. */
+  tellAll(done: () => void): void {
+    this.membership.tellAll(done);
+  }
+
   /** N and the default quorums: the cluster's, or before this node is a member, its configuration's. */
   get defaults(): QuorumDefaults & { readonly n: number } {
     if (this.membership.ready) return this.membership.defaults;

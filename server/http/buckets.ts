@@ -46,7 +46,9 @@ export class BucketRoutes {
     checkIsJson(request.headers.get("content-type"));
     return new Promise((resolve) => {
       const body = this.#bodies.read(request, BUCKET_PROPERTIES_BYTES_MAX, (bytes, refusal) => {
-        resolve(bytes === null ? problemOf(refusal) : guarded(() => this.#setFrom(bucket, bytes)));
+        const answer =
+          bytes === null ? problemOf(refusal) : guarded(() => this.#setFrom(bucket, bytes));
+        this.#whenAllKnow(answer, resolve);
       });
       body.release();
     });
@@ -61,9 +63,16 @@ export class BucketRoutes {
   }
 
   /** @throws Refusal */
-  reset(url: string, start: number): Response {
+  reset(url: string, start: number): Promise<Response> {
     const error = this.#node.buckets.reset(readBucketTarget(url, start));
-    return error === "" ? new Response(null, { status: 204 }) : notKept(error);
+    const answer = error === "" ? new Response(null, { status: 204 }) : notKept(error);
+    return new Promise((resolve) => this.#whenAllKnow(answer, resolve));
+  }
+
+  /** A change is answered when the other nodes have it: a write that follows, anywhere, goes by it. */
+  #whenAllKnow(answer: Response, resolve: (answer: Response) => void): void {
+    if (answer.ok) this.#node.tellAll(() => resolve(answer));
+    else resolve(answer);
   }
 
   #describe(bucket: Uint8Array, given: BucketProperties): object {

@@ -39,6 +39,8 @@ export interface HttpNode {
   /** Asked for anew with every request: a node has another one before it is a member. */
   readonly store: Store;
   readonly buckets: HttpBuckets;
+  /** Tells all healthy members of changed bucket properties; calls back when they know. */
+  tellAll(done: () => void): void;
   /** The cluster's own numbers, which buckets and requests may override. */
   readonly defaults: {
     readonly n: number;

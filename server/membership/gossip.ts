@@ -95,6 +95,18 @@ export class Gossip {
     });
   }
 
+  /** Makes the states of this node and of all healthy members equal; calls back when that has ended. */
+  exchangeWithAll(done: () => void): void {
+    const peers = this.#healthyOthers().flatMap((member) => member.peer ?? []);
+    let left = peers.length;
+    if (left === 0) done();
+    for (const peer of peers) {
+      this.#exchange(peer, () => {
+        if (--left === 0) done();
+      });
+    }
+  }
+
   /** Makes the states of this node and a member equal. */
   exchangeWith(member: Member): void {
     if (member.peer !== null) this.#exchange(member.peer, () => {});

@@ -213,6 +213,14 @@ export class Membership {
     return this.#skew.skewMs();
   }
 
+  /**
+   * Tells all healthy members at once what changed here (bucket properties); calls back when they know,
+   * or after the timeout of an exchange where one does not answer.
+   */
+  tellAll(done: () => void): void {
+    this.#gossip.exchangeWithAll(done);
+  }
+
   /** This node is complete for all that it owns in layout `number` (LiveLayouts.syncTarget). */
   reportSynced(number: number): void {
     this.#state.layouts.reportSynced(number);

@@ -56,6 +56,7 @@ export class Face {
         const ready = forWrite ? this.ready.write : this.ready.read;
         return { ready, detail: ready ? "" : "No quorum is reachable for 12 partitions." };
       },
+      tellAll: (done) => done(),
       clusterReport: () => ({
         cluster: "c1",
         self: "a1",

@@ -37,7 +37,10 @@ export type ReadOutcome =
   /** The disk does not answer. */
   | { readonly status: "failed"; readonly detail: string };
 
-/** done; or refused: nothing was written (full: 507, failed: the engine takes no more writes). */
+/**
+ * done; or refused: nothing was written (full: 507); or the disk failed: the engine takes no more
+ * writes, and the one that failed is not seen by reads but may be found at the next start.
+ */
 export type WriteOutcome =
   | { readonly status: "done" }
   | { readonly status: "full"; readonly detail: string }

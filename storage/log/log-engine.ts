@@ -204,8 +204,7 @@ class LogFileEngine implements LogEngine {
     } catch (error) {
       return unreadable(error);
     }
-    const { words, at } = this.#map.index;
-    if (words[at + ENTRY_DIGEST0] !== digest0 || words[at + ENTRY_DIGEST1] !== digest1) return DONE;
+    if (!this.#map.hasDigest(digest0, digest1)) return DONE;
     try {
       this.#writer.begin();
       this.#sets.writeRemove(name, digest0, digest1);
@@ -327,10 +326,7 @@ class LogFileEngine implements LogEngine {
     if (!index.seek(entry.position0, entry.position1, entry.tag)) return false;
     const first = index.at;
     do {
-      const { words, at } = index;
-      const isWanted =
-        words[at + ENTRY_DIGEST0] === entry.digest0 && words[at + ENTRY_DIGEST1] === entry.digest1;
-      if (isWanted) return true;
+      if (this.#map.hasDigest(entry.digest0 ?? 0, entry.digest1 ?? 0)) return true;
     } while (index.next());
     index.at = first;
     return true;

@@ -9,7 +9,14 @@
 
 import type { DiskFile } from "../disk.ts";
 import { DiskError } from "../disk.ts";
-import { ENTRY_LENGTH, ENTRY_OFFSET, ENTRY_SEGMENT, PositionIndex } from "../position-index.ts";
+import {
+  ENTRY_DIGEST0,
+  ENTRY_DIGEST1,
+  ENTRY_LENGTH,
+  ENTRY_OFFSET,
+  ENTRY_SEGMENT,
+  PositionIndex,
+} from "../position-index.ts";
 import { HEADER_BYTES, PLACE_INLINE, PLACE_LOST, type RecordHeader } from "./record.ts";
 import { RecordReader } from "./record-reader.ts";
 import type { Segment } from "./segment.ts";
@@ -74,6 +81,12 @@ export class RecordMap {
 
   get hasBodies(): boolean {
     return (this.index.words[this.index.at + ENTRY_LENGTH] & HAS_BODIES) !== 0;
+  }
+
+  /** Whether the set under the cursor has this digest. */
+  hasDigest(digest0: number, digest1: number): boolean {
+    const { words, at } = this.index;
+    return words[at + ENTRY_DIGEST0] === digest0 && words[at + ENTRY_DIGEST1] === digest1;
   }
 
   /**

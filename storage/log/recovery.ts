@@ -198,21 +198,46 @@ export class Recovery {
       const end = header.offset + header.length;
       this.report.needsSyncedRecord = !this.#isDurable(segment.number, end - 1);
     }
-    if (header.kind === KIND_OBJECT) this.#map.put(header, this.#find(header));
+    if (header.kind === KIND_OBJECT) this.#map.put(header, this.#findObject(segment, header));
     else if (header.kind === KIND_REMOVE) {
       segment.removes++;
-      if (this.#find(header)) this.#map.forget();
+      if (this.#findRemoved(segment, header)) this.#map.forget();
     }
   }
 
-  /** Puts the map's cursor on what is held for the name of the record at hand. */
-  #find(header: RecordHeader): boolean {
-    const { position0, position1, tag, offset, nameLength } = header;
+  /** Puts the map's cursor on what is held for the name of the object record at hand. */
+  #findObject(segment: Segment, header: RecordHeader): boolean {
+    const { position0, position1, tag, offset, length } = header;
+    const { index } = this.#map;
+    if (!index.seek(position0, position1, tag)) return false;
+    if (this.#scan.isContentWhole(offset)) {
+      return this.#map.find(position0, position1, tag, this.#nameAt(header));
+    }
+    // Its name cannot be compared. Nearly always it is the one with this key; where two names share a
+    // key, the other one's entry may be replaced, and the replica has to be compared with others.
+    if (index.next()) this.#damaged(segment, offset, length);
+    return index.seek(position0, position1, tag);
+  }
+
+  /** The same for a remove record: the digests of what was removed find it without its name. */
+  #findRemoved(segment: Segment, header: RecordHeader): boolean {
+    const { position0, position1, tag, offset, length } = header;
     if (!this.#map.index.seek(position0, position1, tag)) return false;
-    const index = this.#scan.load(offset, HEADER_BYTES + nameLength);
-    const start = index + HEADER_BYTES;
-    const name = this.#scan.bytes.subarray(start, start + nameLength);
-    return this.#map.find(position0, position1, tag, name);
+    do {
+      if (this.#map.hasDigest(header.digest0, header.digest1)) return true;
+    } while (this.#map.index.next());
+    // What it removed was lost to damage; an older set of that name must not come back for it.
+    if (this.#scan.isContentWhole(offset)) {
+      return this.#map.find(position0, position1, tag, this.#nameAt(header));
+    }
+    this.#damaged(segment, offset, length);
+    return false;
+  }
+
+  #nameAt(header: RecordHeader): Uint8Array {
+    const { offset, nameLength } = header;
+    const start = this.#scan.load(offset, HEADER_BYTES + nameLength) + HEADER_BYTES;
+    return this.#scan.bytes.subarray(start, start + nameLength);
   }
 
   #damaged(segment: Segment, offset: number, bytes: number): void {

@@ -17,7 +17,8 @@ import {
   HEADER_BYTES,
   KIND_BODY,
   KIND_OBJECT,
-  KIND_REMOVE,
+  KIND_SEGMENT,
+  KIND_SYNCED,
   MARK_FIRST_BYTE,
   PLACE_INLINE,
   RecordHeader,
@@ -26,6 +27,8 @@ import {
 } from "./record.ts";
 
 const WINDOW_BYTES = 1 << 20;
+/** A store of small files needs no more. */
+const WINDOW_BYTES_MIN = 16 << 10;
 
 /** A record of a format that this program does not know: nothing may be guessed. */
 export class NewerFormatError extends Error {}
@@ -42,7 +45,7 @@ export class SegmentScan {
 
   constructor() {
     this.header = new RecordHeader();
-    this.bytes = new Uint8Array(WINDOW_BYTES);
+    this.bytes = new Uint8Array(WINDOW_BYTES_MIN);
     this.#start = 0;
     this.#count = 0;
     this.#file = null;
@@ -54,6 +57,8 @@ export class SegmentScan {
     this.#file = file;
     this.#number = number;
     this.#size = file.size();
+    const window = Math.min(WINDOW_BYTES, this.#size);
+    if (window > this.bytes.length) this.bytes = new Uint8Array(window);
     this.#start = 0;
     this.#count = 0;
   }
@@ -104,8 +109,9 @@ export class SegmentScan {
   /** The end of the last byte that is not zero, from `at` on; `at` where all are. */
   contentEnd(at: number): number {
     let end = at;
-    for (let position = at; position < this.#size; position += WINDOW_BYTES) {
-      const count = Math.min(WINDOW_BYTES, this.#size - position);
+    const step = this.bytes.length;
+    for (let position = at; position < this.#size; position += step) {
+      const count = Math.min(step, this.#size - position);
       const index = this.load(position, count);
       if (index < 0) break;
       let last = index + count - 1;
@@ -118,28 +124,32 @@ export class SegmentScan {
   /** Whether the record at `at`, whose header isRecord() has read, passes all its checksums. */
   isWhole(at: number): boolean {
     const { header } = this;
-    if (header.kind === KIND_OBJECT) return this.#isWholeObject(at);
-    if (header.kind !== KIND_BODY && header.kind !== KIND_REMOVE) return true;
-    const nameEnd = HEADER_BYTES + header.nameLength;
-    const index = this.load(at, nameEnd);
-    const checksum = crc32c(this.bytes, index + HEADER_BYTES, index + nameEnd);
-    if (checksum !== header.contentChecksum) return false;
-    if (header.kind === KIND_REMOVE) return true;
-    return this.#checksum(at + nameEnd, at + header.length) === header.digest0;
+    if (!this.isContentWhole(at)) return false;
+    if (header.kind === KIND_OBJECT) return this.#arePayloadsWhole(at);
+    if (header.kind !== KIND_BODY) return true;
+    const payload = at + HEADER_BYTES + header.nameLength;
+    return this.#checksum(payload, at + header.length) === header.digest0;
   }
 
-  #isWholeObject(at: number): boolean {
+  /** Whether its name, head and payload table pass their checksum. */
+  isContentWhole(at: number): boolean {
     const { header } = this;
-    const index = this.load(at, header.length);
+    if (header.kind === KIND_SEGMENT || header.kind === KIND_SYNCED) return true;
+    const isObject = header.kind === KIND_OBJECT;
+    const nameEnd = HEADER_BYTES + header.nameLength;
+    const index = this.load(at, isObject ? header.length : nameEnd);
     if (index < 0) return false;
-    const end = tableEnd(header, this.bytes, index);
+    const end = isObject ? tableEnd(header, this.bytes, index) : nameEnd;
     if (end === 0) return false;
-    const checksum = crc32c(this.bytes, index + HEADER_BYTES, index + end);
-    return checksum === header.contentChecksum && this.#arePayloadsWhole(index, index + end);
+    return crc32c(this.bytes, index + HEADER_BYTES, index + end) === header.contentChecksum;
   }
 
-  #arePayloadsWhole(record: number, inline: number): boolean {
-    const { bytes, header } = this;
+  /** The same for an object's inline payloads. REQUIRES: isContentWhole() has said so */
+  #arePayloadsWhole(at: number): boolean {
+    const { header } = this;
+    const record = this.load(at, header.length);
+    const { bytes } = this;
+    const inline = record + tableEnd(header, bytes, record);
     const head = record + HEADER_BYTES + header.nameLength;
     const table = head + header.headLength;
     for (let index = versionCount(bytes, head) - 1; index >= 0; index--) {
@@ -158,7 +168,7 @@ export class SegmentScan {
   #checksum(start: number, end: number): number {
     let checksum = 0;
     for (let at = start; at < end; ) {
-      const count = Math.min(WINDOW_BYTES, end - at);
+      const count = Math.min(this.bytes.length, end - at);
       const index = this.load(at, count);
       if (index < 0) return -1;
       checksum = crc32c(this.bytes, index, index + count, checksum);

@@ -55,8 +55,7 @@ export class Script {
   run(engine: Engine, machine: Machine, course: Course): void {
     for (const step of this.#steps) {
       course.begin(step.name, step.versions === null ? null : setOf(...step.versions));
-      const outcome = this.#do(engine, step);
-      course.end(outcome);
+      course.end(this.#do(engine, step));
       if (step.sync === "no") continue;
       const reached = course.state;
       engine.sync((durable) => {
@@ -66,18 +65,18 @@ export class Script {
     }
   }
 
-  #do(engine: Engine, step: Step): boolean {
+  #do(engine: Engine, step: Step): string {
     if (step.versions === null) {
       const outcome = read(engine, step.name, false);
-      if (outcome.status !== "found") return false;
-      return engine.remove(step.name, ...digestOf(outcome.set)).status === "done";
+      if (outcome.status !== "found") return "full";
+      return engine.remove(step.name, ...digestOf(outcome.set)).status;
     }
     const set = setOf(...step.versions);
     const kept = step.versions.map((_, index) => index).filter((index) => index < step.kept);
     const isHeld = read(engine, step.name, false).status === "found";
     // After a refused write the versions before are not there to be kept.
     const given = isHeld && kept.length > 0 ? tryKeeping(engine, step.name, set, kept) : set;
-    return engine.write(step.name, given, LABELS).status === "done";
+    return engine.write(step.name, given, LABELS).status;
   }
 }
 
@@ -108,6 +107,8 @@ export class Course {
   synced = 0;
   /** The state that the next operation would lead to; "" between operations. */
   pending = "";
+  /** The state of the first write that failed for good: nobody was told that it is there. */
+  maybe = "";
   readonly #texts: string[];
 
   constructor(engine: Engine | null = null) {
@@ -127,8 +128,10 @@ export class Course {
     this.pending = texts.join("; ");
   }
 
-  end(isDone: boolean): void {
-    if (isDone) {
+  end(status: string): void {
+    // Where even the cutting off fails, the last words of a dying disk may be found later.
+    if (status === "failed" && this.maybe === "") this.maybe = this.pending;
+    if (status === "done") {
       this.states.push(this.pending);
       this.pending.split("; ").forEach((text, index) => {
         this.#texts[index] = text;
@@ -143,7 +146,7 @@ export class Course {
     for (let state = least; state < this.states.length; state++) {
       if (this.states[state] === now) return "";
     }
-    if (this.pending === now) return "";
+    if (this.pending === now || this.maybe === now) return "";
     const known = this.states.indexOf(now);
     return known < 0 ? `a state that never was: ${now}` : `state ${known} instead of ${least} or later`;
   }

@@ -76,7 +76,8 @@ export function isWellFormed(bytes: Uint8Array, start: number, end: number): boo
       position += argument;
     } else if (major === MAJOR_ARRAY || major === MAJOR_MAP) {
       const items = major === MAJOR_MAP ? argument * 2 : argument;
-      if (items > end - position || depth === MESSAGE_DEPTH_MAX) return false;
+      // Each item owed takes a byte at least: a count that is too large runs into the end.
+      if (depth === MESSAGE_DEPTH_MAX) return false;
       owed[++depth] = items;
     } else if (major === MAJOR_SIMPLE && !isKnownSimple(short)) {
       return false;

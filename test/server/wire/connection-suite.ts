@@ -1,6 +1,7 @@
 /** Limits of a connection: what waits is bounded, who does not read is cut off, who reads is not. */
 
 import { KIND_FETCH, KIND_PING, REPLY_BIT } from "../../../core/frame.ts";
+import { BufferPool } from "../../../server/wire/buffer-pool.ts";
 import type { Case } from "../../suite.ts";
 import { concat, Ends, frameOf, helloOf, type RawLink, type WireNode, WireWorld } from "./wire-world.ts";
 
@@ -106,6 +107,8 @@ export const suite: Case[] = [
       world.world.run(20_000);
       check.equal(ends.count("replied"), accepted + 1, "all of them are answered in the end");
       check.ok(ends.request(peer, KIND_FETCH, 5_000, NOTHING), "and there is room again");
+      const { heldBytes } = n1.peers.wiring.pool;
+      check.ok(heldBytes <= 4 << 20, `${heldBytes} in buffers: what waited was packed`);
     },
   },
   {
@@ -153,7 +156,7 @@ export const suite: Case[] = [
     name: "a slow reader that reads is served to the end, however much it asks for",
     run(check) {
       const world = new WireWorld(7);
-      const limits = { replyBytesPause: 1 << 20, replyBytesMax: 8 << 20, stallMs: 2_000 };
+      const limits = { replyBytesPause: 1 << 20, replyBytesMax: 8 << 20, stallMs: 800 };
       const n1 = world.node("n1", "a", { limits });
       serveBytes(n1, 100_000);
       const slow = client(world);
@@ -166,6 +169,42 @@ export const suite: Case[] = [
       }
       check.equal(slow.frames.length, 601, "every answer came");
       check.equal(n1.peers.counters.stalled, 0, "it was never cut off");
+    },
+  },
+  {
+    name: "nothing is served after close(), also not what came in the same chunk",
+    run(check) {
+      const world = new WireWorld(10);
+      const n1 = world.node("n1", "a");
+      let served = 0;
+      n1.peers.onRequest(KIND_FETCH, (_frame, connection) => {
+        served++;
+        connection.close("enough");
+      });
+      const link = client(world);
+      link.send(requests(5));
+      world.world.run(50);
+      check.same([served, link.isOpen, n1.peers.acceptedCount], [1, false, 0], "one of five");
+    },
+  },
+  {
+    name: "BufferPool gives what fits, takes back what it can use, and holds 32 MiB at most",
+    run(check) {
+      const pool = new BufferPool();
+      const sizes = [1, 65_536, 65_537, 200_000, 4 << 20];
+      check.same(
+        sizes.map((size) => pool.take(size).length),
+        [65_536, 65_536, 131_072, 262_144, 4 << 20],
+        "powers of two",
+      );
+      check.equal(pool.take((4 << 20) + 1).length, (4 << 20) + 1, "beyond: as asked for");
+      const buffer = pool.take(100_000);
+      pool.give(buffer);
+      check.equal(pool.take(70_000), buffer, "used again");
+      for (let count = 0; count < 20; count++) pool.give(new Uint8Array(4 << 20));
+      check.equal(pool.heldBytes, 32 << 20, "bounded");
+      pool.give(new Uint8Array(5 << 20));
+      check.equal(pool.heldBytes, 32 << 20, "large ones are let go");
     },
   },
   {

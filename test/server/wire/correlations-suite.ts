@@ -62,6 +62,15 @@ export const suite: Case[] = [
     },
   },
   {
+    name: "Correlations lists what waits oldest first, also across the wrap of the numbers",
+    run(check) {
+      const table = new Correlations(100, 0xfffffff0);
+      const numbers = Array.from({ length: 40 }, (_none, tag) => open(table, tag));
+      check.ok(numbers[39] < numbers[0], "wrapped");
+      check.same(table.waiting(), numbers, "in order");
+    },
+  },
+  {
     name: "Correlations finds nothing for 0 and for numbers that are not waiting",
     run(check) {
       const table = new Correlations(100);

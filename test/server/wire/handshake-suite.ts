@@ -261,6 +261,8 @@ export const suite: Case[] = [
       for (let step = 0; step < 200; step++) {
         call();
         world.world.run(50);
+        const { handshakesRefused } = n2.peers.counters;
+        if (step === 18) check.equal(handshakesRefused, 1, "once in the first second");
       }
       check.ok(n2.peers.counters.handshakesRefused < 12, `${n2.peers.counters.handshakesRefused} tries`);
       check.ok(n2.peers.counters.handshakesRefused > 3, "and it went on trying");

@@ -66,6 +66,7 @@ const harmful: Readonly<Record<string, string>> = {
   "a tag: big number": "c249010000000000000000",
   "a tag: records": "d9dfff8319e00080",
   "a tag: shared value": "d81c01",
+  "a tag and nothing": "c1",
   "a reserved length": "1c",
   "a simple value": "e0",
   "a break without a beginning": "ff",

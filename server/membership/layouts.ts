@@ -9,8 +9,8 @@
  * Nobody may switch alone, so each member says three numbers of itself, and all follow the minimum:
  *
  *   adopted(m) = L   m knows L, and no request that it began in ignorance of L is under way
- *   synced(m)  = L   m holds all that it owns in L; compared after *all* had adopted L, because until
- *                    then somebody may still be writing past the new owners
+ *   synced(m)  = L   m holds all that it owns in L and in older live layouts; compared after *all* had
+ *                    adopted L, because until then somebody may still be writing past the new owners
  *   reading(m) = L   m reads by L (all have synced it), and its reads by older layouts have ended
  *
  *   reads use     the minimum of synced(m)
@@ -103,8 +103,9 @@ export class LiveLayouts {
   }
 
   /**
-   * The layout up to which this node has to compare and fetch what it owns, as all members have
-   * adopted it; 0 when there is nothing to do. Answer with reportSynced.
+   * The layout up to which this node has to compare and fetch what it owns in any live layout, as all
+   * members have adopted it; 0 when there is nothing to do. Comparisons made before it was set do not
+   * count for it: somebody may have been writing past this node. Answer with reportSynced.
    */
   get syncTarget(): number {
     return this.#syncTarget;
@@ -127,8 +128,8 @@ export class LiveLayouts {
   }
 
   /**
-   * This node is complete for all that it owns in layout `number`. Counts only for what all members
-   * have adopted: a comparison that was made before then says nothing.
+   * This node is complete for all that it owns in the live layouts up to `number`. Counts only for
+   * what all members have adopted: a comparison that was made before then says nothing.
    */
   reportSynced(number: number): void {
     if (number > this.#leastAdopted()) return;

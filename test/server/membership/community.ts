@@ -5,8 +5,6 @@
  * drain of requests takes a while, and a node reports itself synced a while after it was asked to.
  */
 
-import { DiskError } from "../../../storage/disk.ts";
-import type { Disk, DiskFile } from "../../../storage/disk.ts";
 import { Identity } from "../../../server/membership/identity.ts";
 import type { Layout } from "../../../server/membership/layout.ts";
 import type { Member } from "../../../server/membership/member.ts";
@@ -16,80 +14,7 @@ import { Peers } from "../../../server/wire/peers.ts";
 import { SeededRandom } from "../../random.ts";
 import { SimulatedClock, WallClock, World } from "../../simulation/clock.ts";
 import { type LinkState, SimulatedNetwork } from "../../simulation/network.ts";
-
-/** Files in memory; small ones that are replaced whole, so that nothing is ever torn. */
-export class SmallDisk implements Disk {
-  readonly files = new Map<string, Uint8Array>();
-  /** Writes fail while this is set. */
-  full = false;
-  /** So many more files may be replaced; then the disk fails until it is set to infinity again. */
-  replacementsLeft = Number.POSITIVE_INFINITY;
-
-  open(path: string, options?: { create?: boolean }): DiskFile {
-    if (this.full) throw new DiskError("ENOSPC", "no space left");
-    if (options?.create === true) {
-      if (this.replacementsLeft <= 0) throw new DiskError("EIO", "the machine is about to die");
-      this.replacementsLeft--;
-      this.files.set(path, new Uint8Array(0));
-    }
-    if (!this.files.has(path)) throw new DiskError("ENOENT", `no file ${path}`);
-    return new SmallFile(this, path);
-  }
-  list(): string[] {
-    return [...this.files.keys()].sort();
-  }
-  exists(path: string): boolean {
-    return this.files.has(path);
-  }
-  makeFolder(): void {}
-  remove(path: string): void {
-    this.files.delete(path);
-  }
-  rename(source: string, target: string): void {
-    const bytes = this.files.get(source);
-    if (bytes === undefined) throw new DiskError("ENOENT", `no file ${source}`);
-    this.files.set(target, bytes);
-    this.files.delete(source);
-  }
-  syncFolder(): void {}
-  freeBytes(): number {
-    return this.full ? 0 : 1e9;
-  }
-}
-
-class SmallFile implements DiskFile {
-  readonly path: string;
-  readonly #disk: SmallDisk;
-  constructor(disk: SmallDisk, path: string) {
-    this.#disk = disk;
-    this.path = path;
-  }
-  #bytes(): Uint8Array {
-    return this.#disk.files.get(this.path) ?? new Uint8Array(0);
-  }
-  size(): number {
-    return this.#bytes().length;
-  }
-  write(source: Uint8Array, start: number, end: number, position: number): void {
-    if (this.#disk.full) throw new DiskError("ENOSPC", "no space left");
-    const bytes = new Uint8Array(Math.max(this.size(), position + end - start));
-    bytes.set(this.#bytes());
-    bytes.set(source.subarray(start, end), position);
-    this.#disk.files.set(this.path, bytes);
-  }
-  read(target: Uint8Array, start: number, end: number, position: number): number {
-    const part = this.#bytes().subarray(position, position + end - start);
-    target.set(part, start);
-    return part.length;
-  }
-  sync(done: (error: DiskError | null) => void): void {
-    done(null);
-  }
-  syncNow(): void {}
-  truncate(): void {}
-  preallocate(): void {}
-  close(): void {}
-}
+import { SmallDisk } from "./small-disk.ts";
 
 export const testConfig: Omit<MembershipConfig, "name" | "http" | "join"> = {
   zone: "default",

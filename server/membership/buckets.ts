@@ -161,8 +161,11 @@ export function checkProperties(properties: BucketProperties, replicas: number):
 }
 
 export function bucketKey(bucket: Uint8Array): string {
-  return String.fromCharCode(...bucket);
+  return latin1.decode(bucket);
 }
+
+/** One character a byte (windows-1252, which maps the 256 bytes one to one as well). */
+const latin1 = new TextDecoder("latin1");
 
 export function bucketBytes(key: string): Uint8Array {
   return Uint8Array.from(key, (character) => character.charCodeAt(0));

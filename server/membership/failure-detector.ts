@@ -69,6 +69,11 @@ export class FailureDetector {
     else watch.failed(reason, elapsedMs);
   }
 
+  /** The connection to a peer broke while nothing was asked (Peers.onDisconnected). */
+  disconnected(peer: Peer): void {
+    this.#watches.get(peer.id)?.disconnected();
+  }
+
   stop(): void {
     this.watch([]);
   }
@@ -128,6 +133,11 @@ class Watch {
     this.#probeMs = PROBE_MS_MIN;
     this.#again(this.#nextProbeMs());
     this.#hooks.onSuspected(this.#member, reason);
+  }
+
+  /** A broken connection may be the first sign of a death: find out now, not when a user asks. */
+  disconnected(): void {
+    if (this.#peer.healthy) this.#ping();
   }
 
   #due(): void {

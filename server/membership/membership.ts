@@ -123,6 +123,7 @@ export class Membership {
       ask: (member) => this.#gossip.exchangeWith(member),
     });
     peers.onOutcome = (peer, ok, why, elapsedMs) => this.#detector.ended(peer, ok, why, elapsedMs);
+    peers.onDisconnected = (peer) => this.#detector.disconnected(peer);
     peers.onRefused = (_peer, refusal) => this.#refused(refusal);
   }
 

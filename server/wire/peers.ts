@@ -49,6 +49,8 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
   onOutcome:
     | ((peer: Peer, ok: boolean, reason: "" | FailureReason, elapsedMs: number) => void)
     | null = null;
+  /** Told when the connection to a member is gone, whether or not requests were waiting. */
+  onDisconnected: ((peer: Peer) => void) | null = null;
   /** Told when a handshake that this node began was refused, by the other side or by this one. */
   onRefused: ((peer: Peer, refusal: Refusal) => void) | null = null;
   readonly #admit: (identity: PeerIdentity) => string;
@@ -158,6 +160,7 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
 
   disconnected(peer: Peer): void {
     if (peer.id === "" && peer.finished) this.#others.delete(peer);
+    if (peer.id !== "" && this.onDisconnected !== null) this.onDisconnected(peer);
     this.#restWhenClosed();
   }
 

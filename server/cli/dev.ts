@@ -9,6 +9,7 @@
  * again, and left dead: that is what the tour is about.
  */
 
+import type { ClusterReport } from "../http/http-node.ts";
 import { systemClock } from "../ports/clock.ts";
 import {
   type Child,
@@ -17,6 +18,7 @@ import {
   startProgram,
   writeError,
   writeOut,
+  writeWholeFile,
 } from "../ports/process.ts";
 import type { Command } from "./command.ts";
 import { type CommandLine, setting, UsageError } from "./command-line.ts";
@@ -24,7 +26,10 @@ import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { formatTable } from "./table.ts";
 
 const NODES = 3;
+const encoder = new TextEncoder();
 const START_MS_MAX = 20_000;
+/** From the start; the nodes answer before, while partitions still move to the two that joined. */
+const SETTLE_MS_MAX = 1_800;
 const POLL_MS = 20;
 /** A little more than a node takes at most to stop. */
 const STOP_MS_MAX = 11_000;
@@ -34,7 +39,7 @@ export const devCommand: Command = {
   takes: "",
   summary: "run a cluster of three on this machine, to try things out",
   about: `Three nodes on the loopback interface, each with its data in a folder of its own below
---data and its log beside it. ^C stops them; the data stays for the next time.`,
+--data, its log and its process id beside it. ^C stops them; the data stays for the next time.`,
   options: [
     setting("data", "DIR", "where the three keep their data", "./halo-dev"),
     setting(
@@ -112,6 +117,7 @@ class DevCluster {
     const others = [1, 2].map((index) => this.#startNode(index, first.tcp));
     const nodes = [first, ...(await Promise.all(others))];
     await this.#untilReady(nodes);
+    await this.#untilSettled(nodes, beginMs + SETTLE_MS_MAX);
     this.#isStarted = true;
     writeOut(describe(nodes, this.#data, systemClock.elapsedMs() - beginMs));
   }
@@ -131,6 +137,7 @@ class DevCluster {
         },
       });
       this.#children.set(name, child);
+      writeWholeFile(`${this.#data}/${name}.pid`, encoder.encode(`${child.pid}\n`));
     });
   }
 
@@ -171,8 +178,15 @@ class DevCluster {
           const message = `${name} is not ready after ${START_MS_MAX} ms`;
           throw new CommandFailure(FAILED, `${message}, want a look at ${this.#data}/${name}.log`);
         }
-        await new Promise<void>((resolve) => systemClock.after(POLL_MS, resolve));
+        await aMoment();
       }
+    }
+  }
+
+  /** Until all own their share under one layout, so that a first look shows it; or until then. */
+  async #untilSettled(nodes: readonly Listening[], deadlineMs: number): Promise<void> {
+    for (const { http } of nodes) {
+      while (systemClock.elapsedMs() < deadlineMs && !(await isSettled(http))) await aMoment();
     }
   }
 
@@ -198,6 +212,18 @@ async function isReady(http: string): Promise<boolean> {
     // Nothing answers there yet: not ready, and asked again.
     return false;
   }
+}
+
+async function isSettled(http: string): Promise<boolean> {
+  const response = await fetch(`http://${http}/cluster`);
+  // Safe: it is one of ours, and of this version.
+  const { layout, members } = (await response.json()) as ClusterReport;
+  const owners = members.filter(({ partitions }) => partitions > 0);
+  return layout.live.length === 1 && owners.length === NODES;
+}
+
+function aMoment(): Promise<void> {
+  return new Promise((resolve) => systemClock.after(POLL_MS, resolve));
 }
 
 /** A word as a shell reads it back. */

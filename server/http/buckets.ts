@@ -45,12 +45,13 @@ export class BucketRoutes {
     const bucket = readBucketTarget(request.url, start);
     checkIsJson(request.headers.get("content-type"));
     return new Promise((resolve) => {
-      const body = this.#bodies.read(request, BUCKET_PROPERTIES_BYTES_MAX, (bytes, refusal) => {
-        const answer =
-          bytes === null ? problemOf(refusal) : guarded(() => this.#setFrom(bucket, bytes));
+      this.#bodies.read(request, BUCKET_PROPERTIES_BYTES_MAX, (bytes, refusal, body) => {
+        const answer = bytes === null
+          ? problemOf(refusal)
+          : guarded(() => this.#setFrom(bucket, bytes));
+        body.release();
         this.#whenAllKnow(answer, resolve);
       });
-      body.release();
     });
   }
 

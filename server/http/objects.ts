@@ -20,7 +20,7 @@ import type { HttpNode } from "./http-node.ts";
 import { answerDelete, answerGet, answerPut } from "./object-answers.ts";
 import { type ObjectParameters, readObjectParameters } from "./parameters.ts";
 import { guarded, methodRefusal, problemOf, Refusal } from "./problem.ts";
-import { type IncomingBody, RequestBodies } from "./request-body.ts";
+import { RequestBodies } from "./request-body.ts";
 import { readMeta, readPrecondition, readRequestId, readTtl } from "./request-headers.ts";
 import { encodePath, nameFrom, nameFromKey64, readTarget } from "./target.ts";
 
@@ -133,12 +133,11 @@ export class ObjectRoutes {
     // Everything but the body is read first: what is refused anyway costs no upload.
     const put = this.#putRequest(request.headers, aim, NO_BODY, false);
     return new Promise((resolve) => {
-      let body: IncomingBody | null = null;
-      const settle = (response: Response): void => {
-        body?.release();
-        resolve(response);
-      };
-      body = this.#bodies.read(request, this.#valueBytesMax, (bytes, refusal) => {
+      this.#bodies.read(request, this.#valueBytesMax, (bytes, refusal, body) => {
+        const settle = (response: Response): void => {
+          body.release();
+          resolve(response);
+        };
         if (bytes === null) return settle(problemOf(refusal));
         this.#node.store.put({ ...put, body: bytes }, (result: Result) => {
           settle(guarded(() => answerPut(request, result, put.returnBody, aim.location)));

@@ -19,7 +19,8 @@ const NO_LENGTH =
   "The request has neither a body nor a Content-Length, want Content-Length: 0 for an empty value.";
 const NO_ROOM = "The node holds as many bytes of request bodies as it may, want another try later.";
 
-type Done = (bytes: Uint8Array | null, refusal: Refusal | null) => void;
+/** Called once, perhaps before `read` returns; `body` is released when its request is answered. */
+type Done = (bytes: Uint8Array | null, refusal: Refusal | null, body: IncomingBody) => void;
 
 /** One body on its way in, and the bytes that it holds until its request is answered. */
 export class IncomingBody {
@@ -101,7 +102,7 @@ export class IncomingBody {
     if (done === null) return;
     this.#done = null;
     this.#bodies.arrived(this);
-    done(bytes, refusal);
+    done(bytes, refusal, this);
   }
 
   /** Gives the bytes back: the request that they belong to is answered. */

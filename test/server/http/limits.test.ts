@@ -235,8 +235,17 @@ t.test("all bodies together have a limit, and what is released is free again", a
   t.same(codes, ["overloaded"]);
   first.release();
   t.equal(bodies.heldBytes, 0);
-  take(1);
+  take(1).release();
   t.same(codes, ["overloaded"], "the third is not refused");
+  const chunked = new Request("http://h/", { method: "PUT", body: "four" });
+  await new Promise<void>((resolve) => {
+    bodies.read(chunked, 4, (_bytes, _refusal, body) => {
+      t.equal(bodies.heldBytes, 4, "a body without a declared length counts as it comes");
+      body.release();
+      resolve();
+    });
+  });
+  t.equal(bodies.heldBytes, 0);
 });
 
 t.test("content types are 1 to 255 printable bytes", async (t) => {

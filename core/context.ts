@@ -106,20 +106,32 @@ export function decodeContext(
   return clockIsWellFormed(target, CONTEXT_ENTRIES_AT, count, end) ? count : -1;
 }
 
-/** bytes[start, end) as base64url without padding (RFC 4648, section 5). */
+/**
+ * bytes[start, end) as base64url without padding (RFC 4648, section 5). Letters are gathered as codes and
+ * decoded at once: 0.11 instead of 0.55 µs for 44 bytes on Bun, where a text grown by letters is a rope.
+ */
 export function contextToText(bytes: Uint8Array, start: number, end: number): string {
-  let text = "";
+  let length = 0;
   let offset = start;
   for (; offset + 3 <= end; offset += 3) {
     const group = (bytes[offset] << 16) | (bytes[offset + 1] << 8) | bytes[offset + 2];
-    text += LETTERS[group >> 18] + LETTERS[(group >> 12) & 63];
-    text += LETTERS[(group >> 6) & 63] + LETTERS[group & 63];
+    letters[length++] = LETTER_CODES[group >> 18];
+    letters[length++] = LETTER_CODES[(group >> 12) & 63];
+    letters[length++] = LETTER_CODES[(group >> 6) & 63];
+    letters[length++] = LETTER_CODES[group & 63];
   }
-  if (offset === end) return text;
-  const group = (bytes[offset] << 16) | (offset + 2 === end ? bytes[offset + 1] << 8 : 0);
-  text += LETTERS[group >> 18] + LETTERS[(group >> 12) & 63];
-  return offset + 2 === end ? text + LETTERS[(group >> 6) & 63] : text;
+  if (offset < end) {
+    const group = (bytes[offset] << 16) | (offset + 2 === end ? bytes[offset + 1] << 8 : 0);
+    letters[length++] = LETTER_CODES[group >> 18];
+    letters[length++] = LETTER_CODES[(group >> 12) & 63];
+    if (offset + 2 === end) letters[length++] = LETTER_CODES[(group >> 6) & 63];
+  }
+  return decoder.decode(letters.subarray(0, length));
 }
+
+/** The text being made; valid inside contextToText only. REQUIRES: at most CONTEXT_BYTES_MAX bytes. */
+const letters = new Uint8Array(CONTEXT_CHARS_MAX);
+const decoder = new TextDecoder();
 
 /**
  * Decodes strict base64url to target[0..]; returns the count of bytes, or -1: too long, a character that is none
@@ -144,6 +156,7 @@ export function contextFromTextInto(text: string, target: Uint8Array): number {
 }
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const LETTER_CODES = Uint8Array.from(LETTERS, (letter) => letter.charCodeAt(0));
 const NO_VALUE = 255;
 const VALUES = new Uint8Array(128).fill(NO_VALUE);
 for (let value = 0; value < LETTERS.length; value++) VALUES[LETTERS.charCodeAt(value)] = value;

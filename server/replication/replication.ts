@@ -83,6 +83,8 @@ export class Replication {
   readonly counters: Counters;
   readonly #parts: ReplicationParts;
   readonly #antiEntropy: AntiEntropy;
+  /** Partitions that this node owns in the layout that reads use: a byte each. */
+  #ownedForReads = new Uint8Array(0);
   #isStopped = false;
 
   constructor(parts: ReplicationParts) {
@@ -131,7 +133,9 @@ export class Replication {
   layoutsChanged(): void {
     const { membership } = this.#parts;
     if (this.#isStopped || !membership.ready) return;
-    const owned = ownedPartitions(membership.layouts.live, membership.self.id);
+    const { live, reading } = membership.layouts;
+    this.#ownedForReads = ownedPartitions([reading], membership.self.id);
+    const owned = ownedPartitions(live, membership.self.id);
     for (let partition = 0; partition < owned.length; partition++) {
       if (owned[partition] === 0) this.completeness.release(partition);
       else this.#completeIfAlone(partition);
@@ -154,8 +158,7 @@ export class Replication {
 
   /** Whether this node owns a partition in the layout that reads use, and its "nothing" counts. */
   isCompletePrimary(partition: number): boolean {
-    const { layouts, self } = this.#parts.membership;
-    return layouts.reading.owns(self.id, partition) && this.completeness.isComplete(partition);
+    return this.#ownedForReads[partition] === 1 && this.completeness.isComplete(partition);
   }
 
   partitionOf(name: ObjectName): number {

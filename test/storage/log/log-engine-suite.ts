@@ -1,0 +1,255 @@
+/**
+ * What only the log does: segments that roll, are prepared and deleted, one sync for many, the
+ * watermark, and the bytes of its format.
+ */
+
+import { readFileSync } from "node:fs";
+import { toHex, writeU32 } from "../../../core/bytes.ts";
+import { crc32c } from "../../../core/crc32c.ts";
+import type { Engine } from "../../../storage/engine.ts";
+import { openLogEngine } from "../../../storage/log/log-engine.ts";
+import { HEADER_BYTES } from "../../../storage/log/record.ts";
+import type { Case, Check } from "../../suite.ts";
+import { Machine, OPTIONS } from "../engine-beds.ts";
+import { digestOf, LABELS, nameOf, outcomeText, payloadOf, read, setOf, textOf } from "../sets.ts";
+
+const FILE = "objects/00000001.log";
+
+export const suite: Case[] = [
+  { name: "segments roll, the next one is prepared, and all is found again", run: rolling },
+  { name: "a store that empties itself gives its files back, once that is durable", run: emptying },
+  { name: "segments with a live large payload stay", run: liveBodies },
+  { name: "one sync serves all that wait; those that come meanwhile are served by the next", run: group },
+  { name: "nothing to sync: answered at once, without a sync", run: nothingToSync },
+  { name: "free bytes below the reserve: full, deletes pass, and it recovers by itself", run: reserve },
+  { name: "free bytes are not asked for at each write", run: seldomAsked },
+  { name: "kill keeps what was written and not synced", run: kept },
+  { name: "a record of a newer format is refused with a sentence", run: newer },
+  { name: "an unreadable disk refuses to open with a sentence", run: unreadable },
+  { name: "the worked example of FORMAT.md", run: golden },
+  { name: "the index takes at most 48 bytes an object at any moment", run: indexBytes },
+];
+
+function put(engine: Engine, key: string, counter: number, length: number): string {
+  const set = setOf({ counter, payload: payloadOf(counter, length) });
+  const { status } = engine.write(nameOf(`b/${key}`), set, LABELS);
+  if (status !== "done") throw new Error(`write is ${status}`);
+  return `found ${textOf(set)}`;
+}
+
+function readText(engine: Engine, key: string): string {
+  return outcomeText(read(engine, nameOf(`b/${key}`)));
+}
+
+function forget(engine: Engine, key: string): void {
+  const name = nameOf(`b/${key}`);
+  const outcome = read(engine, name, false);
+  if (outcome.status === "found") engine.remove(name, ...digestOf(outcome.set));
+}
+
+function rolling(check: Check): void {
+  const options = { segmentBytes: 8192 };
+  const machine = new Machine(1);
+  const engine = machine.open(options);
+  const wanted: string[] = [];
+  for (let index = 0; index < 200; index++) {
+    wanted.push(put(engine, `${index}`, index + 1, 100 + (index % 7) * 900));
+    if (index % 5 === 0) machine.sync(engine);
+  }
+  check.ok(machine.disk.files().length > 20, `${machine.disk.files().length} segments`);
+  wanted.forEach((text, index) => check.equal(readText(engine, `${index}`), text, `${index}`));
+  machine.sync(engine);
+  machine.disk.unplug();
+  const again = machine.open(options);
+  wanted.forEach((text, index) => check.equal(readText(again, `${index}`), text, `again ${index}`));
+  check.equal(again.stats().liveBytes, engine.stats().liveBytes, "the accounts are the same");
+}
+
+function emptying(check: Check): void {
+  const options = { segmentBytes: 8192 };
+  const machine = new Machine(1);
+  const engine = machine.open(options);
+  for (let round = 0; round < 5; round++) {
+    for (let index = 0; index < 60; index++) put(engine, `${index}`, 1 + index, 500);
+    machine.sync(engine);
+    const files = machine.disk.files().length;
+    for (let index = 0; index < 60; index++) forget(engine, `${index}`);
+    check.ok(machine.disk.files().length >= files, "nothing goes before it is durable");
+    machine.sync(engine);
+    check.ok(machine.disk.files().length <= 3, `${files} → ${machine.disk.files().length} files`);
+    check.equal(engine.stats().liveBytes, 0, "nothing is live");
+    machine.disk.unplug();
+    check.equal(machine.open(options).stats().objects, 0, "nothing comes back");
+    return;
+  }
+}
+
+function liveBodies(check: Check): void {
+  const options = { segmentBytes: 8192 };
+  const machine = new Machine(1);
+  const engine = machine.open(options);
+  const body = { counter: 1, payload: payloadOf(1, 5000) };
+  engine.write(nameOf("b/large"), setOf(body), LABELS);
+  for (let counter = 2; counter < 40; counter++) {
+    put(engine, "small", counter, 3000);
+    const set = setOf(body, { counter, payload: payloadOf(counter, 20) });
+    const given = { head: set.head, payloads: [null, set.payloads[1]] };
+    engine.write(nameOf("b/large"), given, LABELS);
+    machine.sync(engine);
+    check.equal(readText(engine, "large"), `found ${textOf(set)}`, `rewrite ${counter}`);
+  }
+  const files = machine.disk.files();
+  check.ok(files.includes(FILE), "the first segment holds the live payload");
+  check.ok(files.length < 10, `the dead ones between are gone: ${files.length} files`);
+  forget(engine, "large");
+  put(engine, "small", 99, 3000);
+  machine.sync(engine);
+  check.ok(!machine.disk.files().includes(FILE), "until it is forgotten");
+}
+
+function group(check: Check): void {
+  const machine = new Machine(1, { syncMsMin: 5, syncMsMax: 5 });
+  const engine = machine.open();
+  const told: string[] = [];
+  const ask = (key: string): void => {
+    put(engine, key, 1, 10);
+    engine.sync(() => told.push(key));
+  };
+  const before = machine.disk.changes;
+  for (const key of ["a", "b", "c"]) ask(key);
+  machine.world.run(1);
+  for (const key of ["d", "e"]) ask(key);
+  machine.world.run(4.5);
+  check.same(told, ["a", "b", "c"], "the first sync serves those that came before it began");
+  check.equal(engine.unsynced, true, "the others wait");
+  machine.world.run(5);
+  check.same(told, ["a", "b", "c", "d", "e"], "the second one serves the others");
+  // Five records, the segment's own and its folder, two syncs, one record that says what is durable.
+  check.equal(machine.disk.changes - before, 10, "two syncs in all");
+}
+
+function nothingToSync(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open();
+  put(engine, "a", 1, 10);
+  machine.sync(engine);
+  const before = machine.disk.changes;
+  let told = false;
+  engine.sync((durable) => {
+    told = durable;
+  });
+  check.equal(told, true, "before it returns");
+  check.equal(machine.disk.changes, before, "the disk is left alone");
+}
+
+function reserve(check: Check): void {
+  const machine = new Machine(1, { capacityBytes: 300_000 });
+  const engine = machine.open({ freeBytesMin: 100_000 });
+  let counter = 0;
+  let outcome = "done";
+  while (outcome === "done") {
+    counter++;
+    const set = setOf({ counter, payload: payloadOf(counter, 1000) });
+    outcome = engine.write(nameOf(`b/${counter}`), set, LABELS).status;
+  }
+  check.equal(outcome, "full", "is refused");
+  check.ok(machine.disk.capacityBytes > 0 && counter > 50, `after ${counter} values`);
+  const refused = engine.write(nameOf("b/x"), setOf({ counter: 1, payload: payloadOf(1, 9) }), LABELS);
+  const detail = refused.status === "done" ? "" : refused.detail;
+  check.ok(/free bytes, 100000 are kept/.test(detail), detail);
+  const tombstone = setOf({ counter: 9999, payload: new Uint8Array(0) });
+  check.equal(engine.write(nameOf("b/1"), tombstone, LABELS).status, "done", "a delete passes");
+  check.equal(readText(engine, "2").slice(0, 5), "found", "reads go on");
+  machine.disk.capacityBytes = 10_000_000;
+  put(engine, "y", 1, 1000);
+  check.equal(machine.sync(engine), true, "and all is well again");
+}
+
+function seldomAsked(check: Check): void {
+  const machine = new Machine(1);
+  const disk = machine.disk.mount();
+  let asked = 0;
+  const free = disk.freeBytes.bind(disk);
+  disk.freeBytes = () => {
+    asked++;
+    return free();
+  };
+  const engine = machine.openOn(disk, { freeBytesMin: 1 << 20 });
+  for (let counter = 1; counter <= 1000; counter++) put(engine, `${counter}`, counter, 100);
+  check.ok(asked > 0 && asked < 20, `${asked} times for 1,000 writes`);
+}
+
+function kept(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open();
+  const wanted = put(engine, "a", 1, 10);
+  machine.disk.kill();
+  const again = machine.open();
+  check.equal(readText(again, "a"), wanted, "is there");
+  machine.disk.unplug();
+  check.equal(readText(machine.open(), "a"), wanted, "and durable since it was recovered");
+}
+
+function errorOf(machine: Machine): string {
+  let sentence = "";
+  const soon = (callback: () => void): void => void machine.world.after(0, callback);
+  openLogEngine(machine.disk.mount(), { ...OPTIONS, soon }, (engine, error) => {
+    sentence = engine === null ? error : "opened";
+  });
+  return sentence;
+}
+
+function newer(check: Check): void {
+  for (const [at, value] of [[8, 2], [9, 77]]) {
+    const machine = new Machine(1);
+    put(machine.open(), "a", 1, 10);
+    const file = machine.disk.contents(FILE);
+    file[HEADER_BYTES + at] = value;
+    const checksum = crc32c(file, HEADER_BYTES + 8, HEADER_BYTES * 2);
+    writeU32(file, HEADER_BYTES + 4, checksum);
+    machine.disk.setContents(FILE, file);
+    const sentence = errorOf(machine);
+    check.ok(/Cannot open objects\/00000001.log: record at 72/.test(sentence), sentence);
+    check.same(machine.disk.contents(FILE), file, "nothing is changed");
+  }
+}
+
+function unreadable(check: Check): void {
+  const machine = new Machine(1);
+  put(machine.open(), "a", 1, 10);
+  machine.disk.inject({ on: "read", at: 6, effect: "EIO", isSticky: true });
+  const sentence = errorOf(machine);
+  check.ok(/Cannot recover objects\/00000001.log: .*EIO/.test(sentence), sentence);
+  machine.disk.clearFaults();
+  check.equal(readText(machine.open(), "a").slice(0, 5), "found", "nothing was lost by it");
+}
+
+/** The bytes of the example in storage/FORMAT.md: lines of an offset, two spaces and bytes. */
+function exampleBytes(): string {
+  const page = readFileSync(new URL("../../../storage/FORMAT.md", import.meta.url), "utf8");
+  const lines = page.slice(page.indexOf("## Worked example")).matchAll(/^ *\d+  ((?:[0-9a-f]{2} ?)+)/gm);
+  return [...lines].map((line) => line[1].replaceAll(" ", "")).join("");
+}
+
+function golden(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open();
+  const payload = Uint8Array.of(0x68, 0x65, 0x6c, 0x6c, 0x6f);
+  engine.write(nameOf("cart/17"), setOf({ counter: 1, payload }), LABELS);
+  machine.sync(engine);
+  const file = machine.disk.contents(FILE);
+  check.equal(toHex(file, 0, file.length), exampleBytes(), "every byte");
+}
+
+function indexBytes(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open({ segmentBytes: 64 << 20 });
+  const set = setOf({ counter: 1, payload: new Uint8Array(0) });
+  let worst = 0;
+  for (let index = 1; index <= 200_000; index++) {
+    engine.write(nameOf(`b/${index}`), set, LABELS);
+    // Regions that hold some dozens each: below that, fixed costs weigh.
+    if (index >= 150_000 && index % 1000 === 0) worst = Math.max(worst, engine.stats().indexBytes / index);
+  }
+  check.ok(worst > 32 && worst <= 48, `${worst.toFixed(1)} bytes an object at 200,000`);
+}

@@ -98,6 +98,11 @@ export class Gather implements ReplyHandler {
   #reader: Member | null = null;
   #isAnswered = false;
   #isEnded = false;
+  // Counts of the slots, kept by #settle.
+  #waiting = 0;
+  #responders = 0;
+  #primaries = 0;
+  #completeNothings = 0;
 
   /**
    * @param answered called once, as soon as the need is met or cannot be
@@ -119,7 +124,7 @@ export class Gather implements ReplyHandler {
   start(): void {
     const local = this.#slots.find((slot) => slot.target.member.isSelf);
     if (local === undefined || this.#request.distrustsLocal) {
-      if (local !== undefined) local.state = "failed";
+      if (local !== undefined) this.#settle(local, "failed");
       this.#askOthers(WANT_SET);
       return;
     }
@@ -140,7 +145,19 @@ export class Gather implements ReplyHandler {
       missing: [],
     };
     this.#slots.push(slot);
+    this.#waiting++;
     return slot;
+  }
+
+  /** The one place where a slot stops waiting. */
+  #settle(slot: Slot, state: "agreed" | "held" | "absent" | "failed"): void {
+    slot.state = state;
+    this.#waiting--;
+    if (state === "failed") return;
+    this.#responders++;
+    if (slot.target.hintFor !== null) return;
+    this.#primaries++;
+    if (state === "absent" && slot.isComplete) this.#completeNothings++;
   }
 
   #readHere(slot: Slot, done: () => void): void {
@@ -149,7 +166,7 @@ export class Gather implements ReplyHandler {
     slot.isComplete = replication.isCompletePrimary(partition);
     const take = (set: VersionSet | null): void => {
       slot.set = set;
-      slot.state = set === null ? "absent" : "held";
+      this.#settle(slot, set === null ? "absent" : "held");
       if (set !== null) headDigestInto(set.head, 0, set.head.length, digest, 0);
       this.#localDigest0 = set === null ? 0 : digest[0];
       this.#localDigest1 = set === null ? 0 : digest[1];
@@ -159,7 +176,7 @@ export class Gather implements ReplyHandler {
     return replication.objects.read(name, (outcome) => {
       if (outcome.status === "found") return take(outcome.set);
       if (outcome.status === "absent") return take(null);
-      slot.state = "failed";
+      this.#settle(slot, "failed");
       return done();
     });
   }
@@ -208,7 +225,8 @@ export class Gather implements ReplyHandler {
 
   /** Nothing there; a body that was asked for has been superseded there meanwhile. */
   #wasAbsent(slot: Slot): void {
-    slot.state = slot.want === WANT_VERSION ? "failed" : "absent";
+    if (slot.want === WANT_VERSION) this.#slotFailed(slot);
+    else this.#settle(slot, "absent");
   }
 
   #digestCame(index: number, digest0: number, digest1: number): void {
@@ -217,7 +235,7 @@ export class Gather implements ReplyHandler {
       this.#local?.state === "held" &&
       digest0 === this.#localDigest0 &&
       digest1 === this.#localDigest1;
-    if (isSame) slot.state = "agreed";
+    if (isSame) this.#settle(slot, "agreed");
     else this.#ask(index, WANT_SET, NO_DOT);
   }
 
@@ -240,18 +258,15 @@ export class Gather implements ReplyHandler {
 
   #askMissing(index: number): void {
     const slot = this.#slots[index];
-    if (slot.set === null || slot.missing.length === 0) {
-      slot.state = "held";
-      return;
-    }
+    if (slot.set === null || slot.missing.length === 0) return this.#settle(slot, "held");
     const version = versionOffset(0, slot.missing[0]);
-    this.#ask(index, WANT_VERSION, slot.set.head.subarray(version, version + DOT_BYTES));
+    return this.#ask(index, WANT_VERSION, slot.set.head.subarray(version, version + DOT_BYTES));
   }
 
   /** A node that does not answer is replaced by the next healthy one, as long as nothing is answered. */
   #slotFailed(slot: Slot): void {
-    slot.state = "failed";
     slot.set = null;
+    this.#settle(slot, "failed");
     if (this.#isAnswered || slot.target.member.isSelf) return;
     const { membership } = this.#parts;
     const { plan, partition, copies } = this.#request;
@@ -265,29 +280,30 @@ export class Gather implements ReplyHandler {
 
   #progress(): void {
     if (!this.#isAnswered) this.#tryAnswer();
-    if (this.#isEnded || this.#slots.some((slot) => slot.state === "waiting")) return;
+    if (this.#isEnded || this.#waiting > 0) return;
     this.#isEnded = true;
-    this.#repair();
+    if (this.#slots.length > 1 || this.#local === null) this.#repair();
     this.#ended();
   }
 
   #tryAnswer(): void {
     const { r, pr } = this.#request.need;
-    const responders = this.#slots.filter((slot) => hasAnswered(slot));
-    const primaries = responders.filter((slot) => slot.target.hintFor === null).length;
-    const isMet = responders.length >= r && primaries >= pr;
-    const isLast = !this.#slots.some((slot) => slot.state === "waiting");
-    if (!isMet && !isLast) return;
+    const isMet = this.#responders >= r && this.#primaries >= pr;
+    if (!isMet && this.#waiting > 0) return;
     const set = this.#merged();
-    const completeNothings = responders.filter((slot) => isCompleteNothing(slot)).length;
     let status: GatherStatus = "unknown-absence";
     if (!isMet) status = "too-few";
     else if (set !== null) status = "found";
-    else if (completeNothings >= r) status = "absent";
-    else if (!isLast) return;
+    else if (this.#completeNothings >= r) status = "absent";
+    else if (this.#waiting > 0) return;
     this.#isAnswered = true;
-    const fallbacks = responders.length - primaries;
-    this.#answered({ status, set, primaries, fallbacks, reader: this.#reader });
+    this.#answered({
+      status,
+      set,
+      primaries: this.#primaries,
+      fallbacks: this.#responders - this.#primaries,
+      reader: this.#reader,
+    });
   }
 
   #merged(): VersionSet | null {
@@ -337,14 +353,6 @@ export class Gather implements ReplyHandler {
     const load = (give: (set: VersionSet | null) => void): void => give(merged);
     replication.deliver(slot.target.member, name, merged, how, load, () => {});
   }
-}
-
-function hasAnswered(slot: Slot): boolean {
-  return slot.state === "agreed" || slot.state === "held" || slot.state === "absent";
-}
-
-function isCompleteNothing(slot: Slot): boolean {
-  return slot.state === "absent" && slot.isComplete && slot.target.hintFor === null;
 }
 
 function copySet(set: VersionSet): VersionSet {

@@ -84,7 +84,7 @@ export class Replication {
   readonly #parts: ReplicationParts;
   readonly #antiEntropy: AntiEntropy;
   /** Partitions that this node owns in the layout that reads use: a byte each. */
-  #ownedForReads = new Uint8Array(0);
+  #ownedForReads: Uint8Array = new Uint8Array(0);
   #isStopped = false;
 
   constructor(parts: ReplicationParts) {

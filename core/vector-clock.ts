@@ -204,8 +204,8 @@ export function clockIsWellFormed(
   for (let index = 0; index < count; index++) {
     const entry = offset + index * ENTRY_BYTES;
     if (readU16(clock, entry + KIND_AT) > KINDS) return false;
-    const counter = entryCounter(clock, entry);
-    if (counter < 1 || (isSingle(clock, entry) && counter === 1)) return false;
+    if (!hasCounter(clock, entry)) return false;
+    if (isSingle(clock, entry) && follows(ZERO, 0, clock, entry)) return false;
     if (index === 0) continue;
     if (compareEntries(clock, entry - ENTRY_BYTES, clock, entry) >= 0) return false;
     if (absorbs(clock, entry - ENTRY_BYTES, clock, entry)) return false;
@@ -242,6 +242,11 @@ export function writeEntry(
 
 export function entryCounter(bytes: Uint8Array, entry: number): number {
   return readU48(bytes, entry + ACTOR_BYTES);
+}
+
+/** Whether the dot's counter is one at all: counters start at 1. */
+export function hasCounter(bytes: Uint8Array, dot: number): boolean {
+  return compareCounters(bytes, dot, ZERO, 0) > 0;
 }
 
 export function isSingle(bytes: Uint8Array, entry: number): boolean {

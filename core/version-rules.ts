@@ -12,20 +12,19 @@
  */
 
 import { compareBytes } from "./bytes.ts";
-import { compareDots, compareStamps } from "./vector-clock.ts";
+import { compareStamps, sameDot } from "./vector-clock.ts";
 import {
+  FLAGS_OFFSET,
+  META_LENGTH_OFFSET,
   POLICY_LWW,
   REQUEST_ID_BYTES,
   REQUEST_ID_OFFSET,
   VERSION_BYTES,
-  bodyLength,
+  hasExpiry,
   isLive,
   isTombstone,
-  metaLength,
-  payloadChecksum,
   versionCount,
   versionExpiryMs,
-  versionFlags,
   findDotAmong,
   versionOffset,
   versionPolicy,
@@ -46,8 +45,8 @@ export function shownInto(
   let count = 0;
   for (let index = 0; index < versions; index++) {
     const version = versionOffset(head, index);
-    const expiryMs = versionExpiryMs(bytes, version);
-    if (isTombstone(bytes, version) || (expiryMs !== 0 && expiryMs <= nowMs)) continue;
+    if (isTombstone(bytes, version)) continue;
+    if (hasExpiry(bytes, version) && versionExpiryMs(bytes, version) <= nowMs) continue;
     if (twinIndex(bytes, head, index, bytes, version) >= 0) continue;
     target[count++] = index;
   }
@@ -140,17 +139,27 @@ export function areTwins(
   right: Uint8Array,
   rightAt: number,
 ): boolean {
-  const leftId = leftAt + REQUEST_ID_OFFSET;
-  const rightId = rightAt + REQUEST_ID_OFFSET;
   return (
-    compareBytes(left, leftId, right, rightId, REQUEST_ID_BYTES) === 0 &&
-    !isZero(left, leftId, REQUEST_ID_BYTES) &&
-    versionFlags(left, leftAt) === versionFlags(right, rightAt) &&
-    payloadChecksum(left, leftAt) === payloadChecksum(right, rightAt) &&
-    metaLength(left, leftAt) === metaLength(right, rightAt) &&
-    bodyLength(left, leftAt) === bodyLength(right, rightAt) &&
-    compareDots(left, leftAt, right, rightAt) !== 0
+    sameField(left, leftAt, right, rightAt, REQUEST_ID_OFFSET, WRITE_BYTES) &&
+    !isZero(left, leftAt + REQUEST_ID_OFFSET, REQUEST_ID_BYTES) &&
+    sameField(left, leftAt, right, rightAt, FLAGS_OFFSET, 2) &&
+    sameField(left, leftAt, right, rightAt, META_LENGTH_OFFSET, 2) &&
+    !sameDot(left, leftAt, right, rightAt)
   );
+}
+
+/** Request id, body length and checksum stand in a row at a version's end. */
+const WRITE_BYTES = VERSION_BYTES - REQUEST_ID_OFFSET;
+
+function sameField(
+  left: Uint8Array,
+  leftAt: number,
+  right: Uint8Array,
+  rightAt: number,
+  field: number,
+  length: number,
+): boolean {
+  return compareBytes(left, leftAt + field, right, rightAt + field, length) === 0;
 }
 
 /** Index of the first of `versions` versions that is a twin of the given one, or -1. */

@@ -35,6 +35,7 @@ import {
   compareDots,
   compareStamps,
   entryCounter,
+  hasCounter,
   sameDot,
   writeStamp,
 } from "./vector-clock.ts";
@@ -42,7 +43,9 @@ import {
 export const HEAD_FORMAT = 1;
 export const HEAD_BYTES = 8;
 export const VERSION_BYTES = 56;
-/** Where a version's request id stands, from the version's offset. */
+/** Where fields of a version stand, from its offset; request id, body length and checksum end it. */
+export const FLAGS_OFFSET = 14;
+export const META_LENGTH_OFFSET = 30;
 export const REQUEST_ID_OFFSET = 32;
 export const REQUEST_ID_BYTES = 16;
 /** What the count fields of a head can say. */
@@ -62,9 +65,7 @@ const FLAGS_MAX = (POLICY_FLAG << POLICY_SHIFT) | TOMBSTONE;
 
 const VERSIONS_AT = 2;
 const ENTRIES_AT = 4;
-const FLAGS_AT = 14;
 const EXPIRY_AT = 24;
-const META_LENGTH_AT = 30;
 const BODY_LENGTH_AT = 48;
 const CHECKSUM_AT = 52;
 
@@ -95,10 +96,10 @@ export function writeVersion(target: Uint8Array, offset: number, fields: Version
   copyBytes(fields.actor, 0, target, offset, ACTOR_BYTES);
   writeU48(target, offset + ACTOR_BYTES, fields.counter);
   const tombstone = fields.tombstone ? TOMBSTONE : 0;
-  writeU16(target, offset + FLAGS_AT, (fields.policy << POLICY_SHIFT) | tombstone);
+  writeU16(target, offset + FLAGS_OFFSET, (fields.policy << POLICY_SHIFT) | tombstone);
   writeStamp(target, offset + STAMP_AT, fields.stampMs, fields.stampLogical);
   writeU48(target, offset + EXPIRY_AT, fields.expiryMs);
-  writeU16(target, offset + META_LENGTH_AT, fields.metaLength);
+  writeU16(target, offset + META_LENGTH_OFFSET, fields.metaLength);
   copyBytes(fields.requestId, 0, target, offset + REQUEST_ID_OFFSET, REQUEST_ID_BYTES);
   writeU32(target, offset + BODY_LENGTH_AT, fields.bodyLength);
   writeU32(target, offset + CHECKSUM_AT, fields.checksum);
@@ -158,7 +159,7 @@ export function versionCounter(bytes: Uint8Array, version: number): number {
 
 /** The two bytes of flags: tombstone and policy. */
 export function versionFlags(bytes: Uint8Array, version: number): number {
-  return readU16(bytes, version + FLAGS_AT);
+  return readU16(bytes, version + FLAGS_OFFSET);
 }
 
 export function versionPolicy(bytes: Uint8Array, version: number): number {
@@ -166,7 +167,7 @@ export function versionPolicy(bytes: Uint8Array, version: number): number {
 }
 
 export function isTombstone(bytes: Uint8Array, version: number): boolean {
-  return (bytes[version + FLAGS_AT] & TOMBSTONE) !== 0;
+  return (bytes[version + FLAGS_OFFSET] & TOMBSTONE) !== 0;
 }
 
 /** Offset of the version's stamp, for stampMs, stampLogical and compareStamps. */
@@ -185,7 +186,7 @@ export function versionRequestId(version: number): number {
 }
 
 export function metaLength(bytes: Uint8Array, version: number): number {
-  return readU16(bytes, version + META_LENGTH_AT);
+  return readU16(bytes, version + META_LENGTH_OFFSET);
 }
 
 export function bodyLength(bytes: Uint8Array, version: number): number {
@@ -199,7 +200,13 @@ export function payloadLength(bytes: Uint8Array, version: number): number {
 
 /** Whether this version is, or will be once its time has come, a delete: its past must stay covered. */
 export function endsObject(bytes: Uint8Array, version: number): boolean {
-  return isTombstone(bytes, version) || versionExpiryMs(bytes, version) !== 0;
+  return isTombstone(bytes, version) || hasExpiry(bytes, version);
+}
+
+/** Whether the version ends at all; says it without making a number of the time. */
+export function hasExpiry(bytes: Uint8Array, version: number): boolean {
+  const at = version + EXPIRY_AT;
+  return (readU32(bytes, at) | readU16(bytes, at + 4)) !== 0;
 }
 
 export function payloadChecksum(bytes: Uint8Array, version: number): number {
@@ -274,7 +281,7 @@ export function isWellFormedHead(bytes: Uint8Array, start: number, end: number):
 
 /** REQUIRES: VERSION_BYTES are there. */
 function isWellFormedVersion(bytes: Uint8Array, version: number): boolean {
-  if (versionCounter(bytes, version) < 1) return false;
+  if (!hasCounter(bytes, version)) return false;
   if (versionFlags(bytes, version) > FLAGS_MAX) return false;
   if (metaLength(bytes, version) > META_BLOCK_BYTES_MAX) return false;
   const body = bodyLength(bytes, version);

@@ -4,7 +4,7 @@
  */
 
 import { crc32c } from "../../core/crc32c.ts";
-import { HEAP_NOISE_BYTES, heapGrowth } from "../heap-growth.ts";
+import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case } from "../suite.ts";
 
@@ -81,7 +81,7 @@ export const suite: readonly Case[] = [
     async run(check) {
       const bytes = new Uint8Array(100).fill(200);
       let sum = 0;
-      const growth = await heapGrowth((calls) => {
+      const growth = await steadyHeapGrowth((calls) => {
         for (let call = 0; call < calls; call++) {
           bytes[0] = call;
           sum = (sum ^ crc32c(bytes, 0, 100, 7)) | 0;

@@ -5,7 +5,7 @@
 
 import { toHex } from "../../core/bytes.ts";
 import { SIPHASH_BYTES, SIPHASH_KEY_BYTES, siphashInto } from "../../core/siphash.ts";
-import { HEAP_NOISE_BYTES, heapGrowth } from "../heap-growth.ts";
+import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case } from "../suite.ts";
 
@@ -71,7 +71,7 @@ export const suite: readonly Case[] = [
     async run(check) {
       const bytes = new Uint8Array(60).fill(200);
       const tag = new Uint8Array(SIPHASH_BYTES);
-      const growth = await heapGrowth((calls) => {
+      const growth = await steadyHeapGrowth((calls) => {
         for (let call = 0; call < calls; call++) {
           bytes[0] = call;
           siphashInto(key, bytes, 0, 60, tag, 0);

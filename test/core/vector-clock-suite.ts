@@ -34,7 +34,7 @@ import {
   stampMs,
   writeEntry,
 } from "../../core/vector-clock.ts";
-import { HEAP_NOISE_BYTES, heapGrowth } from "../heap-growth.ts";
+import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import {
   actorBytes,
   dotName,
@@ -348,7 +348,7 @@ function coversLikeTheModel(check: Check, bytes: Uint8Array, clock: ModelClock):
 }
 
 async function allocatesNothing(check: Check, name: string, run: (call: number) => void) {
-  const growth = await heapGrowth((calls) => {
+  const growth = await steadyHeapGrowth((calls) => {
     for (let call = 0; call < calls; call++) run(call);
   }, 1_000_000);
   check.ok(growth <= HEAP_NOISE_BYTES, `${name}: the heap grew by ${growth} bytes`);

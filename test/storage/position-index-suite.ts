@@ -1,0 +1,119 @@
+/**
+ * The index against a plain map: random positions, crowded ones, and those at the ring's seams.
+ */
+
+import type { IndexEntry } from "../../storage/engine.ts";
+import { ENTRY_OFFSET, PositionIndex } from "../../storage/position-index.ts";
+import { SeededRandom, seedFrom } from "../random.ts";
+import type { Case, Check } from "../suite.ts";
+
+const SEED = seedFrom(globalThis.process?.env.SEED, 48);
+
+/** Where positions are drawn: all over the ring, in one region, on a few points, at the seams. */
+const CROWDS: readonly (readonly [name: string, draw: (random: SeededRandom) => number])[] = [
+  ["all over the ring", (random) => random.uint32()],
+  ["in one region", (random) => (0xabc00000 | random.below(1 << 20)) >>> 0],
+  ["at the start of one region", (random) => (0xabc00000 | random.below(50)) >>> 0],
+  ["at the end of the ring", (random) => (0xffffffff - random.below(300)) >>> 0],
+  ["on eight points", (random) => Math.imul(random.below(8), 0x20000001) >>> 0],
+];
+
+export const suite: Case[] = [
+  ...CROWDS.map(([where, draw]) => ({
+    name: `entries ${where} agree with a map`,
+    run: (check: Check) => agree(check, draw),
+  })),
+  { name: "one partition and 65,536 are counted as well", run: partitionBits },
+];
+
+interface Entry {
+  position0: number;
+  position1: number;
+  tag: number;
+  digest0: number;
+  offset: number;
+}
+
+function agree(check: Check, draw: (random: SeededRandom) => number): void {
+  const random = new SeededRandom(SEED);
+  const index = new PositionIndex(6);
+  const model = new Map<string, Entry>();
+  for (let step = 0; step < 12_000; step++) {
+    const position0 = draw(random);
+    const [position1, tag] = [random.below(3), random.below(2)];
+    const key = [position0, position1, tag].join();
+    const held = model.get(key);
+    const isFound = index.seek(position0, position1, tag);
+    if (isFound !== (held !== undefined)) check.ok(false, `SEED=${SEED} step ${step}: seek`);
+    if (held === undefined) {
+      const entry = { position0, position1, tag, digest0: random.uint32(), offset: step };
+      index.insert(position0, position1, tag, entry.digest0, 1, 1, step, 9);
+      model.set(key, entry);
+    } else {
+      const { words, at } = index;
+      if (words[at + ENTRY_OFFSET] !== held.offset) check.ok(false, `SEED=${SEED} step ${step}: place`);
+      // Grow in the first half, shrink in the second.
+      if (random.chance(step < 6000 ? 1 : 9, 10)) {
+        index.remove();
+        model.delete(key);
+      } else {
+        held.digest0 = random.uint32();
+        held.offset = step;
+        index.replace(held.digest0, 1, 1, step, 9);
+      }
+    }
+    if (step % 500 === 0) compare(check, index, model, random, `SEED=${SEED} step ${step}`);
+  }
+  compare(check, index, model, random, `SEED=${SEED} end`);
+}
+
+function compare(
+  check: Check,
+  index: PositionIndex,
+  model: Map<string, Entry>,
+  random: SeededRandom,
+  say: string,
+): void {
+  const entries = [...model.values()];
+  check.equal(index.count, entries.length, `${say}: count`);
+  const bounds = [random.uint32(), random.uint32()].sort((left, right) => left - right);
+  for (const [from, to] of [[0, 0xffffffff], bounds, [0xabc00000, 0xabcfffff]]) {
+    const wanted = entries.filter((entry) => entry.position0 >= from && entry.position0 <= to);
+    const seen: string[] = [];
+    let last = 0;
+    index.scan(from, to, (entry: IndexEntry) => {
+      if (entry.position0 < last) check.ok(false, `${say}: out of order`);
+      last = entry.position0;
+      return seen.push(`${entry.position0},${entry.position1},${entry.tag},${entry.digest0}`) > 0;
+    });
+    const texts = wanted.map((entry) => {
+      return `${entry.position0},${entry.position1},${entry.tag},${entry.digest0}`;
+    });
+    check.same(seen.sort(), texts.sort(), `${say}: scan from ${from} to ${to}`);
+  }
+  const fresh = new PositionIndex(6);
+  for (const entry of [...entries].reverse()) {
+    fresh.insert(entry.position0, entry.position1, entry.tag, entry.digest0, 1, 1, 1, 1);
+  }
+  check.equal(digests(index), digests(fresh), `${say}: digests have no history`);
+}
+
+function digests(index: PositionIndex): string {
+  const words = new Uint32Array(128);
+  const counts: number[] = [];
+  for (let partition = 0; partition < 64; partition++) {
+    index.partitionDigestInto(partition, words, partition * 2);
+    counts.push(index.partitionCount(partition));
+  }
+  return `${words.join()} ${counts.join()}`;
+}
+
+function partitionBits(check: Check): void {
+  for (const bits of [0, 1, 16]) {
+    const index = new PositionIndex(bits);
+    index.insert(0xffff0000, 1, 2, 3, 4, 1, 1, 1);
+    index.insert(5, 1, 2, 3, 4, 1, 1, 1);
+    check.equal(index.partitionCount(2 ** bits - 1), bits === 0 ? 2 : 1, `${bits} bits: the last one`);
+    check.equal(index.partitionCount(0), bits === 0 ? 2 : 1, `${bits} bits: the first one`);
+  }
+}

@@ -1,8 +1,8 @@
 /**
  * The other end of a link that somebody dialled: waits for HELLO, judges it, then serves requests.
  *
- *   waiting ──HELLO accepted──► serving        frames before a HELLO, replies, a second HELLO that says
- *      │ refused, too late                     something else: malformed, closed
+ *   waiting ──HELLO accepted──► serving     frames before a HELLO, replies, a second HELLO that says
+ *      │ refused, too late                  something else: malformed, closed
  *      ▼
  *   finishing (the refusal is sent, then it closes)
  */
@@ -46,6 +46,9 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
   readonly #owner: AcceptedLinkOwner;
   #from: PeerIdentity | null = null;
   #handshakeTimer = 0;
+  /** Correlation of the latest request. */
+  #lastServed = 0;
+  #hasServed = false;
 
   constructor(owner: AcceptedLinkOwner) {
     this.#owner = owner;
@@ -70,9 +73,22 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
       this.#greeted(frame);
     } else if (from === null) {
       connection.malformed(`frame of kind ${frame.kind} before the handshake`);
+    } else if (this.#isRepeated(frame.correlation)) {
+      this.#owner.wiring.counters.repeated++;
     } else {
       this.#owner.services.serve(frame, connection, from);
     }
+  }
+
+  /**
+   * Numbers rise along a connection, so one that does not has been served already. To serve it twice
+   * could end once in a refusal and once in a write, and the sender would hear the refusal.
+   */
+  #isRepeated(correlation: number): boolean {
+    if (((correlation - this.#lastServed) | 0) <= 0 && this.#hasServed) return true;
+    this.#hasServed = true;
+    this.#lastServed = correlation;
+    return false;
   }
 
   closed(): void {

@@ -30,7 +30,9 @@ export interface WireLimits {
   readonly replyBytesPause: number;
   /** Bytes of replies that wait for a reader from which on it is cut off. */
   readonly replyBytesMax: number;
-  /** A reader that takes nothing for this long, while reading is paused for its sake, is cut off. */
+  /**
+   * A reader that takes nothing for this long, while reading is paused for its sake, is cut off.
+   */
   readonly stallMs: number;
   /** Requests without an answer on one link. */
   readonly inFlightMax: number;
@@ -69,6 +71,8 @@ export interface WireCounters {
   bytesOut: number;
   /** Replies that came after their request had ended. */
   repliesLate: number;
+  /** Requests that came again on their connection, and were not served again. */
+  repeated: number;
 }
 
 function newCounters(): WireCounters {
@@ -84,6 +88,7 @@ function newCounters(): WireCounters {
     bytesIn: 0,
     bytesOut: 0,
     repliesLate: 0,
+    repeated: 0,
   };
 }
 

@@ -1,9 +1,19 @@
-/** Limits of a connection: what waits is bounded, who does not read is cut off, who reads is not. */
+/**
+ * Limits of a connection: what waits is bounded, who does not read is cut off, who reads is not.
+ */
 
 import { KIND_FETCH, KIND_PING, REPLY_BIT } from "../../../core/frame.ts";
 import { BufferPool } from "../../../server/wire/buffer-pool.ts";
 import type { Case } from "../../suite.ts";
-import { concat, Ends, frameOf, helloOf, type RawLink, type WireNode, WireWorld } from "./wire-world.ts";
+import {
+  concat,
+  Ends,
+  frameOf,
+  helloOf,
+  type RawLink,
+  type WireNode,
+  WireWorld,
+} from "./wire-world.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -24,16 +34,18 @@ function client(world: WireWorld): RawLink {
   return link;
 }
 
-function requests(count: number): Uint8Array {
+/** Requests with the correlations after `before`. */
+function requests(count: number, before = 0): Uint8Array {
   const frames = Array.from({ length: count }, (_none, index) => {
-    return frameOf(KIND_FETCH, index + 1, NOTHING);
+    return frameOf(KIND_FETCH, before + index + 1, NOTHING);
   });
   return concat(...frames);
 }
 
 export const suite: Case[] = [
   {
-    name: "requests are refused while too much waits for a link that is being made, and when it is not",
+    name:
+      "requests are refused while too much waits for a link that is being made, and when it is not",
     run(check) {
       const world = new WireWorld(1);
       const n1 = world.node("n1", "a", { limits: { waitBytesMax: 100_000 } });
@@ -79,14 +91,17 @@ export const suite: Case[] = [
       const peer = n1.peers.peer(n2.id, n2.address);
       const ends = new Ends();
       let accepted = 0;
-      for (let tag = 0; tag < 150; tag++) if (ends.request(peer, KIND_FETCH, tag, NOTHING)) accepted++;
+      for (let tag = 0; tag < 150; tag++) {
+        if (ends.request(peer, KIND_FETCH, tag, NOTHING)) accepted++;
+      }
       check.same([accepted, peer.inFlight], [100, 100], "a hundred");
       world.world.run(100);
       check.ok(ends.request(peer, KIND_FETCH, 500, NOTHING), "and again");
     },
   },
   {
-    name: "requests to a node that stands still are refused when the queue is full, and flow after it",
+    name:
+      "requests to a node that stands still are refused when the queue is full, and flow after it",
     run(check) {
       const world = new WireWorld(4);
       const n1 = world.node("n1", "a", { limits: { outBytesMax: 2 << 20 } });
@@ -121,7 +136,7 @@ export const suite: Case[] = [
       const slow = client(world);
       slow.pause();
       for (let round = 0; round < 100; round++) {
-        slow.send(requests(100));
+        slow.send(requests(100, 100 * round));
         world.world.run(10);
       }
       const held = n1.peers.counters.framesIn;
@@ -160,7 +175,7 @@ export const suite: Case[] = [
       const n1 = world.node("n1", "a", { limits });
       serveBytes(n1, 100_000);
       const slow = client(world);
-      for (let round = 0; round < 60; round++) slow.send(requests(10));
+      for (let round = 0; round < 60; round++) slow.send(requests(10, 10 * round));
       for (let round = 0; round < 400; round++) {
         slow.pause();
         world.world.run(400);
@@ -169,6 +184,22 @@ export const suite: Case[] = [
       }
       check.equal(slow.frames.length, 601, "every answer came");
       check.equal(n1.peers.counters.stalled, 0, "it was never cut off");
+    },
+  },
+  {
+    name: "a request that comes again on its connection is not served again",
+    run(check) {
+      const world = new WireWorld(12);
+      const n1 = world.node("n1", "a");
+      serveBytes(n1, 10);
+      const link = client(world);
+      link.send(requests(5));
+      link.send(requests(5));
+      link.send(requests(1, 3));
+      link.send(requests(1, 5));
+      world.world.run(50);
+      check.equal(link.frames.length, 1 + 6, "a welcome and six answers");
+      check.equal(n1.peers.counters.repeated, 6, "and six that were not served");
     },
   },
   {

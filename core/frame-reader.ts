@@ -4,10 +4,10 @@
  *   chunk    ├─ frame ─┼─ frame ─┼─ fra        the first two are handed over where they lie,
  *   chunk    me ─┼─ frame ─┤                   the third is gathered in a buffer of our own
  *
- * Invariants: no byte is copied of a frame that lies whole in a chunk. A length field is believed only
- * as far as bytes have come: the gathering buffer is never larger than 64 KiB or sixteen times what
- * was received, so a peer that announces 64 MiB and falls silent holds 64 KiB. After a malformed
- * length nothing more is read: the stream has no place to start again from.
+ * Invariants: no byte is copied of a frame that lies whole in a chunk. A length field is believed
+ * only as far as bytes have come: the gathering buffer is never larger than 64 KiB or sixteen times
+ * what was received, so a peer that announces 64 MiB and falls silent holds 64 KiB. After a
+ * malformed length nothing more is read: the stream has no place to start again from.
  */
 
 import {
@@ -26,7 +26,10 @@ const GATHER_BYTES_MIN = 4 << 10;
 /** How much a buffer may grow over what has arrived. */
 const GATHER_GROWTH = 16;
 
-/** Takes one frame; false: stop, nothing more of this stream is wanted. The view is valid until it returns. */
+/**
+ * Takes one frame; false: stop, nothing more of this stream is wanted. The view is valid until it
+ * returns.
+ */
 export type FrameSink = (frame: FrameView) => boolean;
 
 export class FrameReader {
@@ -55,7 +58,10 @@ export class FrameReader {
     return this.#gathered.length;
   }
 
-  /** Takes bytes as they came. Returns "" or what is wrong with the stream, which is then at its end. */
+  /**
+   * Takes bytes as they came. Returns "" or what is wrong with the stream, which is then at its
+   * end.
+   */
   take(bytes: Uint8Array): string {
     let offset = this.#gatheredBytes === 0 ? 0 : this.#complete(bytes);
     let whole = FRAME_HEADER_BYTES;
@@ -116,7 +122,10 @@ export class FrameReader {
     this.#gatheredBytes = needed;
   }
 
-  /** A larger buffer with what was gathered: as large as the frame, if the bytes so far warrant that. */
+  /**
+   * A larger buffer with what was gathered: as large as the frame, if the bytes so far warrant
+   * that.
+   */
   #roomFor(needed: number, whole: number): Uint8Array {
     const warranted = Math.max(GATHER_BYTES, needed * GATHER_GROWTH);
     const room = Math.max(GATHER_BYTES_MIN, needed, Math.min(whole, warranted));

@@ -79,7 +79,10 @@ export class FrameView {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** The limit for a node that takes values of up to `valueBytesMax`: room for what surrounds them, at least 1 MiB. */
+/**
+ * The limit for a node that takes values of up to `valueBytesMax`: room for what surrounds them, at
+ * least 1 MiB.
+ */
 export function frameBytesMax(valueBytesMax: number): number {
   return Math.min(FRAME_BYTES_MAX, Math.max(1 << 20, valueBytesMax + (256 << 10)));
 }
@@ -108,7 +111,10 @@ export function readFrameLength(bytes: Uint8Array, offset: number): number {
   return readU32(bytes, offset);
 }
 
-/** Points the view at the frame at `offset`. REQUIRES: the whole frame is there, its length was checked. */
+/**
+ * Points the view at the frame at `offset`. REQUIRES: the whole frame is there, its length was
+ * checked.
+ */
 export function readFrame(bytes: Uint8Array, offset: number, view: FrameView): void {
   view.kind = bytes[offset + 4];
   view.flags = bytes[offset + 5];

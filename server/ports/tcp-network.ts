@@ -2,8 +2,8 @@
  * The real network: TCP through node:net, which serves Bun, Deno and Node alike.
  *
  * Nagle's delay is off (frames are batched once a turn above). A connection whose other side has
- * finished is closed: a half-open stream has no use here. A machine that vanished is found by the pings
- * above; keep-alive probes find the client that did so.
+ * finished is closed: a half-open stream has no use here. A machine that vanished is found by the
+ * pings above; keep-alive probes find the client that did so.
  *
  * A write's buffer is released when the runtime reports that the kernel took it. Writes end in the
  * order in which they began, so one callback and a queue serve all of them.
@@ -152,7 +152,7 @@ class TcpSocket implements Socket {
   #end(): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Buffers that the kernel never took are dropped, not released: the runtime may still hold them.
+    // Buffers that the kernel never took are dropped: the runtime may still hold them.
     this.#writes.length = 0;
     this.#pendingBytes = 0;
     this.#handler?.closed(this.#reason || "closed");

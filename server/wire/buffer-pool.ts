@@ -1,7 +1,7 @@
 /**
- * Buffers for outgoing frames, used again and again: a network write borrows one until the kernel has
- * taken its bytes. Sizes are powers of two from 64 KiB; what is larger than 4 MiB, or more than the
- * pool wants to hold, is left to the garbage collector.
+ * Buffers for outgoing frames, used again and again: a network write borrows one until the kernel
+ * has taken its bytes. Sizes are powers of two from 64 KiB; what is larger than 4 MiB, or more than
+ * the pool wants to hold, is left to the garbage collector.
  *
  * A buffer comes with old bytes in it. Who takes one writes every byte that is sent.
  */

@@ -4,19 +4,19 @@
  *   socket ──bytes──► FrameReader ──frame──► owner (the link that this connection serves)
  *   socket ◄─write── OutgoingFrames ◄─reserve── whoever sends
  *
- * Outgoing frames are written straight into pooled buffers and flushed once a turn of the event loop.
- * A flush waits while the kernel has not taken the one before: what comes meanwhile is packed, so that
- * a slow reader holds the bytes that wait for it and not a buffer for each turn.
+ * Outgoing frames are written straight into pooled buffers and flushed once a turn of the event
+ * loop. A flush waits while the kernel has not taken the one before: what comes meanwhile is
+ * packed, so that a slow reader holds the bytes that wait for it and not a buffer for each turn.
  *
  * Back-pressure. Requests are refused (-1) beyond `outBytesMax`. Replies cannot be refused: beyond
  * `replyBytesPause` nothing more is read from that peer, so it cannot ask for more; one that takes
- * nothing for `stallMs`, or lets `replyBytesMax` pile up, is cut off. Each limit is checked before a
- * frame is added, so the largest frame always fits into an empty queue.
+ * nothing for `stallMs`, or lets `replyBytesMax` pile up, is cut off. Each limit is checked before
+ * a frame is added, so the largest frame always fits into an empty queue.
  *
  * Invariants: `closed` is told exactly once and last; no frame is told after close().
  */
 
-import { FRAME_HEADER_BYTES, REPLY_BIT, type FrameView } from "../../core/frame.ts";
+import { FRAME_HEADER_BYTES, type FrameView, REPLY_BIT } from "../../core/frame.ts";
 import { FrameReader } from "../../core/frame-reader.ts";
 import type { Socket, SocketHandler } from "../ports/network.ts";
 import { OutgoingFrames } from "./outgoing-frames.ts";
@@ -84,9 +84,9 @@ export class Connection implements SocketHandler, Flushable, TimerTarget {
   }
 
   /**
-   * Makes room for a frame and returns the offset of its body in `buffer`, or -1: closed, full, or the
-   * frame is beyond the limit. The frame is complete when the caller has filled `bodyLength` bytes;
-   * it must do so before it reserves another and before it returns to the event loop.
+   * Makes room for a frame and returns the offset of its body in `buffer`, or -1: closed, full, or
+   * the frame is beyond the limit. The frame is complete when the caller has filled `bodyLength`
+   * bytes; it must do so before it reserves another and before it returns to the event loop.
    */
   reserve(
     kind: number,
@@ -103,7 +103,10 @@ export class Connection implements SocketHandler, Flushable, TimerTarget {
     return this.#outgoing.reserve(kind, flags, status, correlation, layout, bodyLength);
   }
 
-  /** Sends frames that were written before this connection stood. REQUIRES: usable, nothing sent this turn. */
+  /**
+   * Sends frames that were written before this connection stood. REQUIRES: usable, nothing sent
+   * this turn.
+   */
   send(frames: OutgoingFrames): void {
     const socket = this.#socket;
     if (socket === null || this.#state !== "open") return;
@@ -111,7 +114,10 @@ export class Connection implements SocketHandler, Flushable, TimerTarget {
     frames.sendTo(socket);
   }
 
-  /** Closes when the kernel has taken all that was reserved. Frames that come meanwhile are not told. */
+  /**
+   * Closes when the kernel has taken all that was reserved. Frames that come meanwhile are not
+   * told.
+   */
   finish(reason: string): void {
     if (this.#state !== "open") return;
     this.#state = "finishing";

@@ -1,14 +1,14 @@
 /**
  * The requests of one link that wait for an answer.
  *
- *   correlation numbers  … 4097 4098 4099 …     a counter; a request lies in place number mod capacity
+ *   correlation numbers  … 4097 4098 4099 …     a counter; a request lies in place number % capacity
  *   places               [4097][4098][    ]     a place that is still in use is passed over
  *
- * A reply counts only if the place holds exactly its number, so a reply that comes after its request
- * has ended (timed out, or answered by a twin) finds nothing: numbers come again after four billion
- * requests. At most half of the places are in use, so the next free one is near; the table doubles
- * when that no longer holds, up to the limit. Entries are columns of arrays: nothing is allocated for
- * a request. 0 is no correlation (it belongs to the handshake).
+ * A reply counts only if the place holds exactly its number, so a reply that comes after its
+ * request has ended (timed out, or answered by a twin) finds nothing: numbers come again after four
+ * billion requests. At most half of the places are in use, so the next free one is near; the table
+ * doubles when that no longer holds, up to the limit. Entries are columns of arrays: nothing is
+ * allocated for a request. 0 is no correlation (it belongs to the handshake).
  */
 
 import type { ReplyHandler } from "./reply-handler.ts";

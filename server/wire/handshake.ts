@@ -7,9 +7,9 @@
  *     ◄── HELLO reply {error}                           status says why; then it closes
  *   judged by judgeWelcome
  *
- * Fields that are not known are ignored, so that a proof of the cluster's secret can be added without
- * a new protocol number. A HELLO may come twice (it is repeated until answered); the second is
- * answered like the first.
+ * Fields that are not known are ignored, so that a proof of the cluster's secret can be added
+ * without a new protocol number. A HELLO may come twice (it is repeated until answered); the second
+ * is answered like the first.
  */
 
 import {

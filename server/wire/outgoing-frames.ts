@@ -2,10 +2,10 @@
  * Frames that wait to be sent, written by their senders straight into pooled buffers.
  *
  *   buffers   [ frame frame frame ] [ one large frame ] [ frame frame …   ]
- *                sealed                sealed              open: the next frame goes here if it fits
+ *                sealed                sealed              open: the next frame, if it fits
  *
- * Each buffer holds whole frames and is one network write. A sender reserves room, gets the offset of
- * the body, and fills it before the turn of the event loop ends.
+ * Each buffer holds whole frames and is one network write. A sender reserves room, gets the offset
+ * of the body, and fills it before the turn of the event loop ends.
  */
 
 import { FRAME_HEADER_BYTES, writeFrameHeader } from "../../core/frame.ts";
@@ -30,7 +30,9 @@ export class OutgoingFrames {
     this.#pool = pool;
   }
 
-  /** Writes a frame's header and returns the offset of its body in `buffer`, for the caller to fill. */
+  /**
+   * Writes a frame's header and returns the offset of its body in `buffer`, for the caller to fill.
+   */
   reserve(
     kind: number,
     flags: number,

@@ -8,9 +8,9 @@
  *                          back-off 50 ms → 2 s, half of it random
  *
  * Requests go out on this link and their replies come back on it; what the other node asks of us
- * comes on a link that it dialled. While the link is being made requests wait, bounded; if it cannot
- * be made they fail as "unreachable" and were never sent. During a back-off a request fails so at
- * once (at the end of the turn): who asks turns to another replica instead of waiting.
+ * comes on a link that it dialled. While the link is being made requests wait, bounded; if it
+ * cannot be made they fail as "unreachable" and were never sent. During a back-off a request fails
+ * so at once (at the end of the turn): who asks turns to another replica instead of waiting.
  *
  * Invariant: each accepted request ends exactly once, by replied or failed, never before request()
  * returned. Every end is told to the owner first (failure detection), then to the handler.
@@ -48,7 +48,9 @@ import type { Wiring } from "./wiring.ts";
 const HELLO_REPEAT_MS = 500;
 const BACKOFF_MS_MIN = 50;
 const BACKOFF_MS_MAX = 2_000;
-/** Each answer moves the smoothed round trip by an eighth of the difference, as TCP does (RFC 6298). */
+/**
+ * Each answer moves the smoothed round trip by an eighth of the difference, as TCP does (RFC 6298).
+ */
 const ROUND_TRIP_GAIN = 1 / 8;
 
 /** What a link needs of its owner. */
@@ -137,8 +139,8 @@ export class Peer implements ConnectionOwner {
 
   /**
    * Sends a request whose body the caller writes into `buffer` at the returned offset, before it
-   * reserves another and before it returns to the event loop. Returns -1 when it is not accepted (too
-   * much waits, the frame is too large, the link is closed for good): then nobody is called.
+   * reserves another and before it returns to the event loop. Returns -1 when it is not accepted
+   * (too much waits, the frame is too large, the link is closed for good): then nobody is called.
    */
   request(
     kind: number,
@@ -161,7 +163,8 @@ export class Peer implements ConnectionOwner {
   }
 
   /**
-   * Sends a CBOR message and takes its answer; `done` is called exactly once, never before this returns.
+   * Sends a CBOR message and takes its answer; `done` is called exactly once, never before this
+   * returns.
    * @throws Error for a body that CBOR cannot say
    */
   call(type: string, body: unknown, timeoutMs: number, done: CallDone): void {

@@ -5,8 +5,9 @@
  *   connectTo(address)    ── a link to whoever is there: seeds, joining     ──►
  *   listen(address)       ◄── links that others dialled: handshake, then onRequest / onMessage
  *
- * One link a pair and direction: requests go out on the link that this node dialled, replies come back
- * on it. So each side judges by itself whether it reaches the other, and a cut in one direction shows.
+ * One link a pair and direction: requests go out on the link that this node dialled, replies come
+ * back on it. So each side judges by itself whether it reaches the other, and a cut in one
+ * direction shows.
  *
  * Requests may be delivered twice, or delivered and never answered: handlers are idempotent.
  * server/PROTOCOL.md says what is on the wire.
@@ -80,7 +81,10 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
     return this.#accepted.size;
   }
 
-  /** The one link to a member; made on first use, dialled by its first request. The address is updated. */
+  /**
+   * The one link to a member; made on first use, dialled by its first request. The address is
+   * updated.
+   */
   peer(id: string, address: string): Peer {
     const known = this.#members.get(id);
     if (known !== undefined) {
@@ -182,7 +186,10 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
     if (this.#closed) link.connection.close("this node is stopping");
     else if (this.#accepted.size > limits.connectionsMax) {
       counters.turnedAway++;
-      ports.log.warn("connection turned away", { remote: socket.remote, limit: limits.connectionsMax });
+      ports.log.warn("connection turned away", {
+        remote: socket.remote,
+        limit: limits.connectionsMax,
+      });
       link.connection.close("too many connections");
     }
     return link.connection;

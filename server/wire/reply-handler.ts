@@ -1,4 +1,7 @@
-/** Who waits for the answer to a request. Hot code implements it once and tells requests apart by tag. */
+/**
+ * Who waits for the answer to a request. Hot code implements it once and tells requests apart by
+ * tag.
+ */
 
 import type { FrameView } from "../../core/frame.ts";
 

@@ -1,6 +1,6 @@
 /**
- * What this node does for others, by kind of frame and by type of message. Higher rooms register here
- * while the node is put together; links look it up for each request.
+ * What this node does for others, by kind of frame and by type of message. Higher rooms register
+ * here while the node is put together; links look it up for each request.
  */
 
 import {
@@ -24,7 +24,10 @@ export type RequestHandler = (
   from: PeerIdentity,
 ) => void;
 
-/** Serves a type of message; calls one of `reply` and `refuse`, at any time (a second call is ignored). */
+/**
+ * Serves a type of message; calls one of `reply` and `refuse`, at any time (a second call is
+ * ignored).
+ */
 export type MessageHandler = (
   body: unknown,
   from: PeerIdentity,
@@ -40,7 +43,8 @@ export class Services {
 
   constructor() {
     this.#byKind[KIND_PING] = answerPing;
-    this.#byKind[KIND_MESSAGE] = (frame, connection, from) => this.#message(frame, connection, from);
+    this.#byKind[KIND_MESSAGE] = (frame, connection, from) =>
+      this.#message(frame, connection, from);
   }
 
   /** Registers the one handler of a kind. @throws Error where there is one */

@@ -9,8 +9,8 @@
  * Scheduling and cancelling cost the same whatever waits, and allocate nothing once the arrays have
  * grown: timers are numbers in typed arrays, linked into their slot. A bit per slot tells which are
  * in use, so that the clock is asked for one wake-up, at the next slot in use, and for none while
- * nothing is scheduled (but for one that is still under way from before). A timer never fires early;
- * it fires up to a slot late. Order of expiry: by slot, then as scheduled.
+ * nothing is scheduled (but for one that is still under way from before). A timer never fires
+ * early; it fires up to a slot late. Order of expiry: by slot, then as scheduled.
  *
  * The idea: Varghese and Lauck, "Hashed and hierarchical timing wheels", 1987, scheme 6.
  */
@@ -73,7 +73,10 @@ export class TimerWheel {
     return this.#count;
   }
 
-  /** Calls target.expired(tag) once, `delayMs` (≥ 0) from now or up to a slot later, never before this returns. */
+  /**
+   * Calls target.expired(tag) once, `delayMs` (≥ 0) from now or up to a slot later, never before
+   * this returns.
+   */
   schedule(delayMs: number, target: TimerTarget, tag: number): TimerHandle {
     const nowMs = this.#clock.elapsedMs();
     const nowTick = Math.floor(nowMs / TICK_MS);
@@ -124,7 +127,10 @@ export class TimerWheel {
     if (tick < this.#wakeTick) this.#wakeAt(tick, this.#clock.elapsedMs());
   }
 
-  /** Moves what is due from the slot to the due list, then tells the targets, who may do as they like. */
+  /**
+   * Moves what is due from the slot to the due list, then tells the targets, who may do as they
+   * like.
+   */
   #expire(tick: number): void {
     let index = this.#heads[tick % SLOTS];
     while (index !== NONE) {
@@ -144,7 +150,10 @@ export class TimerWheel {
     }
   }
 
-  /** The first tick after the last one told whose slot is in use. REQUIRES: some timer waits in a slot. */
+  /**
+   * The first tick after the last one told whose slot is in use. REQUIRES: some timer waits in a
+   * slot.
+   */
   #nextUsedTick(): number {
     const first = this.#lastTick + 1;
     const firstSlot = first % SLOTS;
@@ -161,7 +170,7 @@ export class TimerWheel {
   #wakeAt(tick: number, nowMs: number): void {
     this.#wake?.cancel();
     this.#wakeTick = tick;
-    // Rounded up: clocks count whole milliseconds, and a wake-up that is early would only be repeated.
+    // Rounded up: clocks count whole milliseconds, and an early wake-up would only be repeated.
     const delayMs = Math.max(1, Math.ceil(tick * TICK_MS - nowMs));
     this.#wake = this.#clock.after(delayMs, this.#onWake);
   }

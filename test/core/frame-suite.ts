@@ -1,10 +1,13 @@
-/** The frame's header and its reader: the same bytes, the same frames, however the network cuts them. */
+/**
+ * The frame's header and its reader: the same bytes, the same frames, however the network cuts
+ * them.
+ */
 
 import {
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
-  FrameView,
   frameBytesMax,
+  FrameView,
   KIND_MESSAGE,
   readFrame,
   REPLY_BIT,
@@ -46,7 +49,9 @@ function keeping(limit = LIMIT): { reader: FrameReader; seen: string[] } {
 
 function digestOf(view: FrameView): string {
   let sum = 0;
-  for (let index = view.start; index < view.end; index++) sum = (sum * 31 + view.bytes[index]) >>> 0;
+  for (let index = view.start; index < view.end; index++) {
+    sum = (sum * 31 + view.bytes[index]) >>> 0;
+  }
   return `${view.correlation}:${view.end - view.start}:${sum}`;
 }
 
@@ -95,7 +100,8 @@ export const suite: Case[] = [
     },
   },
   {
-    name: "frameBytesMax() leaves room around the value, at least a mebibyte, never beyond the format",
+    name:
+      "frameBytesMax() leaves room around the value, at least a mebibyte, never beyond the format",
     run(check) {
       check.equal(frameBytesMax(0), 1 << 20, "small values");
       check.equal(frameBytesMax(1 << 20), (1 << 20) + (256 << 10), "the default");
@@ -141,8 +147,11 @@ export const suite: Case[] = [
         }
         const stream = joined(frames);
         const { reader, seen } = keeping();
-        for (let start = 0; start < stream.length; ) {
-          const piece = stream.slice(start, start + 1 + random.below(random.chance(1, 2) ? 40 : 70_000));
+        for (let start = 0; start < stream.length;) {
+          const piece = stream.slice(
+            start,
+            start + 1 + random.below(random.chance(1, 2) ? 40 : 70_000),
+          );
           reader.take(piece);
           start += piece.length;
           piece.fill(0xdb);
@@ -165,7 +174,8 @@ export const suite: Case[] = [
     },
   },
   {
-    name: "FrameReader takes the largest frame and refuses lengths of 0, 11, -1, 2^31 and limit + 1",
+    name:
+      "FrameReader takes the largest frame and refuses lengths of 0, 11, -1, 2^31 and limit + 1",
     run(check) {
       const largest = keeping();
       check.equal(largest.reader.take(frame(9, LIMIT - FRAME_HEADER_BYTES)), "", "at the limit");
@@ -202,7 +212,9 @@ export const suite: Case[] = [
       let taken = FRAME_HEADER_BYTES;
       for (; taken + piece.length <= announced; taken += piece.length) {
         reader.take(piece);
-        if (reader.heldBytes > (taken + piece.length) * 16) check.ok(false, `${taken} hold too much`);
+        if (reader.heldBytes > (taken + piece.length) * 16) {
+          check.ok(false, `${taken} hold too much`);
+        }
       }
       check.ok(reader.heldBytes <= announced, `nearly whole: ${reader.heldBytes}`);
       reader.take(piece.subarray(0, announced - taken));

@@ -1,9 +1,10 @@
 /**
- * Virtual time. One queue of events for a whole world of nodes; nothing happens but what is in it, in
- * the order of time and then of entry, so that a seed repeats a run to the last byte on any runtime.
+ * Virtual time. One queue of events for a whole world of nodes; nothing happens but what is in it,
+ * in the order of time and then of entry, so that a seed repeats a run to the last byte on any
+ * runtime.
  *
  *   World            the queue and the time that has passed: whole microseconds
- *   WallClock        what a machine believes the date is: offset, drift, jumps; outlives its processes
+ *   WallClock        what a machine takes for the date: offset, drift, jumps; outlives processes
  *   SimulatedClock   the Clock port of one process: dies with it, may be paused (as by a garbage
  *                    collector or SIGSTOP), and then catches up in order
  *
@@ -12,7 +13,9 @@
 
 import type { Clock, Timer } from "../../server/ports/clock.ts";
 
-/** Who an event belongs to: it is dropped when its owner is dead, and held back while it is paused. */
+/**
+ * Who an event belongs to: it is dropped when its owner is dead, and held back while it is paused.
+ */
 export interface EventOwner {
   readonly name: string;
   readonly alive: boolean;
@@ -57,7 +60,10 @@ export class World {
     return this.#heap.length;
   }
 
-  /** Runs `run` at a time in microseconds (not before now), on behalf of `owner` (null: the world itself). */
+  /**
+   * Runs `run` at a time in microseconds (not before now), on behalf of `owner` (null: the world
+   * itself).
+   */
   at(at: number, owner: EventOwner | null, run: () => void): WorldEvent {
     const event = new WorldEvent(Math.max(at, this.now), this.#order++, owner, run);
     this.#push(event);
@@ -190,7 +196,9 @@ export class WallClock {
   #offsetMs: number;
   #driftPpm: number;
 
-  /** @param offsetMs ahead of the true date  @param driftPpm gains this many microseconds a second */
+  /**
+   * @param offsetMs ahead of the true date  @param driftPpm gains this many microseconds a second
+   */
   constructor(world: World, offsetMs = 0, driftPpm = 0) {
     this.#world = world;
     this.#offsetMs = offsetMs;

@@ -10,13 +10,14 @@
  *   duplicate   it is delivered twice
  *   clog        it is held until the clog ends
  *   cut         it vanishes, and so does what is under way; new connections time out
- * Writes hold whole frames, so frames stay whole; a delivery may still be cut into two pieces, as TCP
- * may. The receiver's bytes are scribbled over when `received` returns: they were only lent.
+ * Writes hold whole frames, so frames stay whole; a delivery may still be cut into two pieces, as
+ * TCP may. The receiver's bytes are scribbled over when `received` returns: they were only lent.
  *
- * The kernel of a host takes up to 256 KiB of what the other side has not read; beyond that writes are
- * pending, as with a reader that does not read. A process that is killed leaves its host up: the other
- * sides are told (after the delay), late bytes are answered with a reset. A host that vanishes
- * (silent) tells nobody: half-open connections, until it is back and answers them with resets.
+ * The kernel of a host takes up to 256 KiB of what the other side has not read; beyond that writes
+ * are pending, as with a reader that does not read. A process that is killed leaves its host up:
+ * the other sides are told (after the delay), late bytes are answered with a reset. A host that
+ * vanishes (silent) tells nobody: half-open connections, until it is back and answers them with
+ * resets.
  */
 
 import type { Listener, Network, Socket, SocketHandler } from "../../server/ports/network.ts";
@@ -148,8 +149,8 @@ export class SimulatedNetwork {
   }
 
   /**
-   * The process on a host is dead: its clock is killed, its sockets and listeners are gone. The other
-   * sides are told by its kernel, or, `silent`, not at all: the machine has lost its power.
+   * The process on a host is dead: its clock is killed, its sockets and listeners are gone. The
+   * other sides are told by its kernel, or, `silent`, not at all: the machine has lost its power.
    */
   kill(name: string, options: { silent?: boolean } = {}): void {
     const host = this.host(name);
@@ -243,7 +244,10 @@ class HostNetwork implements Network {
     return socket;
   }
 
-  /** A request to connect goes there and an answer comes back; a lost one is repeated after 1, 2, 4 s. */
+  /**
+   * A request to connect goes there and an answer comes back; a lost one is repeated after 1, 2, 4
+   * s.
+   */
   #dial(socket: SimulatedSocket, address: string, giveUp: WorldEvent, attempt: number): void {
     const { world, random } = this.#network;
     if (!socket.isOpening || !this.#clock.alive || attempt > CONNECT_REPEATS) return;
@@ -287,7 +291,9 @@ interface QueuedWrite {
   readonly release: (bytes: Uint8Array) => void;
 }
 
-/** Bytes that came and were not read; `size` of them fill the other side's kernel until they are. */
+/**
+ * Bytes that came and were not read; `size` of them fill the other side's kernel until they are.
+ */
 interface Arrived {
   readonly bytes: Uint8Array;
   readonly size: number;
@@ -302,7 +308,6 @@ class SimulatedSocket implements Socket {
   #handler: SocketHandler | null = null;
   #other: SimulatedSocket | null = null;
   #state: "opening" | "open" | "closed" = "opening";
-  #told = false;
   /** Writes that the kernel has not taken. */
   #queue: QueuedWrite[] = [];
   #queuedBytes = 0;
@@ -395,7 +400,6 @@ class SimulatedSocket implements Socket {
   abandon(tell: boolean): void {
     if (tell && this.#state === "open") this.#tellOther("the other side broke the connection");
     this.#state = "closed";
-    this.#told = true;
     this.#host.sockets.delete(this);
   }
 
@@ -405,14 +409,12 @@ class SimulatedSocket implements Socket {
     this.#queuedBytes = 0;
     this.#inbox = [];
     this.#host.sockets.delete(this);
-    this.#onClock(() => {
-      if (this.#told) return;
-      this.#told = true;
-      this.#handler?.closed(reason);
-    });
+    this.#onClock(() => this.#handler?.closed(reason));
   }
 
-  /** The end of this side travels behind its bytes. Only a cut can swallow it: kernels repeat it. */
+  /**
+   * The end of this side travels behind its bytes. Only a cut can swallow it: kernels repeat it.
+   */
   #tellOther(reason: string): void {
     const other = this.#other;
     if (other === null) return;
@@ -467,7 +469,9 @@ class SimulatedSocket implements Socket {
     });
   }
 
-  /** Bytes of this end are at the other host. `size` of them are in our kernel until they are read. */
+  /**
+   * Bytes of this end are at the other host. `size` of them are in our kernel until they are read.
+   */
   #arrive(bytes: Uint8Array, link: Link, size: number): void {
     const { world } = this.#network;
     const other = this.#other;

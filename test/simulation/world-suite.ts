@@ -87,10 +87,14 @@ export const suite: Case[] = [
     name: "a paused clock catches up in order, a killed one never fires, others go on",
     run(check) {
       const world = new World();
-      const [paused, killed, other] = ["n1", "n2", "n3"].map((name) => new SimulatedClock(world, name));
+      const [paused, killed, other] = ["n1", "n2", "n3"].map((name) =>
+        new SimulatedClock(world, name)
+      );
       const happened: string[] = [];
       for (const [clock, name] of [[paused, "p"], [killed, "k"], [other, "o"]] as const) {
-        for (const ms of [30, 20, 10]) clock.after(ms, () => happened.push(`${name}${ms}@${world.elapsedMs}`));
+        for (const ms of [30, 20, 10]) {
+          clock.after(ms, () => happened.push(`${name}${ms}@${world.elapsedMs}`));
+        }
       }
       world.run(15);
       paused.pause(100);
@@ -144,7 +148,10 @@ export const suite: Case[] = [
   {
     name: "links lose and repeat whole writes, at the rates that were asked for",
     run(check) {
-      const { world, network, near, far } = connected(2, { lossPermille: 300, duplicatePermille: 500 });
+      const { world, network, near, far } = connected(2, {
+        lossPermille: 300,
+        duplicatePermille: 500,
+      });
       for (let round = 0; round < 1_000; round++) {
         near.send(1, 2, 3);
         world.run(1);
@@ -184,7 +191,11 @@ export const suite: Case[] = [
       const block = new Uint8Array(100_000);
       for (let round = 0; round < 10; round++) near.socket?.write(block, block.length, () => {});
       world.run(100);
-      check.same([far.got.length, near.socket?.pendingBytes()], [0, 700_000], "three of ten are taken");
+      check.same(
+        [far.got.length, near.socket?.pendingBytes()],
+        [0, 700_000],
+        "three of ten are taken",
+      );
       far.socket?.resume();
       world.run(1_000);
       check.equal(near.socket?.pendingBytes(), 0, "all are taken");
@@ -204,7 +215,11 @@ export const suite: Case[] = [
       world.run(100);
       check.same([refused.closes, cut.closes], [["nothing listens there"], []], "refused at once");
       world.run(10_000);
-      check.same([cut.closes, down.closes], [["no answer in time"], ["no answer in time"]], "timed out");
+      check.same(
+        [cut.closes, down.closes],
+        [["no answer in time"], ["no answer in time"]],
+        "timed out",
+      );
     },
   },
   {
@@ -244,7 +259,12 @@ export const suite: Case[] = [
     name: "a seed gives one trace, on every runtime",
     run(check) {
       const digests = [1, 1, 2].map((seed) => {
-        const links = { lossPermille: 200, duplicatePermille: 300, splitPermille: 200, delayMsMean: 7 };
+        const links = {
+          lossPermille: 200,
+          duplicatePermille: 300,
+          splitPermille: 200,
+          delayMsMean: 7,
+        };
         const { world, network, near, far } = connected(seed, links);
         for (let round = 0; round < 500; round++) {
           near.send(round & 255, 1);

@@ -1,4 +1,7 @@
-/** The real network over loopback, on every runtime: the contract of the port, and links on top of it. */
+/**
+ * The real network over loopback, on every runtime: the contract of the port, and links on top of
+ * it.
+ */
 
 import { KIND_FETCH, REPLY_BIT } from "../../../core/frame.ts";
 import { systemClock } from "../../../server/ports/clock.ts";
@@ -82,7 +85,10 @@ function node(digit: string): Peers {
 
 function listening(peers: Peers): Promise<string> {
   return new Promise((resolve, reject) => {
-    peers.listen(LOOPBACK, (address, error) => (error === "" ? resolve(address) : reject(new Error(error))));
+    peers.listen(
+      LOOPBACK,
+      (address, error) => (error === "" ? resolve(address) : reject(new Error(error))),
+    );
   });
 }
 
@@ -93,7 +99,9 @@ export const suite: Case[] = [
       check.same(parseAddress("127.0.0.1:7071"), { host: "127.0.0.1", port: 7071 }, "IPv4");
       check.same(parseAddress("[::1]:65535"), { host: "::1", port: 65_535 }, "IPv6");
       check.same(parseAddress("node-1.example:0"), { host: "node-1.example", port: 0 }, "a name");
-      for (const bad of ["", "7071", ":7071", "a:", "a:65536", "a:-1", "::1:7071", "a b:1", "a:1:2"]) {
+      for (
+        const bad of ["", "7071", ":7071", "a:", "a:65536", "a:-1", "::1:7071", "a b:1", "a:1:2"]
+      ) {
         check.equal(parseAddress(bad), null, `"${bad}"`);
       }
       for (const good of ["127.0.0.1:1", "[::1]:2", "n:3"]) {
@@ -116,9 +124,13 @@ export const suite: Case[] = [
         }
       };
       const taken = await sentence(listener.address);
-      const wanted = `Cannot listen on ${listener.address}: another process listens there (EADDRINUSE)`;
+      const wanted =
+        `Cannot listen on ${listener.address}: another process listens there (EADDRINUSE)`;
       check.equal(taken, wanted, "a port in use");
-      check.ok((await sentence("nonsense")).startsWith('Cannot listen on "nonsense"'), "no address");
+      check.ok(
+        (await sentence("nonsense")).startsWith('Cannot listen on "nonsense"'),
+        "no address",
+      );
       listener.close();
       await until(() => true, "closing");
     },
@@ -130,10 +142,12 @@ export const suite: Case[] = [
       const address = listener.address;
       listener.close();
       await new Promise((resolve) => setTimeout(resolve, 20));
-      for (const [target, says] of [
-        [address, "nothing listens there"],
-        ["nonsense", "host:port is wanted"],
-      ]) {
+      for (
+        const [target, says] of [
+          [address, "nothing listens there"],
+          ["nonsense", "host:port is wanted"],
+        ]
+      ) {
         const witness = new Witness();
         tcpNetwork.connect(target, witness);
         check.equal(witness.closes.length, 0, "not before it returned");
@@ -240,7 +254,9 @@ export const suite: Case[] = [
           replied++;
           const { bytes, start, end } = frame;
           if (end - start !== lengths[tag]) wrong++;
-          for (let at = start; at < end; at++) if (bytes[at] !== ((tag + at - start) & 255)) wrong++;
+          for (let at = start; at < end; at++) {
+            if (bytes[at] !== ((tag + at - start) & 255)) wrong++;
+          }
         },
         failed: () => void failed++,
       };

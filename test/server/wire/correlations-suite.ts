@@ -54,7 +54,12 @@ export const suite: Case[] = [
       check.equal(open(table, 1), 0, "no more");
       for (const [tag, number] of numbers.entries()) {
         const place = table.find(number);
-        const found = [table.kind(place), table.tag(place), table.startMs(place), table.timer(place)];
+        const found = [
+          table.kind(place),
+          table.tag(place),
+          table.startMs(place),
+          table.timer(place),
+        ];
         check.same(found, [tag & 127, tag, tag / 2, tag * 3], "every column");
       }
       table.end(table.find(numbers[500]));

@@ -2,7 +2,8 @@
  * Mutated frames against a live node: it may answer or hang up, but never throw, never hold more
  * memory than it should, and the next client is served as if nothing had been.
  *
- * Repeat a failure with SEED=<seed> bun test/runtimes.ts wire/fuzz; FRAMES=<count> for a longer one.
+ * Repeat a failure with SEED=<seed> bun test/runtimes.ts wire/fuzz; FRAMES=<count> for a longer
+ * one.
  */
 
 import process from "node:process";
@@ -10,14 +11,20 @@ import { KIND_FETCH, KIND_MESSAGE, KIND_PING, REPLY_BIT } from "../../../core/fr
 import { encodeMessage } from "../../../server/wire/messages.ts";
 import { SeededRandom, seedFrom } from "../../random.ts";
 import type { Case } from "../../suite.ts";
-import { concat, frameOf, helloOf, KIND_HELLO_REPLY, type RawLink, WireWorld } from "./wire-world.ts";
+import {
+  concat,
+  frameOf,
+  helloOf,
+  KIND_HELLO_REPLY,
+  type RawLink,
+  WireWorld,
+} from "./wire-world.ts";
 
 const FRAMES = seedFrom(process.env.FRAMES, 20_000);
 const NOTHING = new Uint8Array(0);
 const LENGTHS = [0, 1, 11, 12, 13, 0x7fffffff, 0x80000000, 0xffffffff, 65 << 20, 1 << 20, 200];
 
-function validFrame(random: SeededRandom): Uint8Array {
-  const correlation = random.uint32();
+function validFrame(random: SeededRandom, correlation: number): Uint8Array {
   switch (random.below(6)) {
     case 0:
       return frameOf(KIND_PING, correlation, NOTHING);
@@ -37,7 +44,9 @@ function validFrame(random: SeededRandom): Uint8Array {
   }
 }
 
-/** One of: a wrong length, flipped bytes, a cut, a doubled part, another kind; or nothing at all. */
+/**
+ * One of: a wrong length, flipped bytes, a cut, a doubled part, another kind; or nothing at all.
+ */
 function mutate(bytes: Uint8Array, random: SeededRandom): Uint8Array {
   const mutated = bytes.slice();
   switch (random.below(7)) {
@@ -57,7 +66,9 @@ function mutate(bytes: Uint8Array, random: SeededRandom): Uint8Array {
       mutated[4] = random.uint32();
       return mutated;
     case 5:
-      for (let at = 16; at < mutated.length; at++) if (random.chance(1, 8)) mutated[at] = random.uint32();
+      for (let at = 16; at < mutated.length; at++) {
+        if (random.chance(1, 8)) mutated[at] = random.uint32();
+      }
       return mutated;
     default:
       return mutated;
@@ -69,7 +80,7 @@ function sendInPieces(link: RawLink, bytes: Uint8Array, random: SeededRandom): v
     link.send(bytes);
     return;
   }
-  for (let start = 0; start < bytes.length; ) {
+  for (let start = 0; start < bytes.length;) {
     const end = start + 1 + random.below(bytes.length);
     link.send(bytes.slice(start, end));
     start = end;
@@ -98,7 +109,7 @@ export const suite: Case[] = [
           world.world.run(3);
           if (random.chance(9, 10)) sendInPieces(link, helloOf(), random);
         }
-        sendInPieces(link, mutate(validFrame(random), random), random);
+        sendInPieces(link, mutate(validFrame(random, frame + 1), random), random);
         if (random.chance(2, 3)) world.world.run(3);
         if (random.chance(1, 12)) {
           link.close();
@@ -109,8 +120,14 @@ export const suite: Case[] = [
       link?.close();
       world.world.run(10_000);
       const again = `SEED=${seed} bun test/runtimes.ts wire/fuzz`;
-      check.ok(n1.peers.counters.malformed > FRAMES / 20, `${n1.peers.counters.malformed} malformed`);
-      check.ok(n1.peers.counters.framesIn > FRAMES / 10, `${n1.peers.counters.framesIn} frames read`);
+      check.ok(
+        n1.peers.counters.malformed > FRAMES / 20,
+        `${n1.peers.counters.malformed} malformed`,
+      );
+      check.ok(
+        n1.peers.counters.framesIn > FRAMES / 10,
+        `${n1.peers.counters.framesIn} frames read`,
+      );
       check.ok(connections > 100, `${connections} connections`);
       check.ok(held <= 5, `${held} links at a time; again: ${again}`);
       check.equal(n1.peers.acceptedCount, 0, `no link is left; again: ${again}`);

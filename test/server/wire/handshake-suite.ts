@@ -17,11 +17,11 @@ import {
   CLUSTER,
   concat,
   frameOf,
-  helloOf,
   type HelloFields,
+  helloOf,
   KIND_HELLO_REPLY,
-  WireWorld,
   type RawLink,
+  WireWorld,
 } from "./wire-world.ts";
 
 const NODE = "1".repeat(16);
@@ -175,7 +175,8 @@ export const suite: Case[] = [
     },
   },
   {
-    name: "a HELLO that comes in two halves, or twice, is answered; one that changes its mind is not",
+    name:
+      "a HELLO that comes in two halves, or twice, is answered; one that changes its mind is not",
     run(check) {
       const world = new WireWorld(4);
       world.node("n1", "a");
@@ -255,16 +256,20 @@ export const suite: Case[] = [
       const n2 = world.node("n2", "b", { admit: () => (closed ? "Not yet" : "") });
       const peer = n1.peers.peer("b".repeat(16), "n2:7071");
       let answered = 0;
-      const call = (): void => peer.call("echo", 1, 1_000, (_reply, error) => {
-        if (error === "") answered++;
-      });
+      const call = (): void =>
+        peer.call("echo", 1, 1_000, (_reply, error) => {
+          if (error === "") answered++;
+        });
       for (let step = 0; step < 200; step++) {
         call();
         world.world.run(50);
         const { handshakesRefused } = n2.peers.counters;
         if (step === 18) check.equal(handshakesRefused, 1, "once in the first second");
       }
-      check.ok(n2.peers.counters.handshakesRefused < 12, `${n2.peers.counters.handshakesRefused} tries`);
+      check.ok(
+        n2.peers.counters.handshakesRefused < 12,
+        `${n2.peers.counters.handshakesRefused} tries`,
+      );
       check.ok(n2.peers.counters.handshakesRefused > 3, "and it went on trying");
       closed = false;
       for (let step = 0; step < 50; step++) {
@@ -299,7 +304,8 @@ export const suite: Case[] = [
     },
   },
   {
-    name: "a reply before the welcome, or a request from the node that was dialled, closes the link",
+    name:
+      "a reply before the welcome, or a request from the node that was dialled, closes the link",
     run(check) {
       const kinds = [KIND_PING, KIND_PING | REPLY_BIT];
       for (const kind of kinds) {

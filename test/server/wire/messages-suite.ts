@@ -2,9 +2,9 @@
 
 import {
   decodeMessage,
+  decodeRefusal,
   encodeMessage,
   encodeRefusal,
-  decodeRefusal,
   isWellFormed,
   MESSAGE_DEPTH_MAX,
 } from "../../../server/wire/messages.ts";

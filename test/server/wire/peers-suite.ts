@@ -35,7 +35,9 @@ function serveFetch(node: WireNode): { served: number } {
   return count;
 }
 
-function pair(world: WireWorld): { n1: WireNode; n2: WireNode; peer: Peer; served: { served: number } } {
+function pair(
+  world: WireWorld,
+): { n1: WireNode; n2: WireNode; peer: Peer; served: { served: number } } {
   const n1 = world.node("n1", "a");
   const n2 = world.node("n2", "b");
   return { n1, n2, peer: n1.peers.peer(n2.id, n2.address), served: serveFetch(n2) };
@@ -103,7 +105,9 @@ export const suite: Case[] = [
       const world = new WireWorld(1);
       const { n1, peer } = pair(world);
       const ends = new Ends();
-      for (let tag = 0; tag < 200; tag++) ends.request(peer, KIND_FETCH, tag, bodyOf(tag, tag * 40));
+      for (let tag = 0; tag < 200; tag++) {
+        ends.request(peer, KIND_FETCH, tag, bodyOf(tag, tag * 40));
+      }
       world.world.run(100);
       check.equal(ends.count("replied"), 200, "all answered");
       check.same(ends.frames[199].body, bodyOf(199, 199 * 40), "the last body");
@@ -150,7 +154,11 @@ export const suite: Case[] = [
       peer.call("echo", new Uint8Array(65 << 20), 1_000, done);
       check.equal(said.length, 0, "nothing before it returned");
       world.world.run(100);
-      check.same(said.find(([, error]) => error.startsWith("Cannot send"))?.[0], undefined, "too large");
+      check.same(
+        said.find(([, error]) => error.startsWith("Cannot send"))?.[0],
+        undefined,
+        "too large",
+      );
       const rest = said.filter(([, error]) => !error.startsWith("Cannot send"));
       check.same(
         rest,
@@ -189,12 +197,15 @@ export const suite: Case[] = [
     },
   },
   {
-    name: "each request ends exactly once under 30 % loss, 50 % duplicates, cuts, clogs, pauses, kills",
+    name:
+      "each request ends exactly once under 30 % loss, 50 % duplicates, cuts, clogs, pauses, kills",
     run(check) {
       let asked = 0;
       let answered = 0;
       const only = seedFrom(process.env.SEED, 0);
-      for (const seed of only > 0 ? [only] : Array.from({ length: 20 }, (_none, index) => index + 1)) {
+      for (
+        const seed of only > 0 ? [only] : Array.from({ length: 20 }, (_none, index) => index + 1)
+      ) {
         const result = campaign(check, seed);
         asked += result.asked;
         answered += result.answered;
@@ -214,15 +225,19 @@ export const suite: Case[] = [
       rogue.onFrame = (frame, answer) => {
         const reply = frameOf(KIND_FETCH | REPLY_BIT, frame.correlation, NOTHING);
         if (frame.body[0] === 1) world.world.after(500, () => answer(reply));
-        else if (frame.body[0] === 2) for (let time = 0; time < 3; time++) answer(reply);
-        else for (const other of [0, 4_000_000_000, 12_345]) answer(frameOf(reply[4], other, NOTHING));
+        else if (frame.body[0] === 2) { for (let time = 0; time < 3; time++) answer(reply); }
+        else {for (const other of [0, 4_000_000_000, 12_345]) {
+            answer(frameOf(reply[4], other, NOTHING));
+          }}
       };
       const peer = n1.peers.peer(rogue.id, rogue.address);
       const ends = new Ends();
       for (const tag of [1, 2, 3]) ends.request(peer, KIND_FETCH, tag, Uint8Array.of(tag), 100);
       world.world.run(300);
       // The place of a request that timed out is used again before its reply comes.
-      for (let tag = 10; tag < 300; tag++) ends.request(peer, KIND_FETCH, tag, Uint8Array.of(1), 400);
+      for (let tag = 10; tag < 300; tag++) {
+        ends.request(peer, KIND_FETCH, tag, Uint8Array.of(1), 400);
+      }
       world.world.run(2_000);
       check.same([ends.of(1), ends.of(2), ends.of(3)], ["timeout", "replied", "timeout"], "ends");
       check.equal(ends.count("replied"), 1, "no late reply went to another request");
@@ -281,7 +296,11 @@ export const suite: Case[] = [
         world.network.kill("n2", { silent });
         ends.request(peer, KIND_FETCH, 2, NOTHING, 300);
         world.world.run(400);
-        check.same([ends.of(1), ends.of(2)], ["replied", silent ? "timeout" : "closed"], `${silent}`);
+        check.same(
+          [ends.of(1), ends.of(2)],
+          ["replied", silent ? "timeout" : "closed"],
+          `${silent}`,
+        );
         serveFetch(world.node("n2", "b"));
         // The link that is half-open is reset by the new process; then it is dialled anew.
         ends.request(peer, KIND_FETCH, 3, NOTHING, 300);
@@ -351,7 +370,11 @@ export const suite: Case[] = [
       check.equal(n1.peers.peer("b".repeat(16), "n3:7071"), peer, "the same object");
       ends.request(peer, KIND_FETCH, 2, NOTHING);
       world.world.run(10);
-      check.same([ends.of(1), ends.of(2)], ["unreachable", "replied"], "at once, without a back-off");
+      check.same(
+        [ends.of(1), ends.of(2)],
+        ["unreachable", "replied"],
+        "at once, without a back-off",
+      );
     },
   },
   {

@@ -10,7 +10,9 @@ import { concat, WireWorld } from "./wire-world.ts";
 
 const text = readFileSync(new URL("../../../server/PROTOCOL.md", import.meta.url), "utf8");
 
-/** The bytes of a block that is fenced as "hex <name>": two digits each, up to the comment column. */
+/**
+ * The bytes of a block that is fenced as "hex <name>": two digits each, up to the comment column.
+ */
 function example(name: string): Uint8Array {
   const block = new RegExp("```hex " + name + "\n([^`]*)```").exec(text)?.[1] ?? "";
   const rows = block.split("\n").map((row) => row.split("   ")[0]);
@@ -91,15 +93,17 @@ export const suite: Case[] = [
       }
       const { outBytesMax, replyBytesPause, replyBytesMax, stallMs, connectionsMax, handshakeMs } =
         wireLimitDefaults;
-      for (const phrase of [
-        `has ${outBytesMax >> 20} MiB waiting for a peer`,
-        `has ${replyBytesPause >> 20} MiB of replies waiting`,
-        `has ${replyBytesMax >> 20} MiB waiting, is cut off`,
-        `nothing for\n${stallMs / 1000} s`,
-        `takes ${connectionsMax.toLocaleString("en-US")} connections`,
-        `has ${handshakeMs / 1000} s`,
-        `at most ${frame.FRAME_BYTES_MAX >> 20} MiB`,
-      ]) {
+      for (
+        const phrase of [
+          `has ${outBytesMax >> 20} MiB waiting for a peer`,
+          `has ${replyBytesPause >> 20} MiB of replies waiting`,
+          `has ${replyBytesMax >> 20} MiB waiting, is cut off`,
+          `nothing for\n${stallMs / 1000} s`,
+          `takes ${connectionsMax.toLocaleString("en-US")} connections`,
+          `has ${handshakeMs / 1000} s`,
+          `at most ${frame.FRAME_BYTES_MAX >> 20} MiB`,
+        ]
+      ) {
         check.ok(text.includes(phrase), phrase);
       }
     },

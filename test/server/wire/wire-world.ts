@@ -13,7 +13,12 @@ import { FrameReader } from "../../../core/frame-reader.ts";
 import type { Log, LogFields } from "../../../server/ports/log.ts";
 import type { Socket, SocketHandler } from "../../../server/ports/network.ts";
 import { encodeMessage } from "../../../server/wire/messages.ts";
-import { type Peer, Peers, type PeersOptions, type ReplyHandler } from "../../../server/wire/peers.ts";
+import {
+  type Peer,
+  Peers,
+  type PeersOptions,
+  type ReplyHandler,
+} from "../../../server/wire/peers.ts";
 import { SeededRandom } from "../../random.ts";
 import { SimulatedClock, World } from "../../simulation/clock.ts";
 import { type LinkState, SimulatedNetwork } from "../../simulation/network.ts";
@@ -46,7 +51,11 @@ export class WireWorld {
   }
 
   /** A node that listens at "<name>:7071"; its id is made of the digit. */
-  node(name: string, digit: string, options: PeersOptions & { cluster?: string | null } = {}): WireNode {
+  node(
+    name: string,
+    digit: string,
+    options: PeersOptions & { cluster?: string | null } = {},
+  ): WireNode {
     const id = digit.repeat(16);
     const clock = new SimulatedClock(this.world, name);
     const ports = { clock, random: this.random, log: this.log };
@@ -133,7 +142,12 @@ function copyOf(frame: FrameView): RawFrame {
 }
 
 /** A whole frame. */
-export function frameOf(kind: number, correlation: number, body: Uint8Array, status = STATUS_OK): Uint8Array {
+export function frameOf(
+  kind: number,
+  correlation: number,
+  body: Uint8Array,
+  status = STATUS_OK,
+): Uint8Array {
   const bytes = new Uint8Array(FRAME_HEADER_BYTES + body.length);
   writeFrameHeader(bytes, 0, kind, 0, status, correlation, 0, body.length);
   bytes.set(body, FRAME_HEADER_BYTES);
@@ -151,7 +165,14 @@ export interface HelloFields {
 
 /** A HELLO of a client unless told otherwise. */
 export function helloOf(fields: HelloFields = {}): Uint8Array {
-  const hello = { protocol: 1, cluster: CLUSTER, node: null, name: "raw", role: "client", ...fields };
+  const hello = {
+    protocol: 1,
+    cluster: CLUSTER,
+    node: null,
+    name: "raw",
+    role: "client",
+    ...fields,
+  };
   return frameOf(KIND_HELLO, 0, encodeMessage(hello));
 }
 
@@ -176,7 +197,11 @@ export class RogueNode {
 
   constructor(world: WireWorld) {
     const clock = new SimulatedClock(world.world, "rogue");
-    world.network.port("rogue", clock).listen(this.address, (socket) => this.#serve(socket), () => {});
+    world.network.port("rogue", clock).listen(
+      this.address,
+      (socket) => this.#serve(socket),
+      () => {},
+    );
     world.world.run(1);
   }
 

@@ -30,8 +30,9 @@ test: dist/halo types ## every test (TESTS="file …" for some); under 5 minutes
 sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEEDS=1-200, TRACE=1
 	$(BIN)/bun test/simulation/main.ts
 
-bench: node_modules/.package-lock.json ## the data path's parts: name to preference list, HTTP face
+bench: node_modules/.package-lock.json ## parts of the data path, and the balance of load (Figure 8)
 	$(BIN)/bun bench/names.ts
+	$(BIN)/bun bench/load-balance.ts
 
 bench-cluster: dist/halo ## the cluster against what this machine allows, and its peers
 	$(BIN)/bun bench/cluster.ts

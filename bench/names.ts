@@ -3,8 +3,8 @@
  *
  *   bun bench/names.ts        deno run -A bench/names.ts
  *
- *   name → preference list    a 16-byte name through MD5 to its row of the ring (PERFORMANCE row 12:
- *                             at most 1.25 × the runtime's own MD5 into a given array)
+ *   name → preference list    a 16-byte name through MD5 to its row of the ring; wanted is at most
+ *                             1.25 × the runtime's own MD5 into a given array
  *   URL → name                what an HTTP request pays on top: path to bytes, position, tag
  *
  * Alternatives alternate for five rounds and medians are compared; the checksum shows that the work

@@ -44,11 +44,12 @@ const NO_META: readonly (readonly [string, string])[] = [];
 
 function readUserMeta(headers: Headers): readonly (readonly [string, string])[] {
   let meta: [string, string][] | null = null;
-  headers.forEach((value, name) => {
-    if (!name.startsWith(META_PREFIX)) return;
+  // Names alone: a third of the price of forEach, which makes every value a string (Bun 1.4).
+  for (const name of headers.keys()) {
+    if (!name.startsWith(META_PREFIX)) continue;
     meta ??= [];
-    meta.push([name.slice(META_PREFIX.length), value]);
-  });
+    meta.push([name.slice(META_PREFIX.length), headers.get(name) ?? ""]);
+  }
   return meta === null ? NO_META : checkUserMeta(meta);
 }
 

@@ -2,12 +2,13 @@
  * All that the members of a cluster agree on, as this node knows it: charter, layouts, members and
  * their history, bucket properties. File `membership.cbor` in the data directory.
  *
- *   digest     what is known, by numbers: newest layout, version of each record, stamp of each bucket
+ *   digest     what is known, by numbers: newest layout, versions of records, stamps of buckets
  *   delta      what another one's digest lacks
  *   merge      a delta in; each part merges by its own rule, all of them commute
  *
- * Two nodes with equal digests hold equal states. What this node says of itself is durable before it
- * is said; what others said is stored within a second, as forgetting it is no worse than hearing it late.
+ * Two nodes with equal digests hold equal states. What this node says of itself is durable before
+ * it is said; what others said is stored within a second, as forgetting it is no worse than hearing
+ * it late.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -193,11 +194,12 @@ export class ClusterState {
     if (this.#saveTimer !== null) this.save();
   }
 
-  /** Changes what this node says of itself; false when that cannot be stored (nothing is changed then). */
+  /** Changes what this node says of itself; false when the disk refuses: nothing is changed. */
   updateSelf(changes: Partial<Omit<MemberRecord, "id" | "version">>): boolean {
     const before = this.self.record;
     const after = { ...before, ...changes };
-    if (JSON.stringify(recordDocument(after)) === JSON.stringify(recordDocument(before))) return true;
+    const said = JSON.stringify(recordDocument(before));
+    if (JSON.stringify(recordDocument(after)) === said) return true;
     this.members.apply({ ...after, version: before.version + 1 });
     if (this.#saveOwnNews()) return true;
     this.self.update(before, this.self.status);
@@ -284,26 +286,33 @@ export class ClusterState {
     this.#reportTwins(delta.layouts);
     const before = this.self.record;
     const news = this.#mergeParts(delta);
+    const isPolicyNews = this.#mergeBuckets(delta.buckets);
     this.#keepOwnWord(before);
     this.layouts.adopt(fresh);
-    if (fresh.length > 0) this.save();
+    // A node that forgot a bucket's policy in a crash would make versions of another policy.
+    if (fresh.length > 0 || isPolicyNews) this.save();
     else if (news) this.#saveSoon();
     if (news || fresh.length > 0) this.layouts.evaluate();
-    return news || fresh.length > 0;
+    return news || isPolicyNews || fresh.length > 0;
   }
 
   #mergeParts(delta: Delta): boolean {
     let news = this.members.applyEvents(delta.events);
     for (const layout of delta.layouts) if (this.members.applyLayout(layout)) news = true;
     for (const record of delta.records) if (this.members.apply(record)) news = true;
-    for (const record of delta.buckets) if (this.buckets.apply(record)) news = true;
+    return news;
+  }
+
+  #mergeBuckets(records: readonly BucketRecord[]): boolean {
+    let news = false;
+    for (const record of records) if (this.buckets.apply(record)) news = true;
     return news;
   }
 
   /**
-   * A newer record of this node than its own can only come of a data directory that went back in time:
-   * go on from the larger version, with what is true here, so that others listen. (One of a later
-   * `since` is another directory's, let in for this one: membership.ts ends this node then.)
+   * A newer record of this node than its own can only come of a data directory that went back in
+   * time: go on from the larger version, with what is true here, so that others listen. (One of a
+   * later `since` is another directory's, let in for this one: membership.ts ends this node then.)
    */
   #keepOwnWord(before: MemberRecord): void {
     const { version } = this.self;
@@ -316,7 +325,7 @@ export class ClusterState {
     this.#saveOwnNews();
   }
 
-  /** Two layouts with one number would be a broken promise of consensus: say so, keep the own one. */
+  /** Two layouts with one number would be a broken promise of consensus: say so, keep ours. */
   #reportTwins(layouts: readonly Layout[]): void {
     for (const layout of layouts) {
       const own = this.layouts.byNumber(layout.number);

@@ -5,9 +5,10 @@
  *                                         one layout lets all of them in (consensus.ts)
  *   ◄── {node, since, state}              the id that it is a member by, and all that members know
  *
- * Asking again is harmless: who is in already, with the disk that asks, gets the answer at once. Who
- * has the name and the address of a member but another incarnation, while that member does not answer,
- * is that member with its disk lost: it gets the id back. The same name at another address is refused.
+ * Asking again is harmless: who is in already, with the disk that asks, gets the answer at once.
+ * Who has the name and the address of a member but another incarnation, while that member does not
+ * answer, is that member with its disk lost: it gets the id back. The same name at another address
+ * is refused.
  */
 
 import type { Clock } from "../ports/clock.ts";
@@ -20,7 +21,7 @@ import { type Member, type NodeAttributes, readAttributes } from "./member.ts";
 
 /** Nodes that may wait to be let in. */
 const WAITING_MAX = 256;
-/** A join waits this long for others to come with it: three nodes started at once make one layout. */
+/** A join waits so long for others to come with it: three nodes at once make one layout. */
 const GATHER_MS = 20;
 
 interface Applicant {
@@ -129,7 +130,10 @@ export class Admittance {
     return { sentence: stillThere(namesake) };
   }
 
-  /** Answers all who are in now, and those who may not come in. @param trouble why others are not in */
+  /**
+   * Answers all who are in now, and those who may not come in.
+   * @param trouble why the others are not in; "": they came too late for this layout
+   */
   #settle(trouble: string): void {
     const { current } = this.#state.layouts;
     const left: Applicant[] = [];

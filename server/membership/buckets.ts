@@ -1,12 +1,12 @@
 /**
  * Bucket properties: what an operator sets for all objects of a bucket.
  *
- *   bucket "cart"   policy siblings, n 3, w all        stamp 1 790 000 000 123, node 9f…
- *   bucket "old"    reset                               the reset is a record, too: it wins by its stamp
+ *   bucket "cart"   policy siblings, n 3, w all   stamp 1 790 000 000 123, node 9f…
+ *   bucket "old"    reset                         a reset is a record, too: it wins by its stamp
  *
- * The record with the greatest (stamp, node) wins everywhere. A stamp is a hybrid clock in one number:
- * the wall clock in milliseconds, or one more than the greatest stamp seen where that is larger; so a
- * change that was made after seeing another one wins over it, whatever the clocks say.
+ * The record with the greatest (stamp, node) wins everywhere. A stamp is a hybrid clock in one
+ * number: the wall clock in milliseconds, or one more than the greatest stamp seen where that is
+ * larger; so a change that was made after seeing another one wins over it, whatever the clocks say.
  *
  * Bucket names are bytes; as a key they are the text with one character (0–255) a byte.
  */
@@ -37,7 +37,7 @@ export interface BucketProperties {
 
 export const bucketDefaults: BucketProperties = { policy: "siblings" };
 
-/** Buckets that can be given properties, resets included: all are at every node. A merge never refuses. */
+/** Buckets that can be given properties, resets included; a merge never refuses. */
 export const BUCKETS_MAX = 10_000;
 export const TTL_SECONDS_MAX = 10 * 366 * 86_400;
 
@@ -126,7 +126,7 @@ export class Buckets {
   }
 }
 
-/** Whether `left` wins over `right`: by stamp, then by node, then (never, with honest nodes) by content. */
+/** Whether `left` wins over `right`: by stamp, by node, by content (never, with honest nodes). */
 function isNewer(left: BucketRecord, right: BucketRecord): boolean {
   if (left.stamp !== right.stamp) return left.stamp > right.stamp;
   if (left.node !== right.node) return left.node > right.node;

@@ -1,21 +1,22 @@
 /**
- * Which layout gets the next number: single-decree Paxos, one decree a number, among the nodes of the
- * layout before it.
+ * Which layout gets the next number: single-decree Paxos, one decree a number, among the nodes of
+ * the layout before it.
  *
- *   proposer                                   acceptors: the nodes of layout n - 1
- *     layout-prepare {number n, ballot}   ──►  promise, and what was voted for      a majority
- *     layout-accept  {n, ballot, value}   ──►  vote                                  a majority: decided
- *     layout-decided {value}              ──►  taken in; who misses it hears it by gossip
+ *   proposer                                 acceptors: the nodes of layout n - 1
+ *     layout-prepare {number n, ballot} ──►  promise, and what was voted for   a majority
+ *     layout-accept  {n, ballot, value} ──►  vote                              a majority: decided
+ *     layout-decided {value}            ──►  taken in; who misses it hears it by gossip
  *
  * So there are never two layouts with one number: two majorities of layout n - 1 share a node, and
- * layout n - 1 is one and the same for all, by the same argument. A change is a function of the layout
- * that it finds: when another value is decided for the number, it is applied anew to that one and
- * proposed under the next. An acceptor need not know layout n - 1; who counts the votes does.
+ * layout n - 1 is one and the same for all, by the same argument. A change is a function of the
+ * layout that it finds: when another value is decided for the number, it is applied anew to that
+ * one and proposed under the next. An acceptor need not know layout n - 1; who counts the votes
+ * does.
  *
  * A vote counts only from the disk that layout n - 1 names (`since`): a node that lost its disk has
- * forgotten what it promised, and votes again from the layout on that takes it back. In a cluster of
- * two that would be the end, as the other one alone is no majority; but there every decision needed
- * *both* votes, so the survivor's memory is complete, and it takes its fellow back alone.
+ * forgotten what it promised, and votes again from the layout on that takes it back. In a cluster
+ * of two that would be the end, as the other one alone is no majority; but there every decision
+ * needed *both* votes, so the survivor's memory is complete, and it takes its fellow back alone.
  *
  * Paxos Made Simple (2001); the founder of a cluster is its own majority.
  */
@@ -47,7 +48,7 @@ const PHASE_TIMEOUT_MS = 1_500;
 const RETRY_MS_MIN = 40;
 const RETRY_MS_MAX = 1_280;
 
-/** Makes the next layout from the current one; null: there is nothing to change; a sentence: it may not be. */
+/** Makes the next layout from the current one; null: nothing to change; text: why it may not. */
 export type LayoutChange = (current: Layout) => Layout | null | string;
 
 export type ProposalOutcome =
@@ -188,7 +189,8 @@ export class Consensus {
       if (type !== "layout-decided") this.#ports.clock.soon(() => done(this.#askSelf(type, body)));
       return;
     }
-    const peer = this.#peers.peer(node.id, this.#state.members.byId(node.id)?.address ?? node.address);
+    const address = this.#state.members.byId(node.id)?.address ?? node.address;
+    const peer = this.#peers.peer(node.id, address);
     peer.call(type, body, PHASE_TIMEOUT_MS, (reply, error) => {
       if (!this.#stopped) done(error === "" ? readFields(reply) : null);
     });

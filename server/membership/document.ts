@@ -1,13 +1,13 @@
 /**
- * Documents: the CBOR maps that membership stores in files and sends to peers, written plainly and read
- * with suspicion.
+ * Documents: the CBOR maps that membership stores in files and sends to peers, written plainly and
+ * read with suspicion.
  *
- *   encodeDocument({ id, version, … })  →  bytes
- *   new Fields(decodeDocument(bytes)).text("id", 16)      → the value, or MalformedDocument is thrown
+ *   encodeDocument({ id, version, … })                →  bytes
+ *   new Fields(decodeDocument(bytes)).text("id", 16)  →  the value; or MalformedDocument is thrown
  *
- * A file may be damaged and a peer may be anything, so each field is asked for by its name, its type
- * and its bounds; unknown fields are ignored, so that later versions can add some. Whoever reads a
- * document catches MalformedDocument at one place, where it can refuse the whole of it.
+ * A file may be damaged and a peer may be anything, so each field is asked for by its name, its
+ * type and its bounds; unknown fields are ignored, so that later versions can add some. Whoever
+ * reads a document catches MalformedDocument at one place, where it can refuse the whole of it.
  */
 
 import { decodeMessage, encodeMessage } from "../wire/messages.ts";

@@ -7,10 +7,10 @@
  *      └────────────────────────────────────────────────────────┘
  *                     any answer to a request of ours
  *
- * Only answers to own requests count, as what comes in says nothing about what goes out: in a one-way
- * partition A suspects B, B may not suspect A, and C neither. A peer that is quiet is pinged, so that a
- * half-open connection or a silent death is seen without a user's request having to wait for it.
- * Slowness alone is no failure as long as answers come within their timeouts.
+ * Only answers to own requests count, as what comes in says nothing about what goes out: in a
+ * one-way partition A suspects B, B may not suspect A, and C neither. A peer that is quiet is
+ * pinged, so that a half-open connection or a silent death is seen without a user's request having
+ * to wait for it. Slowness alone is no failure as long as answers come within their timeouts.
  *
  * Paper 4.8.3: a purely local notion of failure detection is sufficient.
  */

@@ -8,13 +8,13 @@
  *     gossip-delta {what B lacks, A's digest} ─►  merges
  *     ◄──  {what A lacks}                        A merges
  *
- * So news reaches all of n nodes in O(log n) rounds, and equal states cost a few dozen bytes. What this
- * node itself has to say does not wait for the round: it is offered to a few members at once, which in
- * a small cluster is all of them.
+ * So news reaches all of n nodes in O(log n) rounds, and equal states cost a few dozen bytes. What
+ * this node itself has to say does not wait for the round: it is offered to a few members at once,
+ * which in a small cluster is all of them.
  *
- * Now and then the round goes to somebody whom it would not choose: a suspected member, a removed one
- * (who learns of it so), or a seed whose address no member has (all members may have got new addresses
- * while this node was down).
+ * Now and then the round goes to somebody whom it would not choose: a suspected member, a removed
+ * one (who learns of it so), or a seed whose address no member has (all members may have got new
+ * addresses while this node was down).
  */
 
 import type { Timer } from "../ports/clock.ts";
@@ -48,7 +48,7 @@ export class Gossip {
   #running = false;
   #rounds = 0;
 
-  /** @param beforeRound puts into the state what this node has to say, and what could not be stored */
+  /** @param beforeRound puts into the state what this node has to say */
   constructor(
     ports: Ports,
     peers: Peers,
@@ -95,7 +95,7 @@ export class Gossip {
     });
   }
 
-  /** Makes the states of this node and of all healthy members equal; calls back when that has ended. */
+  /** Makes the states of this node and of all healthy members equal; calls back at the end. */
   exchangeWithAll(done: () => void): void {
     const peers = this.#healthyOthers().flatMap((member) => member.peer ?? []);
     let left = peers.length;
@@ -167,8 +167,9 @@ export class Gossip {
     const sentMs = this.#ports.clock.elapsedMs();
     const question = { hash: this.#state.digestHash() };
     peer.call("gossip", question, GOSSIP_TIMEOUT_MS, (reply, error) => {
+      const compare = () => this.#compare(peer, new Fields(reply), sentMs, over);
       if (error !== "" || !this.#running) over();
-      else this.#checked("gossip", () => this.#compare(peer, new Fields(reply), sentMs, over), over);
+      else this.#checked("gossip", compare, over);
     });
   }
 

@@ -1,6 +1,6 @@
 /**
- * The outer side of a join: a node without a cluster asks the seeds, one after the other, for as long as
- * it takes, and becomes a member by what the first one answers.
+ * The outer side of a join: a node without a cluster asks the seeds, one after the other, for as
+ * long as it takes, and becomes a member by what the first one answers.
  */
 
 import { DiskError } from "../../storage/disk.ts";
@@ -12,7 +12,7 @@ import { attributesDocument, type NodeAttributes } from "./member.ts";
 
 /** Longer than a member tries to get a majority. */
 const JOIN_TIMEOUT_MS = 12_000;
-/** Pause between two seeds, doubling after each that did not let the node in; a quarter is random. */
+/** Pause between two seeds, doubling each time the node was not let in; a quarter is random. */
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 5_000;
 

@@ -1,5 +1,6 @@
 /**
- * A layout: the numbered, immutable assignment of partitions to nodes that the whole cluster agrees on.
+ * A layout: the numbered, immutable assignment of partitions to nodes that the whole cluster agrees
+ * on.
  *
  *   number 4 · N = 3 · Q = 1,024                       nodes[], sorted by id
  *   partition   owners (indexes into nodes)            preference (every node, owners first)
@@ -7,13 +8,13 @@
  *       1       0  3  2                                0  3  2  1
  *
  * There is one layout a number (consensus.ts), and each is made from the one before it by a pure
- * function of the change, so that a layout is its bytes. A layout is sufficient in itself: it names the
- * cluster, says of each node what is needed to reach it, and which change made it. Who knows a chain of
- * layouts knows the history of the membership.
+ * function of the change, so that a layout is its bytes. A layout is sufficient in itself: it names
+ * the cluster, says of each node what is needed to reach it, and which change made it. Who knows a
+ * chain of layouts knows the history of the membership.
  *
  *   since        the layout that admitted the node with the disk that it has now
- *   incarnation  the id that it drew when it asked; a node that lost its disk draws another one and
- *                gets its old id back by a layout of its own: its votes and words count from there on
+ *   incarnation  the id that it drew when it asked; a node that lost its disk draws another one
+ *                and gets its old id back by a new layout: its votes and words count from there on
  *
  * Owners are what moves and are sent; the preference lists follow from them and are computed here.
  */

@@ -9,25 +9,27 @@
  * Nobody may switch alone, so each member says three numbers of itself, and all follow the minimum:
  *
  *   adopted(m) = L   m knows L, and no request that it began in ignorance of L is under way
- *   synced(m)  = L   m holds all that it owns in L and in older live layouts; compared after *all* had
- *                    adopted L, because until then somebody may still be writing past the new owners
+ *   synced(m)  = L   m holds all that it owns in L and in older live layouts; compared after *all*
+ *                    had adopted L, as until then somebody may be writing past the new owners
  *   reading(m) = L   m reads by L (all have synced it), and its reads by older layouts have ended
  *
  *   reads use     the minimum of synced(m)
  *   writes cover  every layout from the minimum of reading(m) on; older ones are retired
  *
- * Then each write covers the layout that any reader reads by: a reader reads by L only after the writer
- * adopted L, and the writer gives up L only after the reader said that it reads by a newer one.
+ * Then each write covers the layout that any reader reads by: a reader reads by L only after the
+ * writer adopted L, and the writer gives up L only after the reader said that it reads by a newer
+ * one.
  *
  * Two rules keep that true for members that somebody has not heard of yet. A node raises reading(m)
  * only when it has adopted all that it knows; and what a member says is not used to retire anything
- * until this node knows every layout that the member had adopted. A node that is admitted by layout L
- * starts reading where the member stands that admitted it. So whoever does not know L either sees that
- * member's older number, or sees that it has to learn L first, and cannot retire what the newcomer reads.
+ * until this node knows every layout that the member had adopted. A node that is admitted by layout
+ * L starts reading where the member stands that admitted it. So whoever does not know L either sees
+ * that member's older number, or sees that it has to learn L first, and cannot retire what the
+ * newcomer reads.
  *
- * Everything here is a function of the members' records and the layouts known, evaluated until nothing
- * moves, after every change: no number waits for a message that has come already.
- * After Garage's layout trackers (ack, sync, sync-ack); its read quorums per partition are left out.
+ * Everything here is a function of the members' records and the layouts known, evaluated until
+ * nothing moves, after every change: no number waits for a message that has come already. After
+ * Garage's layout trackers (ack, sync, sync-ack); its read quorums per partition are left out.
  */
 
 import type { Layout } from "./layout.ts";
@@ -35,7 +37,7 @@ import type { Member } from "./member.ts";
 
 /** Layouts that may be live at once; a further change waits until the oldest is retired … */
 export const LIVE_LAYOUTS_MAX = 16;
-/** … but for the return of a node that lost its disk, as the oldest may be waiting for just that. */
+/** … but for the return of a node that lost its disk: the oldest may be waiting for just that. */
 export const LIVE_LAYOUTS_LIMIT = 24;
 
 export interface Trackers {
@@ -51,7 +53,7 @@ export interface LayoutsHost {
   raiseTrackers(trackers: Trackers): boolean;
   /** Makes the live layouts durable; false when that failed. */
   saveLayouts(): boolean;
-  /** Calls back when all requests that this node coordinates and has begun before this call ended. */
+  /** Calls back when all requests that this node coordinates and began before this call ended. */
   drainRequests(done: () => void): void;
   /** live, current, reading or syncTarget changed. */
   onLayoutsChanged(): void;
@@ -103,9 +105,9 @@ export class LiveLayouts {
   }
 
   /**
-   * The layout up to which this node has to compare and fetch what it owns in any live layout, as all
-   * members have adopted it; 0 when there is nothing to do. Comparisons made before it was set do not
-   * count for it: somebody may have been writing past this node. Answer with reportSynced.
+   * The layout up to which this node has to compare and fetch what it owns in any live layout, as
+   * all members have adopted it; 0 when there is nothing to do. Comparisons made before it was set
+   * do not count for it: somebody may have been writing past this node. Answer with reportSynced.
    */
   get syncTarget(): number {
     return this.#syncTarget;
@@ -139,8 +141,9 @@ export class LiveLayouts {
   }
 
   /**
-   * Takes layouts in, oldest first, and keeps what is live already. REQUIRES: they are durable, and the
-   * first is at most one above the newest known, unless everything known has been retired elsewhere.
+   * Takes layouts in, oldest first, and keeps what is live already. They need not be durable yet:
+   * raiseTrackers makes them so before this node says that it adopted them. REQUIRES: numbers
+   * without a gap; where they do not continue what is known, that was retired elsewhere.
    */
   adopt(layouts: readonly Layout[]): void {
     const fresh = layouts.filter((layout) => layout.number > this.newestNumber);
@@ -212,8 +215,8 @@ export class LiveLayouts {
   }
 
   /**
-   * Says `adopted` and `reading` once the requests that were begun under the old state have ended: one
-   * drain at a time serves both, and what came meanwhile waits for the next.
+   * Says `adopted` and `reading` once the requests that were begun under the old state have ended:
+   * one drain at a time serves both, and what came meanwhile waits for the next.
    */
   #drainBehind(): void {
     const self = this.#host.memberById(this.#selfId());

@@ -5,10 +5,10 @@
  *   record              what the node says of itself; it alone writes it, the larger version wins
  *   peer, healthy       this node's own link to it and what its own traffic has shown
  *
- * There is one Member object per node id for as long as this node runs, so that others may keep it; its
- * record is replaced as news come in. A version is `since · 2^32 + count`: `since` is the number of the
- * layout that admitted the node (core of the wiped-disk rule: a node that comes back without its disk
- * is admitted by a later layout, so whatever it says is newer than all that its lost disk ever said).
+ * There is one Member object per node id for as long as this node runs, so that others may keep it;
+ * its record is replaced as news come in. A version is `since · 2^32 + count`: `since` is the
+ * number of the layout that admitted the node. One that comes back without its disk is admitted by
+ * a later layout, so whatever it says is newer than all that its lost disk ever said.
  *
  * The three trackers are layout numbers (see layouts.ts); they never fall within one `since`.
  */
@@ -135,8 +135,8 @@ export class Member {
 
 /**
  * The greater of two records of one node: by version. Equal versions have equal contents, as each
- * record has one writer; should a copied data directory break that, the order of the contents decides,
- * so that merging commutes all the same.
+ * record has one writer; should a copied data directory break that, the order of the contents
+ * decides, so that merging commutes all the same.
  */
 export function newerRecord(left: MemberRecord, right: MemberRecord): MemberRecord {
   if (left.version !== right.version) return left.version > right.version ? left : right;

@@ -4,9 +4,9 @@
  *   records   one a node, the larger version wins (member.ts)
  *   history   the events of all layouts, a union: who founded, joined, came back or was removed
  *
- * Both merge by rules that commute, associate and repeat without effect, so the order in which gossip
- * brings them is of no consequence. Whether a node is removed is read from the history: the last event
- * about it counts, and layouts put events in one order for all.
+ * Both merge by rules that commute, associate and repeat without effect, so the order in which
+ * gossip brings them is of no consequence. Whether a node is removed is read from the history: the
+ * last event about it counts, and layouts put events in one order for all.
  */
 
 import type { Peer } from "../wire/peers.ts";
@@ -22,6 +22,8 @@ export class Members {
   readonly #byId = new Map<string, Member>();
   #everyone: readonly Member[] = [];
   #present: readonly Member[] = [];
+  /** By layout and member. */
+  readonly #events = new Map<string, MembershipEvent>();
   #history: readonly MembershipEvent[] = [];
   #removed: ReadonlySet<string> = new Set();
 
@@ -77,13 +79,13 @@ export class Members {
 
   /** Merges events; true when any is news. */
   applyEvents(events: readonly MembershipEvent[]): boolean {
-    const byKey = new Map(this.#history.map((event) => [eventKey(event), event]));
-    const before = byKey.size;
+    const before = this.#events.size;
     for (const event of events) {
-      if (!byKey.has(eventKey(event))) byKey.set(eventKey(event), event);
+      const key = `${event.layout}/${event.member}`;
+      if (!this.#events.has(key)) this.#events.set(key, event);
     }
-    if (byKey.size === before) return false;
-    this.#history = [...byKey.values()].sort(compareEvents);
+    if (this.#events.size === before) return false;
+    this.#history = [...this.#events.values()].sort(compareEvents);
     const last = new Map(this.#history.map((event) => [event.member, event.kind]));
     const removed = [...last].filter(([, kind]) => kind === "removed");
     this.#removed = new Set(removed.map(([id]) => id));
@@ -105,10 +107,6 @@ export class Members {
     this.#everyone = [...this.#byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
     this.#present = this.#everyone.filter((other) => other.status === "member");
   }
-}
-
-function eventKey(event: MembershipEvent): string {
-  return `${event.layout}/${event.member}`;
 }
 
 function compareEvents(left: MembershipEvent, right: MembershipEvent): number {

@@ -7,9 +7,10 @@
  *          │                                                              │
  *          └────► ask the seeds to be admitted, until one does ───────────┘
  *
- * The parts: ClusterState is all that members agree on and merge; Gossip spreads it; Consensus decides
- * the next layout; FailureDetector is this node's own opinion of its peers; Joining and Admittance are
- * the two ends of a join. Here they are put together, and only here do they meet the wire.
+ * The parts: ClusterState is all that members agree on and merge; Gossip spreads it; Consensus
+ * decides the next layout; FailureDetector is this node's own opinion of its peers; Joining and
+ * Admittance are the two ends of a join. Here they are put together, and only here do they meet the
+ * wire.
  *
  * What happens in this room is told upwards through MembershipHooks.
  */
@@ -50,7 +51,7 @@ export interface MembershipConfig {
 
 /** What the floors above hand over at construction, and are told through. */
 export interface MembershipHooks {
-  /** Calls back when all requests that this node coordinates and has begun before this call ended. */
+  /** Calls back when all requests that this node coordinates and began before this call ended. */
   drainRequests(done: () => void): void;
   /** Live layouts, the reading one, the sync target or the members changed. */
   onLayoutsChanged(): void;
@@ -128,10 +129,10 @@ export class Membership {
   }
 
   /**
-   * Becomes a member: by what the data directory holds, by founding, or by asking the seeds for as long
-   * as it takes. REQUIRES: the node listens for peers already; called once.
+   * Becomes a member: by what the data directory holds, by founding, or by asking the seeds for as
+   * long as it takes. REQUIRES: the node listens for peers already; called once.
    * @param address host:port that peers dial
-   * @param done "" once the node is a member or on its way; else a sentence that says why it cannot be
+   * @param done "" once the node is a member or on its way; else a sentence: why it cannot be
    */
   start(address: string, done: (error: string) => void): void {
     this.#attributes = attributesOf(this.#config, address);
@@ -215,8 +216,8 @@ export class Membership {
   }
 
   /**
-   * Tells all healthy members at once what changed here (bucket properties); calls back when they know,
-   * or after the timeout of an exchange where one does not answer.
+   * Tells all healthy members at once what changed here (bucket properties); calls back when they
+   * know, or after the timeout of an exchange where one does not answer.
    */
   tellAll(done: () => void): void {
     this.#gossip.exchangeWithAll(done);
@@ -318,7 +319,7 @@ export class Membership {
     this.#gossip.start();
     this.#detector.watch(this.members);
     this.#state.layouts.evaluate();
-    // A chain of layouts that was read back changes nothing when it is evaluated, and is news all the same.
+    // Layouts that were read back change nothing when evaluated, and are news all the same.
     this.#layoutsChanged(this.#hooks);
     return "";
   }

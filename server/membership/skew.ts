@@ -5,8 +5,8 @@
  *                            │
  *                     the peer said: 14:02:07.115            its wall clock, somewhere in between
  *
- * A peer's wall clock is remembered against this node's *steady* clock, so that a jump of the own wall
- * clock shows at once. The median of the peers' clocks counts: one mad clock moves nobody.
+ * A peer's wall clock is remembered against this node's *steady* clock, so that a jump of the own
+ * wall clock shows at once. The median of the peers' clocks counts: one mad clock moves nobody.
  * Cristian, "Probabilistic clock synchronization" (1989).
  */
 
@@ -48,8 +48,10 @@ export class ClockSkew {
     }
     if (offsets.length === 0) return 0;
     offsets.sort((left, right) => left - right);
-    const half = offsets.length >> 1;
-    const median = offsets.length % 2 === 1 ? offsets[half] : (offsets[half - 1] + offsets[half]) / 2;
+    // The two in the middle; the same one twice where their number is odd.
+    const upper = offsets[offsets.length >> 1];
+    const lower = offsets[(offsets.length - 1) >> 1];
+    const median = (lower + upper) / 2;
     return Math.round(this.#clock.nowMs() - nowMs - median);
   }
 }

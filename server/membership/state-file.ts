@@ -7,9 +7,9 @@
  *    8  checksum        u32: CRC-32C over the document
  *   12  document        CBOR
  *
- * A file is replaced by writing a new one, syncing it and renaming it, so after any crash there is the
- * old one or the new one. A damaged one is never taken for an absent one: a node that forgot what it
- * promised could found a second ring beside its own cluster.
+ * A file is replaced by writing a new one, syncing it and renaming it, so after any crash there is
+ * the old one or the new one. A damaged one is never taken for an absent one: a node that forgot
+ * what it promised could found a second ring beside its own cluster.
  */
 
 import { readU32, writeU32 } from "../../core/bytes.ts";

@@ -2,11 +2,11 @@
  * This node's votes on layouts: the acceptor of single-decree Paxos, one decree a layout number.
  * File `votes.cbor` in the data directory.
  *
- *   promised(n)   the greatest ballot that was asked for number n: no smaller one is served any more
+ *   promised(n)   the greatest ballot that was asked for number n: no smaller one is served now
  *   accepted(n)   the value that was voted for last, with its ballot
  *
- * Invariant: an answer leaves only after what it promises is durable. A vote is forgotten only when the
- * layout that was decided for its number, or a later one, is durable at this node.
+ * Invariant: an answer leaves only after what it promises is durable. A vote is forgotten only when
+ * the layout that was decided for its number, or a later one, is durable at this node.
  *
  * Lamport, "Paxos Made Simple" (2001), section 2.2.
  */

@@ -214,7 +214,7 @@ t.test("an address and a zone may change over a restart", async (t) => {
   t.ok(community.world.runUntil(isHeard, 20_000), community.logs());
 });
 
-t.test("all members change their addresses while one is down: it finds them through a seed", async (t) => {
+t.test("all others have new addresses: a node finds them through a seed", async (t) => {
   const community = new Community(22, 3);
   t.ok(community.form(), community.logs());
   for (const machine of community.machines) machine.crash();

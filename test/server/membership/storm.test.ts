@@ -1,6 +1,6 @@
 /**
- * Joins in a storm, many seeds. `SEED=n` repeats one, `SEEDS=n` runs so many:
- * SEED=17 npx tap run --disable-coverage --allow-empty-coverage test/server/membership/storm.test.ts
+ * Joins in a storm, many seeds. `SEED=n` repeats one, `SEEDS=n` runs so many: SEED=17 npx tap run
+ * --disable-coverage --allow-empty-coverage test/server/membership/storm.test.ts
  */
 
 import t from "tap";

@@ -1,8 +1,8 @@
 /**
- * Joins in a storm: machines come, crash, restart, lose their disks, and the network loses, repeats,
- * delays and cuts in one direction, while nodes join through whoever is there. In every other seed the
- * members also contend all the time for the next layout's number. Then the storm ends, and there has to
- * be one cluster, one chain of layouts, and everybody in it.
+ * Joins in a storm: machines come, crash, restart, lose their disks, and the network loses,
+ * repeats, delays and cuts in one direction, while nodes join through whoever is there. In every
+ * other seed the members also contend all the time for the next layout's number. Then the storm
+ * ends, and there has to be one cluster, one chain of layouts, and everybody in it.
  */
 
 import { Layout } from "../../../server/membership/layout.ts";
@@ -88,7 +88,7 @@ class Weather {
     }
   }
 
-  /** Members propose layouts that change nothing, each different from all others, at about one time. */
+  /** Members propose layouts that change nothing, each unlike all others, at about one time. */
   #contend(withinMs: number): void {
     for (const { membership } of this.#community.running) {
       if (this.#random.chance(1, 3)) continue;

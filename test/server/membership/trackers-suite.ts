@@ -1,11 +1,11 @@
 /**
- * Live layouts against a model of data: nodes write and read while layouts follow each other and news
- * about the trackers arrives late, twice, out of order or never.
+ * Live layouts against a model of data: nodes write and read while layouts follow each other and
+ * news about the trackers arrives late, twice, out of order or never.
  *
  *   a write   is begun under the live layouts that its node knows, and is stored in each at its end
  *   a sync    brings the node, for each live layout up to the target, what that and older ones hold
- *   a read    is begun under its node's reading layout; at its end every write that had been completed
- *             when it began must be there: stored in that layout, or copied by all nodes of it
+ *   a read    is begun under its node's reading layout; at its end every write that had been
+ *             completed when it began must be there: stored in that layout, or copied by its nodes
  *
  * A write that meets a node which has retired one of its layouts is refused as stale and counts for
  * nothing. A read never does: nobody retires what somebody reads by.
@@ -27,7 +27,7 @@ import type { Peer } from "../../../server/wire/peers.ts";
 import { SeededRandom } from "../../random.ts";
 import type { Case, Check } from "../../suite.ts";
 
-const SEEDS = 60;
+const SEEDS = 45;
 const STEPS = 1_000;
 const NODES_MAX = 6;
 
@@ -120,7 +120,8 @@ class Model {
       oldestLive: node.layouts.oldestNumber,
       attributesOf: () => null,
     };
-    const admission = { id: idOf(index), incarnation: idOf(index), attributes: attributesOf(index) };
+    const id = idOf(index);
+    const admission = { id, incarnation: id, attributes: attributesOf(index) };
     const changed = layoutWith(this.newest, [admission], context);
     this.newest = isNew ? changed : keepSince(this.newest, changed);
     node.hear({ layouts: [this.newest], records: [] });
@@ -227,7 +228,9 @@ class ModelNode {
     for (const { number } of this.layouts.live) {
       if (number > target) break;
       for (const write of this.#model.holds(number)) found.add(write);
-      for (const node of this.#model.nodes) for (const write of node.copies(number)) found.add(write);
+      for (const node of this.#model.nodes) {
+        for (const write of node.copies(number)) found.add(write);
+      }
       for (const write of found) this.copies(number).add(write);
     }
     this.layouts.reportSynced(target);
@@ -285,7 +288,7 @@ class ModelNode {
   }
 }
 
-/** Model nodes do not lose their disks: a change of layouts without a new node keeps all `since`. */
+/** Model nodes do not lose their disks: a change without a new node keeps all `since`. */
 function keepSince(before: Layout, changed: Layout): Layout {
   const nodes = changed.nodes.map((node) => before.nodeById(node.id) ?? node);
   return new Layout({ ...changed, nodes, events: [] }, null);

@@ -31,9 +31,10 @@ import { openLogEngine, type LogEngine, SEGMENT_BYTES_DEFAULT } from "../storage
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
 import { serveRequests } from "./coordination/remote.ts";
-import type { Quorum, QuorumDefaults, Store } from "./coordination/store.ts";
+import type { QuorumDefaults, Store } from "./coordination/store.ts";
 import { readinessOf, type Readiness } from "./coordination/readiness.ts";
 import { unreadyStore } from "./coordination/unready-store.ts";
+import type { ClusterReport, MemberReport } from "./http/http-node.ts";
 import type { Buckets } from "./membership/buckets.ts";
 import { Identity } from "./membership/identity.ts";
 import type { Member } from "./membership/member.ts";
@@ -132,7 +133,7 @@ export class Node {
 
   /** "" once the node listens and is a member or on its way to become one; else one sentence. */
   start(done: (error: string) => void): void {
-    const { ports } = { ports: this.#ports };
+    const ports = this.#ports;
     try {
       this.#identity = Identity.load(ports.disk, ports.random, this.#config.name);
     } catch (error) {
@@ -443,31 +444,7 @@ export class Node {
   }
 }
 
-export interface MemberReport {
-  readonly id: string;
-  readonly name: string;
-  readonly address: string;
-  readonly http: string;
-  readonly zone: string;
-  readonly capacity: number;
-  readonly status: string;
-  readonly healthy: boolean;
-  /** Replica slots. */
-  readonly partitions: number;
-}
-
-export interface ClusterReport {
-  readonly cluster: string;
-  readonly self: string;
-  readonly members: readonly MemberReport[];
-  readonly layout: {
-    readonly version: number;
-    readonly partitions: number;
-    readonly replicas: number;
-    readonly live: readonly number[];
-  };
-}
-
+/** One line of GET /cluster. @param partitions replica slots */
 function reportOf(member: Member, partitions: number): MemberReport {
   const { id, name, address, http, zone, capacity, status, healthy } = member;
   return { id, name, address, http, zone, capacity, status, healthy, partitions };
@@ -481,5 +458,3 @@ function prefixed(prefix: string, counters: object): Record<string, number> {
   }
   return named;
 }
-
-export type { Quorum };

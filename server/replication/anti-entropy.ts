@@ -27,11 +27,10 @@ import {
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
 import type { Member } from "../membership/member.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
-import type { Log } from "../ports/log.ts";
+import type { Timer } from "../ports/clock.ts";
 import type { PeerIdentity, Peers } from "../wire/peers.ts";
 import type { Completeness } from "./completeness.ts";
-import type { Counters } from "./counters.ts";
+import type { ReplicationHost } from "./host.ts";
 import type { LocalCopy } from "./local-copy.ts";
 import { ENTRY_BYTES, differences, listRange, rangeDigest, type Difference } from "./ranges.ts";
 
@@ -45,26 +44,13 @@ const RANGE_CUTS = 16;
 /** Objects on their way at once in a session. */
 const OBJECTS_IN_FLIGHT = 8;
 
-export interface AntiEntropyHost {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly counters: Counters;
+export interface AntiEntropyHost extends ReplicationHost {
   readonly self: Member;
   readonly members: readonly Member[];
-  memberById(id: string): Member | undefined;
   /** All live layouts, oldest first. */
   readonly layouts: readonly Layout[];
   /** Whether what is compared now counts for completeness: all members have adopted the newest layout. */
   readonly countsForCompleteness: boolean;
-  deliver(
-    member: Member,
-    name: ObjectName,
-    set: VersionSet,
-    purpose: number,
-    timeoutMs: number,
-    load: (done: (set: VersionSet | null) => void) => void,
-    done: (status: number, isDurable: boolean) => void,
-  ): void;
   /** Something that was partial may be complete now. */
   onCompared(): void;
 }
@@ -345,7 +331,7 @@ class Session {
 
   /** Joins their set; where they lack something of ours, sends them the join. */
   #take(name: ObjectName, set: VersionSet, done: (isSound: boolean) => void): void {
-    const labels = { layout: this.#layoutNumber(), round: 0 };
+    const labels = { layout: this.#host.layoutNumber(), round: 0 };
     this.#copy.join(name, set, labels, (change) => {
       if (change.status !== STATUS_DONE) return done(false);
       if (change.isChanged) this.#host.counters.antiEntropyRepairs++;
@@ -372,7 +358,7 @@ class Session {
 
   #deliver(name: ObjectName, set: VersionSet, done: (isSound: boolean) => void): void {
     const load = (give: (whole: VersionSet | null) => void): void => give(set);
-    this.#host.deliver(
+    this.#host.deliverDurably(
       this.#peer,
       name,
       set,
@@ -393,10 +379,6 @@ class Session {
     return peer.call(type, body, MESSAGE_TIMEOUT_MS, (answer, error) => {
       use(error === "" ? answer : undefined);
     });
-  }
-
-  #layoutNumber(): number {
-    return this.#host.layouts[this.#host.layouts.length - 1].number;
   }
 
   #tell(): void {

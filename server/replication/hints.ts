@@ -21,9 +21,8 @@ import { toHex } from "../../core/bytes.ts";
 import { headDigestInto } from "../../core/version-set.ts";
 import type { IndexEntry, VersionSet } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
-import type { Log } from "../ports/log.ts";
-import type { Counters } from "./counters.ts";
+import type { Timer } from "../ports/clock.ts";
+import type { ReplicationHost } from "./host.ts";
 import type { Change, EventMaker, LocalCopy } from "./local-copy.ts";
 
 /** How often hints are looked through while there are any. */
@@ -35,24 +34,9 @@ const WINDOWS = 256;
 const DELIVERY_TIMEOUT_MS = 5_000;
 const OWNER_BYTES = 8;
 
-/** What hints need of the floor around them. */
-export interface HintsHost {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly counters: Counters;
+export interface HintsHost extends ReplicationHost {
   /** The owner, where it is a member. */
   memberById(id: string): Member | undefined;
-  /** Sends a set to a member; the answer says whether it is durable there. */
-  deliver(
-    member: Member,
-    name: ObjectName,
-    set: VersionSet,
-    purpose: number,
-    timeoutMs: number,
-    load: (done: (set: VersionSet | null) => void) => void,
-    done: (status: number, isDurable: boolean) => void,
-  ): void;
-  layoutNumber(): number;
 }
 
 interface Waiting {
@@ -210,7 +194,7 @@ export class Hints {
       else this.#unwilling.add(owner.id);
       this.#ended();
     };
-    this.#host.deliver(owner, name, set, PURPOSE_HINT, DELIVERY_TIMEOUT_MS, load, ended);
+    this.#host.deliverDurably(owner, name, set, PURPOSE_HINT, DELIVERY_TIMEOUT_MS, load, ended);
   }
 
   #delivered(hint: ObjectName, digest: Uint32Array): void {

@@ -12,6 +12,7 @@
  * the next set that comes.
  */
 
+import { toHex } from "../../core/bytes.ts";
 import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
 import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
@@ -46,11 +47,11 @@ import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { Peers } from "../wire/peers.ts";
-import { AntiEntropy, ownedPartitions, ownersOf } from "./anti-entropy.ts";
+import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./anti-entropy.ts";
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
 import { Delivery, type Delivered } from "./delivery.ts";
-import { Hints } from "./hints.ts";
+import { Hints, type HintsHost } from "./hints.ts";
 import { LocalCopy, type Change } from "./local-copy.ts";
 import { mergeSets } from "./merge-sets.ts";
 import { SupersededRequests } from "./superseded.ts";
@@ -264,7 +265,7 @@ export class Replication {
       });
     };
     if (!isHinted) return copy.join(name, body.set, { layout, round: body.round }, stored);
-    const owner = this.#parts.membership.memberById(hexOf(body.target));
+    const owner = this.#parts.membership.memberById(toHex(body.target, 0, body.target.length));
     if (owner === undefined) return answer(STATUS_STALE, null, false);
     return this.hints.store(owner, name, body.set, stored);
   }
@@ -338,41 +339,27 @@ export class Replication {
     return STATUS_STALE;
   }
 
-  #host() {
+  #host(): HintsHost {
     const { ports, membership } = this.#parts;
     return {
       clock: ports.clock,
       log: ports.log,
       counters: this.#parts.counters,
-      memberById: (id: string) => membership.memberById(id),
+      memberById: (id) => membership.memberById(id),
       layoutNumber: () => membership.layouts.current.number,
-      deliver: this.#deliverDurably,
+      deliverDurably: (member, name, set, purpose, timeoutMs, load, done) => {
+        const how = { purpose, durable: true, hintFor: null, timeoutMs };
+        this.deliver(member, name, set, how, load, ({ failure, status, isDurable }) => {
+          done(failure === "" ? status : STATUS_FAILED, failure === "" && isDurable);
+        });
+      },
     };
   }
 
-  /** Hints and repairs ask for a durable write: what is given up here has to be safe there. */
-  readonly #deliverDurably = (
-    member: Member,
-    name: ObjectName,
-    set: VersionSet,
-    purpose: number,
-    timeoutMs: number,
-    load: (done: (set: VersionSet | null) => void) => void,
-    done: (status: number, isDurable: boolean) => void,
-  ): void => {
-    const how = { purpose, durable: true, hintFor: null, timeoutMs };
-    this.deliver(member, name, set, how, load, (delivered) => {
-      const isStored = delivered.failure === "" && delivered.status === STATUS_DONE;
-      done(delivered.failure === "" ? delivered.status : STATUS_FAILED, isStored && delivered.isDurable);
-    });
-  };
-
-  #antiEntropyHost() {
-    const { ports, membership } = this.#parts;
+  #antiEntropyHost(): AntiEntropyHost {
+    const { membership } = this.#parts;
     return {
-      clock: ports.clock,
-      log: ports.log,
-      counters: this.#parts.counters,
+      ...this.#host(),
       get self(): Member {
         return membership.self;
       },
@@ -386,8 +373,6 @@ export class Replication {
         const { live, current, syncTarget } = membership.layouts;
         return live.length === 1 || syncTarget === current.number;
       },
-      memberById: (id: string) => membership.memberById(id),
-      deliver: this.#deliverDurably,
       onCompared: () => this.#reportSynced(),
     };
   }
@@ -406,10 +391,4 @@ function oneVersion(set: VersionSet, dot: Uint8Array): VersionSet | null {
   const index = findDot(set.head, 0, dot, 0);
   if (index < 0) return null;
   return { head: singleVersion(set.head, 0, index), payloads: [set.payloads[index]] };
-}
-
-function hexOf(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
-  return text;
 }

@@ -1,0 +1,30 @@
+/** What hints and anti-entropy need of the room around them (replication.ts hands it over). */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { Member } from "../membership/member.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { Counters } from "./counters.ts";
+
+export interface ReplicationHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: Counters;
+  /** The number of the newest layout: written to records and sent with them. */
+  layoutNumber(): number;
+  /**
+   * Sends a set to a member and asks for a durable write: what is given up here has to be safe there.
+   * @param load gives the same set, or a later one, with all bodies
+   * @param done STATUS_… of core/replica-frames, and whether it is durable there
+   */
+  deliverDurably(
+    member: Member,
+    name: ObjectName,
+    set: VersionSet,
+    purpose: number,
+    timeoutMs: number,
+    load: (done: (set: VersionSet | null) => void) => void,
+    done: (status: number, isDurable: boolean) => void,
+  ): void;
+}

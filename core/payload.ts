@@ -8,7 +8,8 @@
  *   └────────── metadata block, its length in the head ───────┘└─ body length ─┘
  *
  * The head (core/version-set) carries both lengths and a checksum over all of it, so that a payload is
- * checked wherever it lands. Names and values of user metadata are opaque bytes below 256 and 64 Ki.
+ * checked wherever it lands. Texts are UTF-8: a content type and names of at most 255 bytes. What
+ * decodes encodes to the same bytes again, so that any node can hand on what another one took.
  */
 
 import { META_BLOCK_BYTES_MAX } from "./limits.ts";
@@ -20,7 +21,8 @@ export interface PayloadMeta {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+/** Strict, and leaves a byte order mark where it is: text that changed on its way would be other bytes. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The metadata block as bytes. @throws RangeError beyond META_BLOCK_BYTES_MAX or a length field */
 export function encodeMeta(meta: PayloadMeta): Uint8Array {
@@ -72,7 +74,18 @@ export function encodePayload(metaBlock: Uint8Array, body: Uint8Array): Uint8Arr
 
 /** Reads a payload's metadata block of `metaLength` bytes; null where it is malformed. */
 export function decodeMeta(payload: Uint8Array, metaLength: number): PayloadMeta | null {
-  if (metaLength < 1 || metaLength > payload.length) return null;
+  if (metaLength < 1 || metaLength > payload.length || metaLength > META_BLOCK_BYTES_MAX) return null;
+  try {
+    return readMeta(payload, metaLength);
+  } catch (error) {
+    // The strict decoder's way to say that bytes are no UTF-8.
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+/** @throws TypeError where a text is no UTF-8 */
+function readMeta(payload: Uint8Array, metaLength: number): PayloadMeta | null {
   let offset = 1 + payload[0];
   if (offset > metaLength) return null;
   const contentType = decoder.decode(payload.subarray(1, offset));

@@ -105,6 +105,7 @@ export function readSet(bytes: Uint8Array, start: number, end: number): WireSet 
   let offset = headEnd + versions;
   if (offset > end) return null;
   const payloads: (Uint8Array | null)[] = [];
+  let present = 0;
   for (let index = 0; index < versions; index++) {
     const presence = bytes[headEnd + index];
     if (presence > 1) return null;
@@ -116,8 +117,9 @@ export function readSet(bytes: Uint8Array, start: number, end: number): WireSet 
     if (offset + length > end) return null;
     payloads.push(bytes.subarray(offset, offset + length));
     offset += length;
+    present++;
   }
-  if (offset !== end) return null;
+  if (offset !== end || present !== readU32(bytes, start + 4)) return null;
   return { head: bytes.subarray(headStart, headEnd), payloads };
 }
 

@@ -1,0 +1,99 @@
+/** Payloads: the metadata block in front of a value, its limits, and what it does with any bytes. */
+
+import { META_BLOCK_BYTES_MAX } from "../../core/limits.ts";
+import { decodeMeta, encodeMeta, encodePayload, type PayloadMeta } from "../../core/payload.ts";
+import { SeededRandom, seedFrom } from "../random.ts";
+import type { Case } from "../suite.ts";
+import { randomBytes, tryCuts, tryMutations, type Trial } from "./wire-sets.ts";
+
+const LETTERS = ["a", "z", "-", "é", "漢", "😀", " ", "\ufeff", "\u0000"];
+const encoder = new TextEncoder();
+
+function randomText(random: SeededRandom, lengthMax: number): string {
+  let text = "";
+  for (let length = random.below(lengthMax + 1); length > 0; length--) {
+    text += LETTERS[random.below(LETTERS.length)];
+  }
+  return text;
+}
+
+function randomMeta(random: SeededRandom): PayloadMeta {
+  const meta: [string, string][] = [];
+  for (let pairs = random.below(4); pairs > 0; pairs--) {
+    meta.push([randomText(random, 10), randomText(random, 30)]);
+  }
+  return { contentType: randomText(random, 20), meta };
+}
+
+/** A block that was decoded has to encode again: what one node takes, another must be able to send. */
+const trial: Trial<PayloadMeta> = {
+  read: (bytes, start, end) => decodeMeta(bytes.subarray(start, end), end - start),
+  fault: (meta) => {
+    try {
+      encodeMeta(meta);
+      return "";
+    } catch (error) {
+      return `it does not encode again: ${String(error)}`;
+    }
+  },
+};
+
+/** One pair, and a content type, that make a block of exactly `length` bytes. */
+function blockOf(length: number): PayloadMeta {
+  const contentType = "text/plain";
+  const value = "v".repeat(length - 1 - contentType.length - 1 - 1 - 2);
+  return { contentType, meta: [["n", value]] };
+}
+
+export const suite: Case[] = [
+  {
+    name: "decodeMeta() gives back what encodeMeta() was given, whatever follows it",
+    run(check) {
+      const seed = seedFrom(process.env.SEED, 5);
+      const random = new SeededRandom(seed);
+      for (let round = 0; round < 1_000; round++) {
+        const meta = randomMeta(random);
+        const block = encodeMeta(meta);
+        const payload = encodePayload(block, randomBytes(random, random.below(20)));
+        check.same(decodeMeta(payload, block.length), meta, `round ${round}, SEED=${seed}`);
+      }
+    },
+  },
+  {
+    name: "encodeMeta() takes a block of 4,096 bytes, a content type of 255, a name of 255; not one more",
+    run(check) {
+      check.equal(encodeMeta(blockOf(META_BLOCK_BYTES_MAX)).length, META_BLOCK_BYTES_MAX, "4,096");
+      check.throws(() => encodeMeta(blockOf(META_BLOCK_BYTES_MAX + 1)), "4,097");
+      const typed = (length: number) => ({ contentType: "é".repeat(length / 2) + "x".repeat(length % 2), meta: [] });
+      check.equal(encodeMeta(typed(255)).length, 256, "a content type of 255 bytes");
+      check.throws(() => encodeMeta(typed(256)), "of 256");
+      const named = (length: number): PayloadMeta => ({ contentType: "", meta: [["n".repeat(length), ""]] });
+      check.equal(encodeMeta(named(255)).length, 1 + 1 + 255 + 2, "a name of 255 bytes");
+      check.throws(() => encodeMeta(named(256)), "of 256");
+    },
+  },
+  {
+    name: "decodeMeta() refuses blocks that no encodeMeta() can have made",
+    run(check) {
+      check.equal(decodeMeta(new Uint8Array(0), 0), null, "no block");
+      check.equal(decodeMeta(Uint8Array.of(5, 65), 2), null, "a content type beyond its block");
+      check.equal(decodeMeta(Uint8Array.of(1, 0xff), 2), null, "text that is no UTF-8");
+      check.equal(decodeMeta(Uint8Array.of(0, 1, 65, 2, 0, 66), 6), null, "a value beyond its block");
+      const long = new Uint8Array(META_BLOCK_BYTES_MAX + 1);
+      long.set(encoder.encode("\u0000\u0001n"));
+      const length = META_BLOCK_BYTES_MAX + 1 - 5;
+      long.set(Uint8Array.of(length & 255, length >> 8), 3);
+      check.equal(decodeMeta(long, long.length), null, "a block above the limit");
+      check.ok(decodeMeta(encodeMeta(blockOf(META_BLOCK_BYTES_MAX)), META_BLOCK_BYTES_MAX), "at it");
+    },
+  },
+  {
+    name: "decodeMeta() stands cuts and 20,000 mutations; what it takes can be encoded again",
+    run(check) {
+      const random = new SeededRandom(6);
+      const make = (): Uint8Array => encodeMeta(randomMeta(random));
+      for (let round = 0; round < 20; round++) tryCuts(check, make(), trial, `block ${round}`);
+      tryMutations(check, random, 20_000, make, trial);
+    },
+  },
+];

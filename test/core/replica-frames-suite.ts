@@ -1,0 +1,168 @@
+/** The bodies of REPLICATE and FETCH: what is written is read, and any bytes are either that or null. */
+
+import { toHex } from "../../core/bytes.ts";
+import {
+  WANT_VERSION,
+  fetchLength,
+  fetchedLength,
+  readFetch,
+  readFetched,
+  readReplicate,
+  readSet,
+  replicateLength,
+  setLength,
+  writeFetch,
+  writeFetched,
+  writeReplicate,
+  writeSet,
+  type FetchBody,
+  type FetchedBody,
+  type ReplicateBody,
+  type WireSet,
+} from "../../core/replica-frames.ts";
+import { SeededRandom, seedFrom } from "../random.ts";
+import type { Case } from "../suite.ts";
+import { faultOfSet, randomBytes, randomSet, tryCuts, tryMutations, type Trial } from "./wire-sets.ts";
+
+const SEED = seedFrom(process.env.SEED, 77);
+
+function randomReplicate(random: SeededRandom): ReplicateBody {
+  return {
+    purpose: random.below(4),
+    flags: random.below(4),
+    round: random.uint32(),
+    target: randomBytes(random, 8),
+    name: randomBytes(random, random.below(40)),
+    set: randomSet(random),
+  };
+}
+
+function randomFetch(random: SeededRandom): FetchBody {
+  const name = randomBytes(random, random.below(40));
+  return { want: random.below(3), flags: random.below(2), dot: randomBytes(random, 14), name };
+}
+
+function randomFetched(random: SeededRandom): FetchedBody {
+  return {
+    isComplete: random.chance(1, 2),
+    digest0: random.uint32(),
+    digest1: random.uint32(),
+    set: random.chance(1, 4) ? null : randomSet(random),
+  };
+}
+
+function replicateBytes(body: ReplicateBody): Uint8Array {
+  const bytes = new Uint8Array(replicateLength(body.name, body.set)).fill(0xee);
+  writeReplicate(body, bytes, 0);
+  return bytes;
+}
+
+function fetchBytes(body: FetchBody): Uint8Array {
+  const bytes = new Uint8Array(fetchLength(body.name)).fill(0xee);
+  writeFetch(body, bytes, 0);
+  return bytes;
+}
+
+function fetchedBytes(body: FetchedBody): Uint8Array {
+  const bytes = new Uint8Array(fetchedLength(body.set)).fill(0xee);
+  writeFetched(body, bytes, 0);
+  return bytes;
+}
+
+function setBytes(set: WireSet): Uint8Array {
+  const bytes = new Uint8Array(setLength(set)).fill(0xee);
+  writeSet(set, bytes, 0);
+  return bytes;
+}
+
+const setTrial: Trial<WireSet> = { read: readSet, fault: faultOfSet };
+const replicateTrial: Trial<ReplicateBody> = {
+  read: readReplicate,
+  fault: (body) => faultOfSet(body.set),
+};
+const fetchTrial: Trial<FetchBody> = {
+  read: readFetch,
+  fault: (body) => (body.want > WANT_VERSION ? "it wants what there is not" : ""),
+};
+const fetchedTrial: Trial<FetchedBody> = {
+  read: readFetched,
+  fault: (body) => faultOfSet(body.set),
+};
+
+export const suite: Case[] = [
+  {
+    name: "bodies come back as they were written, at any offset, and every byte of them is written",
+    run(check) {
+      const random = new SeededRandom(SEED);
+      for (let round = 0; round < 500; round++) {
+        const replicate = randomReplicate(random);
+        const bytes = replicateBytes(replicate);
+        check.same(readReplicate(bytes, 0, bytes.length), replicate, `REPLICATE, SEED=${SEED}`);
+        const fetch = randomFetch(random);
+        const fetchAll = fetchBytes(fetch);
+        check.same(readFetch(fetchAll, 0, fetchAll.length), fetch, `FETCH, SEED=${SEED}`);
+        const fetched = randomFetched(random);
+        const reply = fetchedBytes(fetched);
+        check.same(readFetched(reply, 0, reply.length), fetched, `FETCH reply, SEED=${SEED}`);
+        const again = new Uint8Array(bytes.length);
+        writeReplicate(replicate, again, 0);
+        check.equal(toHex(again, 0, again.length), toHex(bytes, 0, bytes.length), "no byte is left over");
+      }
+    },
+  },
+  {
+    name: "readSet() refuses a set that lacks or exceeds what its counts say",
+    run(check) {
+      const random = new SeededRandom(8);
+      for (let round = 0; round < 200; round++) {
+        const set = randomSet(random);
+        const bytes = setBytes(set);
+        check.ok(readSet(bytes, 0, bytes.length) !== null, "the whole");
+        const longer = new Uint8Array(bytes.length + 1);
+        longer.set(bytes);
+        check.equal(readSet(longer, 0, longer.length), null, "a byte more");
+        check.equal(readSet(bytes, 0, bytes.length - 1), null, "a byte less");
+        bytes[4]++;
+        check.equal(readSet(bytes, 0, bytes.length), null, "a payload is announced that is not there");
+      }
+    },
+  },
+  {
+    name: "readSet() refuses a head length near 2^32 and a presence byte that is neither 0 nor 1",
+    run(check) {
+      const random = new SeededRandom(9);
+      let set = randomSet(random);
+      while (set.payloads.length === 0) set = randomSet(random);
+      const bytes = setBytes(set);
+      const far = bytes.slice();
+      far.fill(255, 0, 4);
+      check.equal(readSet(far, 0, far.length), null, "a head of 4 GiB");
+      const odd = bytes.slice();
+      odd[8 + set.head.length] = 2;
+      check.equal(readSet(odd, 0, odd.length), null, "presence 2");
+    },
+  },
+  {
+    name: "every truncation of 40 bodies of each kind is null or well-formed",
+    run(check) {
+      const random = new SeededRandom(10);
+      for (let round = 0; round < 40; round++) {
+        tryCuts(check, setBytes(randomSet(random)), setTrial, "set");
+        tryCuts(check, replicateBytes(randomReplicate(random)), replicateTrial, "REPLICATE");
+        tryCuts(check, fetchBytes(randomFetch(random)), fetchTrial, "FETCH");
+        tryCuts(check, fetchedBytes(randomFetched(random)), fetchedTrial, "FETCH reply");
+      }
+      check.ok(true, "all were read");
+    },
+  },
+  {
+    name: "20,000 mutations of each kind are null or well-formed, and read nothing around them",
+    run(check) {
+      const random = new SeededRandom(11);
+      const count = 20_000;
+      tryMutations(check, random, count, () => replicateBytes(randomReplicate(random)), replicateTrial);
+      tryMutations(check, random, count, () => fetchBytes(randomFetch(random)), fetchTrial);
+      tryMutations(check, random, count, () => fetchedBytes(randomFetched(random)), fetchedTrial);
+    },
+  },
+];

@@ -161,11 +161,9 @@ export function checkProperties(properties: BucketProperties, replicas: number):
 }
 
 export function bucketKey(bucket: Uint8Array): string {
-  return latin1.decode(bucket);
+  // Not a TextDecoder: its "latin1" is windows-1252, which does not keep the bytes 0x80 to 0x9f.
+  return String.fromCharCode(...bucket);
 }
-
-/** One character a byte (windows-1252, which maps the 256 bytes one to one as well). */
-const latin1 = new TextDecoder("latin1");
 
 export function bucketBytes(key: string): Uint8Array {
   return Uint8Array.from(key, (character) => character.charCodeAt(0));

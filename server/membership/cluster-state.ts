@@ -285,19 +285,20 @@ export class ClusterState {
     const fresh = delta.layouts.filter((layout) => layout.number > this.layouts.newestNumber);
     this.#reportTwins(delta.layouts);
     const before = this.self.record;
-    const news = this.#mergeParts(delta);
     const isPolicyNews = this.#mergeBuckets(delta.buckets);
+    const news = this.#mergeParts(delta) || isPolicyNews;
     this.#keepOwnWord(before);
     this.layouts.adopt(fresh);
     // A node that forgot a bucket's policy in a crash would make versions of another policy.
     if (fresh.length > 0 || isPolicyNews) this.save();
     else if (news) this.#saveSoon();
     if (news || fresh.length > 0) this.layouts.evaluate();
-    return news || isPolicyNews || fresh.length > 0;
+    return news || fresh.length > 0;
   }
 
   #mergeParts(delta: Delta): boolean {
-    let news = this.members.applyEvents(delta.events);
+    let news = this.#mergeBuckets(delta.buckets);
+    if (this.members.applyEvents(delta.events)) news = true;
     for (const layout of delta.layouts) if (this.members.applyLayout(layout)) news = true;
     for (const record of delta.records) if (this.members.apply(record)) news = true;
     return news;

@@ -281,6 +281,8 @@ export class Cluster implements Servers, Breakable {
   }
 
   #drop(machine: Machine, isSilent: boolean): void {
+    const { losses, world } = this.#options;
+    losses.crash(world.elapsedMs);
     this.#truncationsBefore += truncationsOf(machine.process);
     this.network.kill(machine.name, { silent: isSilent });
     machine.process = null;

@@ -143,10 +143,11 @@ export function knowledgeOfRead(shown: readonly Write[], policy: Policy, endedMs
 
 /** What the context of an acknowledged put covers: what the given one did, and the put itself. */
 export function knowledgeOfPut(write: Write): Knowledge {
-  const { must, shown, tombstonesUntilMs, anythingUntilMs } = write.knowledge;
+  const { must, tombstonesUntilMs, anythingUntilMs } = write.knowledge;
   return {
     must: new Set([...must, write.id]),
-    shown: new Set([...shown, write.id]),
+    // Dots that the put overwrote are left to its own state to cover, and not carried along.
+    shown: new Set([write.id]),
     tombstonesUntilMs,
     anythingUntilMs,
   };

@@ -34,6 +34,7 @@ interface Loss {
 export class Losses {
   readonly #losses: Loss[] = [];
   #checkpointMs = -1;
+  #lastCrashMs = -1;
   #owners: number;
 
   /** @param owners replicas of an object, once all owners have it */
@@ -49,6 +50,16 @@ export class Losses {
   /** Node `node` lost its disk. */
   wipe(node: number, atMs: number): void {
     this.#losses.push({ node, kind: "wipe", atMs, sinceMs: -1 });
+  }
+
+  /** A process died, for whatever reason: what it kept in memory alone is gone. */
+  crash(atMs: number): void {
+    this.#lastCrashMs = atMs;
+  }
+
+  /** Whether any process has died since. */
+  crashedSince(sinceMs: number): boolean {
+    return this.#lastCrashMs >= sinceMs;
   }
 
   /** Every owner was seen to hold, synced, all that was acknowledged before `atMs`. */

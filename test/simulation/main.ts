@@ -24,6 +24,7 @@ interface Total {
   faults: number;
   losses: number;
   falseSiblings: number;
+  lateTwins: number;
   simulatedMs: number;
   lost: number;
   readonly failed: number[];
@@ -95,6 +96,7 @@ function emptyTotal(): Total {
     faults: 0,
     losses: 0,
     falseSiblings: 0,
+    lateTwins: 0,
     simulatedMs: 0,
     lost: 0,
     failed: [],
@@ -112,6 +114,7 @@ function add(total: Total, report: Report): void {
   total.faults += report.faults;
   total.losses += report.losses;
   total.falseSiblings += report.falseSiblings;
+  total.lateTwins += report.lateTwins;
   total.simulatedMs += report.simulatedMs;
   total.lost += report.violations.filter(({ verdict }) => verdict === "lost").length;
   if (report.violations.length > 0) total.failed.push(report.seed);
@@ -121,7 +124,8 @@ function tellTotal(total: Total): void {
   say(
     `${total.seeds} seeds, ${total.operations} operations, ${total.acknowledged} acknowledged ` +
       `writes, ${total.lost} lost, ${total.refused} refused, ${total.unknown} unknown, ` +
-      `${total.reads} reads, ${total.falseSiblings} false siblings; ${total.faults} faults, ` +
+      `${total.reads} reads, ${total.falseSiblings} false siblings, ${total.lateTwins} late twins; ` +
+      `${total.faults} faults, ` +
       `${total.losses} disks or powers lost, ${Math.floor(total.simulatedMs / 3_600_000)} simulated hours`,
   );
   if (total.failed.length > 0) say(`${total.failed.length} seeds failed: ${total.failed.join(" ")}`);

@@ -49,7 +49,8 @@ function runOnModel(seed: number, plant: Plant | null): Run {
   const history = new History();
   const losses = new Losses(OWNERS);
   const truncated = (): boolean => false;
-  const oracle = new Oracle({ history, losses, owners: OWNERS, truncated }, idOfBody);
+  const accused = (): void => {};
+  const oracle = new Oracle({ history, losses, owners: OWNERS, truncated, accused }, idOfBody);
   const store = new ModelStore(clock, new SeededRandom(seed + 1), OWNERS, plant);
   const servers = {
     count: 3,

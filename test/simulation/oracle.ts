@@ -15,8 +15,11 @@
  *   lww            one version; never none after an acknowledged write; any write may have won but
  *                  one that an acknowledged write saw
  *
- * A write that was tried more than once may have two dots; until the replica that knows the one to be
- * overwritten meets the other, a read may show it beside its successor: counted, while faults last.
+ * A write that was tried more than once may have two dots, one of them overwritten and the other not
+ * (a late twin); what the store cannot know of that is counted instead of accused (isLateTwin).
+ *
+ * A context covers for certain what its client was itself shown; and what that had overwritten, once
+ * the states that say so have met. So a pair at once is accused only of the former.
  *
  * Truncated clocks may make false siblings (SPEC section 1): where a node counted a truncation, an
  * overwritten value beside others is counted instead of accused; a deleted one that its delete had
@@ -73,6 +76,8 @@ export interface OracleOptions {
   readonly owners: number;
   /** Whether any node has truncated a clock so far. */
   readonly truncated: () => boolean;
+  /** Told of each accusation as it is made. */
+  readonly accused: (violation: Violation) => void;
 }
 
 /** Maps the body of a value to the id of the write that it claims to be; 0: none. */
@@ -80,12 +85,15 @@ export type IdOfBody = (body: Uint8Array) => number;
 
 export class Oracle {
   readonly violations: Violation[] = [];
-  /** Overwritten values that truncation excuses. */
+  /** Overwritten values that truncation, or a lost state between, excuses. */
   falseSiblings = 0;
+  /** Overwritten values that were sent more than once, and came back by the other attempt. */
+  lateTwins = 0;
   readonly #history: History;
   readonly #losses: Losses;
   readonly #owners: number;
   readonly #truncated: () => boolean;
+  readonly #accused: (violation: Violation) => void;
   readonly #idOfBody: IdOfBody;
 
   constructor(options: OracleOptions, idOfBody: IdOfBody) {
@@ -93,11 +101,14 @@ export class Oracle {
     this.#losses = options.losses;
     this.#owners = options.owners;
     this.#truncated = options.truncated;
+    this.#accused = options.accused;
     this.#idOfBody = idOfBody;
   }
 
   accuse(verdict: Verdict, key: string, detail: string): void {
-    this.violations.push({ verdict, key, detail });
+    const violation = { verdict, key, detail };
+    this.violations.push(violation);
+    this.#accused(violation);
   }
 
   /** A write has ended for its client; a refused one must not have been seen. */
@@ -160,8 +171,9 @@ export class Oracle {
   #checkPairs(key: string, shown: readonly Write[]): void {
     for (const later of shown) {
       for (const earlier of shown) {
-        if (!later.knowledge.must.has(earlier.id)) continue;
-        if (this.#truncated() || earlier.attempts > 1) this.falseSiblings++;
+        if (!later.knowledge.shown.has(earlier.id)) continue;
+        if (earlier.attempts > 1) this.lateTwins++;
+        else if (this.#truncated()) this.falseSiblings++;
         else this.accuse("shown with its successor", key, `#${earlier.id} beside #${later.id}`);
       }
     }
@@ -174,13 +186,21 @@ export class Oracle {
       if (write.outcome !== "done" || write.endedMs >= read.beganMs) continue;
       if (write.primaries + read.primaries <= this.#owners) continue;
       if (write.isDelete || isIn(write, shown) || this.#losses.anySince(write.beganMs)) continue;
-      const seen = read.policy === "lww"
-        ? !shown.some((other) => write.knowledge.must.has(other.id))
-        : this.#isAccounted(write, shown, writes, new Set());
-      if (seen) continue;
+      const isLastWrite = read.policy === "lww";
+      if (isLastWrite && this.#mayHaveWon(write, shown)) continue;
+      if (!isLastWrite && this.#isAccounted(write, shown, writes, new Set())) continue;
       const counts = `${write.primaries} + ${read.primaries} of ${this.#owners} primaries`;
       this.accuse("quorum missed", read.key, `#${write.id}: ${counts}; shown: ${listOf(shown)}`);
     }
+  }
+
+  /** Whether any of these but what the write itself overwrote is shown in its place. */
+  #mayHaveWon(write: Write, shown: readonly Write[]): boolean {
+    const overwritten = shown.filter((other) => write.knowledge.must.has(other.id));
+    if (overwritten.length === 0) return true;
+    if (!overwritten.some((other) => this.#isLateTwin(other))) return false;
+    this.lateTwins++;
+    return true;
   }
 
   #checkSurvival(key: string, writes: readonly Write[], live: readonly Write[]): void {
@@ -212,15 +232,35 @@ export class Oracle {
       if (later.outcome !== "done" || this.#losses.atRisk(later)) continue;
       for (const earlier of live) {
         if (!later.knowledge.must.has(earlier.id)) continue;
-        const excused = this.#truncated() &&
-          !(later.isDelete && later.knowledge.shown.has(earlier.id));
-        if (excused) this.falseSiblings++;
+        if (this.#isLateTwin(earlier)) this.lateTwins++;
+        else if (this.#isExcused(earlier, later)) this.falseSiblings++;
         else {
           const what = later.isDelete ? "deleted by" : "overwritten by";
           this.accuse("returned", key, `#${earlier.id} was ${what} #${later.id} and is held`);
         }
       }
     }
+  }
+
+  /**
+   * Whether an overwritten write may be back as the version that another attempt made. Which requests
+   * were overwritten is remembered in memory alone, and each replica knows only what it saw itself: a
+   * crash forgets it, and with "the last write wins" the second version may be the last.
+   */
+  #isLateTwin(earlier: Write): boolean {
+    if (earlier.attempts < 2) return false;
+    return earlier.policy === "lww" || this.#losses.crashedSince(earlier.beganMs);
+  }
+
+  /** Whether an overwritten value may be held beside what overwrote it. */
+  #isExcused(earlier: Write, later: Write): boolean {
+    if (later.knowledge.shown.has(earlier.id)) return this.#truncated() && !later.isDelete;
+    if (this.#truncated()) return true;
+    // It was covered by way of another write, whose state may be gone.
+    return [...later.knowledge.must].some((id) => {
+      const between = this.#history.byId(id);
+      return between !== null && between.outcome === "done" && this.#losses.atRisk(between);
+    });
   }
 
   /** Whether a write is held, or what replaced it is, or what replaced that. */

@@ -214,22 +214,9 @@ function absence(check: Check): void {
   check.same(stage.values(2, KEY, { r: 1 }), ["value"], "and it has the object again");
 }
 
-const requestId = Uint8Array.of(1, 0x9b, 0x76, 0xda, 0xa8, 0, 0x70, 1, 0x80, 2, 3, 4, 5, 6, 7, 8);
-
-/** A UUIDv7 of the world's present. */
-function requestIdNow(stage: Stage): Uint8Array {
-  const id = requestId.slice();
-  let ms = stage.cluster.dateMs;
-  for (let index = 5; index >= 0; index--) {
-    id[index] = ms % 256;
-    ms = (ms - id[index]) / 256;
-  }
-  return id;
-}
-
 function twin(check: Check): void {
   const stage = new Stage(3);
-  const id = requestIdNow(stage);
+  const id = stage.requestId();
   const results: string[] = [];
   for (const node of [0, 1, 2]) {
     stage.begin(node, KEY, "value", { requestId: id }, ({ outcome }) => results.push(outcome));
@@ -242,7 +229,7 @@ function twin(check: Check): void {
 
 function lateTwin(check: Check): void {
   const stage = new Stage(3);
-  const id = requestIdNow(stage);
+  const id = stage.requestId();
   stage.put(0, KEY, "old", { requestId: id });
   const { context } = stage.get(0, KEY);
   stage.put(0, KEY, "new", { context, w: "all" });

@@ -43,6 +43,7 @@ export interface Report {
   /** Nodes that lost power or their disk. */
   readonly losses: number;
   readonly falseSiblings: number;
+  readonly lateTwins: number;
   readonly events: number;
   readonly simulatedMs: number;
   readonly lines: readonly string[];
@@ -81,7 +82,11 @@ export class Simulation {
     this.trace = new Trace(options.keepTrace);
     this.losses = new Losses(owners);
     const truncated = (): boolean => this.cluster.truncations > 0;
-    this.oracle = new Oracle({ history, losses: this.losses, owners, truncated }, idOfBody);
+    const accused = ({ verdict, key, detail }: Violation): void => {
+      this.#say(`VIOLATION ${verdict} ${key}: ${detail}`);
+    };
+    const { losses } = this;
+    this.oracle = new Oracle({ history, losses, owners, truncated, accused }, idOfBody);
     this.cluster = new Cluster({
       shape,
       world,
@@ -112,9 +117,6 @@ export class Simulation {
     } catch (error) {
       const detail = error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : `${error}`;
       this.oracle.accuse("crashed", "", detail);
-    }
-    for (const { verdict, key, detail } of this.oracle.violations) {
-      this.#say(`VIOLATION ${verdict} ${key}: ${detail}`);
     }
     return this.#report();
   }
@@ -235,6 +237,7 @@ export class Simulation {
       faults: this.faults.count,
       losses: this.losses.count,
       falseSiblings: this.oracle.falseSiblings,
+      lateTwins: this.oracle.lateTwins,
       events: this.world.events,
       simulatedMs: this.world.elapsedMs,
       lines: this.trace.lines,

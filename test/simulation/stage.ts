@@ -19,6 +19,7 @@ import { Losses } from "./losses.ts";
 import type { Shape } from "./shape.ts";
 import { Trace } from "./trace.ts";
 import { BUCKETS } from "./workload.ts";
+import { requestIdAt } from "./write-attempts.ts";
 
 const REPLICAS = 3;
 /** A request that takes longer has been forgotten. */
@@ -37,9 +38,11 @@ export class Stage {
   readonly world = new World();
   readonly trace = new Trace(true);
   readonly cluster: Cluster;
+  readonly #random: SeededRandom;
 
   /** Founds a cluster of `nodes`, settled and ready. */
   constructor(nodes: number, seed = 1) {
+    this.#random = new SeededRandom(seed + 1);
     this.cluster = new Cluster({
       shape: quietShape(nodes, seed),
       world: this.world,
@@ -55,6 +58,11 @@ export class Stage {
     this.cluster.setLastWriteWins(BUCKETS.lww);
     const known = (): boolean => this.cluster.knowsLastWriteWins(BUCKETS.lww);
     this.until("bucket properties have spread", known, FOUND_LIMIT_MS);
+  }
+
+  /** A request id (UUIDv7, RFC 9562) of the world's present. */
+  requestId(): Uint8Array {
+    return requestIdAt(this.cluster.dateMs, this.#random);
   }
 
   /** Begins a put through one node; the result comes when the script lets time pass. */
@@ -112,9 +120,10 @@ export class Stage {
     return { owners: order.slice(0, REPLICAS), others: order.slice(REPLICAS) };
   }
 
-  /** Cuts the machines in two groups that do not hear each other. */
-  partition(left: readonly number[]): void {
-    this.#cut((from, to) => left.includes(from) !== left.includes(to));
+  /** Cuts the machines in groups that do not hear each other; who is in none belongs to one more. */
+  partition(...groups: readonly (readonly number[])[]): void {
+    const groupOf = (node: number): number => groups.findIndex((group) => group.includes(node));
+    this.#cut((from, to) => groupOf(from) !== groupOf(to));
   }
 
   isolate(node: number): void {

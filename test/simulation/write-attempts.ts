@@ -9,6 +9,7 @@
  */
 
 import type { PutRequest, Result } from "../../server/coordination/store.ts";
+import type { SeededRandom } from "../random.ts";
 import type { Client, Held, WriteKind } from "./client.ts";
 import { summaryOf } from "./client.ts";
 import { type Knowledge, knowledgeOfPut, type Write } from "./history.ts";
@@ -34,7 +35,7 @@ export class WriteAttempts {
     kind: WriteKind,
   ) {
     const { random, clock, history, shape } = workload.options;
-    const requestId = drawRequestId(workload);
+    const requestId = requestIdAt(clock.nowMs(), random);
     const isDelete = kind.isDelete === true;
     const readsFirst = isDelete || kind.precondition !== undefined;
     this.#client = client;
@@ -152,15 +153,13 @@ function blindUntil(knowledge: Knowledge, untilMs: number): Knowledge {
 }
 
 /** A UUIDv7 (RFC 9562): 48 bits of the client's clock, then chance. */
-function drawRequestId(workload: Workload): Uint8Array {
-  const { random, clock } = workload.options;
+export function requestIdAt(nowMs: number, random: SeededRandom): Uint8Array {
   const bytes = new Uint8Array(16);
   random.fill(bytes);
-  let ms = clock.nowMs();
+  let ms = nowMs;
   for (let index = 5; index >= 0; index--) {
-    const byte = ms % 256;
-    bytes[index] = byte;
-    ms = (ms - byte) / 256;
+    bytes[index] = ms % 256;
+    ms = (ms - bytes[index]) / 256;
   }
   bytes[6] = (bytes[6] & 0x0f) | 0x70;
   bytes[8] = (bytes[8] & 0x3f) | 0x80;

@@ -4,6 +4,7 @@
  *   SEED=7 bun test/simulation/main.ts             replays one seed and prints the hash of its trace
  *   SEED=7 TRACE=1 …                               and the trace itself
  *   SEEDS=1-200 …                                  runs a range and sums up
+ *   HASHES=1 …                                     and prints the hash of each seed's trace
  *   OPERATIONS=5000 …                              client operations a seed (1,000)
  *
  * Ends with exit code 1 when a seed failed. Runs on Bun, Deno (-A) and, bundled, on Node.
@@ -31,7 +32,7 @@ interface Total {
 }
 
 function main(): void {
-  const { SEED, SEEDS, TRACE, OPERATIONS } = process.env;
+  const { SEED, SEEDS, TRACE, HASHES, OPERATIONS } = process.env;
   const operations = Number(OPERATIONS ?? OPERATIONS_DEFAULT);
   const range = rangeOf(SEEDS ?? SEED ?? "1");
   if (range === null || !Number.isSafeInteger(operations) || operations < 1) {
@@ -45,6 +46,7 @@ function main(): void {
     const report = simulate(seed, { operations, keepTrace: isOne && TRACE === "1" });
     for (const line of report.lines) say(line);
     if (isOne) tellOne(report);
+    else if (HASHES === "1") say(`seed ${seed} trace ${report.hash}`);
     if (report.violations.length > 0) tellFailure(report, operations);
     add(total, report);
   }

@@ -169,9 +169,10 @@ export class AntiEntropy {
   }
 
   #compared(partition: number, peer: Member, peerIsComplete: boolean): void {
-    const newest = this.#host.layouts[this.#host.layouts.length - 1];
-    const others = ownersOf(newest, partition).filter((id) => id !== this.#host.self.id);
-    this.#completeness.compared(partition, peer.id, peerIsComplete, others);
+    // Owners by every live layout: those by the newest alone may all be as new as this node.
+    const owners = new Set(this.#host.layouts.flatMap((layout) => ownersOf(layout, partition)));
+    owners.delete(this.#host.self.id);
+    this.#completeness.compared(partition, peer.id, peerIsComplete, [...owners]);
   }
 
   /** [partitions that differ, partitions asked for that are complete here] */

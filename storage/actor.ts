@@ -4,20 +4,22 @@
  *   counters   1 ······ 65,536 │ 65,537 ···· 131,072 │
  *                        issued ▲                    └ reserved end: on disk and synced before use
  *
- * An actor is 64 random bits. Counters rise per store and come in blocks: the end of a block is durable
- * before its first counter is given away, so after `kill -9` counting goes on behind the reserved end.
- * What that cannot cover is a store that lost part of its tail: it may have forgotten versions of its own
- * that others still know. So the same actor goes on only if nothing can be lost:
+ * An actor is 64 random bits. Counters rise per store and come in blocks: the end of a block is
+ * durable before its first counter is given away, so after `kill -9` counting goes on behind the
+ * reserved end. What that cannot cover is a store that lost part of its tail: it may have forgotten
+ * versions of its own that others still know. So the same actor goes on only if nothing can be
+ * lost:
  *
  *   stopped cleanly                          same actor, exactly the next counter
  *   the same boot of the kernel (kill -9)    same actor, behind the reserved end
  *   anything else, or no readable file       a new actor
  *
- * A directory that is restored from a copy must not keep this file: the copy's counters were issued.
- * The file also keeps an upper bound of the hybrid clock's stamps, so that they rise across restarts
- * even if the date went back. Bytes: storage/FORMAT.md.
+ * A directory that is restored from a copy must not keep this file: the copy's counters were
+ * issued. The file also keeps an upper bound of the hybrid clock's stamps, so that they rise across
+ * restarts even if the date went back. Bytes: storage/FORMAT.md.
  *
- * Kulkarni et al., Logical Physical Clocks, 2014 (the stamp); riak_kv #679 (why actors must be new).
+ * Kulkarni et al., Logical Physical Clocks, 2014 (the stamp); riak_kv #679 (why actors must be
+ * new).
  */
 
 import { readU16, readU32, readU48, writeU16, writeU32, writeU48 } from "../core/bytes.ts";
@@ -42,7 +44,9 @@ const BOOT_ID_AT = 48;
 const BOOT_ID_BYTES_MAX = 64;
 const CHECKSUM_AT = 112;
 const ACTOR_BYTES = 8;
-/** The stamp bound is written this far ahead: one small synced write per so much time of writing. */
+/**
+ * The stamp bound is written this far ahead: one small synced write per so much time of writing.
+ */
 const STAMP_AHEAD_MS = 10_000;
 
 export interface ActorOptions {
@@ -63,7 +67,9 @@ export function openActor(options: ActorOptions): Actor {
   const bytes = readFile(options.disk, ACTOR_FILE);
   const stored = bytes !== null && isIntact(bytes) ? bytes : null;
   if (stored !== null && stored[8] !== FORMAT_VERSION) {
-    const problem = `Cannot read ${ACTOR_FILE}: it has format ${stored[8]}, this program knows up to 1`;
+    const problem = `Cannot read ${ACTOR_FILE}: it has format ${
+      stored[8]
+    }, this program knows up to 1`;
     throw new DiskError("EINVAL", problem);
   }
   return new Actor(options, stored);
@@ -112,13 +118,17 @@ export class Actor {
     this.#reserve();
   }
 
-  /** The next counter, 1 to 2^48 - 1, never given before. @throws DiskError: then none may be used */
+  /**
+   * The next counter, 1 to 2^48 - 1, never given before. @throws DiskError: then none may be used
+   */
   nextCounter(): number {
     if (this.#next >= this.#reservedEnd) this.#reserve();
     return this.#next++;
   }
 
-  /** Makes sure that stamps up to this time may be issued: to be called before. @throws DiskError */
+  /**
+   * Makes sure that stamps up to this time may be issued: to be called before. @throws DiskError
+   */
   coverStamp(stampMs: number): void {
     if (stampMs < this.#stampBoundMs) return;
     this.#write(this.#reservedEnd, stampMs + STAMP_AHEAD_MS, 0, 0);

@@ -2,8 +2,9 @@
  * The files below an engine: what storage asks of the operating system, and nothing more.
  *
  * Writes and reads are synchronous (a write to the page cache costs under a microsecond, a promise
- * costs more); only syncing waits. What was written and not synced survives the death of the process
- * and not the death of the machine: the simulated disk (test/simulation/disk.ts) is merciless about it.
+ * costs more); only syncing waits. What was written and not synced survives the death of the
+ * process and not the death of the machine: the simulated disk (test/simulation/disk.ts) is
+ * merciless about it.
  *
  * Paths are relative to the data directory, with "/" between parts.
  */
@@ -23,7 +24,10 @@ export interface DiskFile {
   size(): number;
   /** Writes source[start, end) at `position`, all of it. @throws DiskError */
   write(source: Uint8Array, start: number, end: number, position: number): void;
-  /** Reads into target[start, end) from `position`; returns the bytes read, fewer only at the end. @throws DiskError */
+  /**
+   * Reads into target[start, end) from `position`; returns the bytes read, fewer only at the end.
+   * @throws DiskError
+   */
   read(target: Uint8Array, start: number, end: number, position: number): number;
   /** Makes all written bytes durable (fdatasync); calls back later, never before it returns. */
   sync(done: (error: DiskError | null) => void): void;
@@ -33,15 +37,18 @@ export interface DiskFile {
   truncate(size: number): void;
   /**
    * Fills a new file with `size` zeros and makes them durable, in the background: writes into them
-   * later need no new blocks, which makes a sync twice as fast. Nothing else may touch the file until it
-   * calls back, which is never before it returns.
+   * later need no new blocks, which makes a sync twice as fast. Nothing else may touch the file
+   * until it calls back, which is never before it returns.
    */
   preallocate(size: number, done: (error: DiskError | null) => void): void;
   close(): void;
 }
 
 export interface Disk {
-  /** Opens for reading and writing; `create` makes an absent file, and fails on a present one. @throws DiskError */
+  /**
+   * Opens for reading and writing; `create` makes an absent file, and fails on a present one.
+   * @throws DiskError
+   */
   open(path: string, options?: { create?: boolean }): DiskFile;
   /** Names in a folder, sorted; an absent folder is empty. @throws DiskError */
   list(folder: string): string[];
@@ -56,7 +63,10 @@ export interface Disk {
   freeBytes(): number;
 }
 
-/** Writes a whole small file so that after any crash it is the old one or the new one. @throws DiskError */
+/**
+ * Writes a whole small file so that after any crash it is the old one or the new one. @throws
+ * DiskError
+ */
 export function replaceFile(disk: Disk, path: string, bytes: Uint8Array): void {
   const temporary = `${path}.new`;
   if (disk.exists(temporary)) disk.remove(temporary);

@@ -1,15 +1,16 @@
 /**
  * The contract that every engine keeps: one node's copy of many objects.
  *
- * An engine maps a name to a *version set*: a packed head (core/version-set: dots, clock, lengths) and
- * one payload a version (core/payload: metadata and value). It knows nothing of quorums, peers or time;
- * it never merges. What it promises:
+ * An engine maps a name to a *version set*: a packed head (core/version-set: dots, clock, lengths)
+ * and one payload a version (core/payload: metadata and value). It knows nothing of quorums, peers
+ * or time; it never merges. What it promises:
  *
  *   ENSURES  after write() returned "done" the set has been handed to the kernel: the death of the
  *            process loses nothing of it, and the next read sees it whole
- *   ENSURES  after sync() called back with true, all that was written before it was called is durable
- *   ENSURES  a read never gives a byte that fails its checksum, and never another name's set, even for
- *            names with one MD5; damage is answered as damage and never as "absent"
+ *   ENSURES  after sync() called back with true, all that was written before it was called is
+ *            durable
+ *   ENSURES  a read never gives a byte that fails its checksum, and never another name's set, even
+ *            for names with one MD5; damage is answered as damage and never as "absent"
  *   ENSURES  after a crash the state is a prefix of what was written that holds all that was synced
  *
  * The index is ordered by ring position, so that a partition is enumerated without touching others.
@@ -20,9 +21,9 @@ import type { ObjectName } from "../core/object-name.ts";
 
 /**
  * A version set in memory. `head` is the packed head; payloads[i] belongs to version i of the head.
- * A null payload means, in what an engine is given: "keep the one that is stored for this name under
- * the same dot"; in what travels between nodes: "not in this message"; an engine never answers one
- * unless it was asked for the head alone.
+ * A null payload means, in what an engine is given: "keep the one that is stored for this name
+ * under the same dot"; in what travels between nodes: "not in this message"; an engine never
+ * answers one unless it was asked for the head alone.
  */
 export interface VersionSet {
   readonly head: Uint8Array;
@@ -59,8 +60,8 @@ export interface IndexEntry {
 }
 
 /**
- * Which entry readEntry() means. The digests matter only where two names share position and tag: they
- * pick one of them. An entry whose set was replaced meanwhile is found all the same.
+ * Which entry readEntry() means. The digests matter only where two names share position and tag:
+ * they pick one of them. An entry whose set was replaced meanwhile is found all the same.
  */
 export interface EntryKey {
   readonly position0: number;
@@ -72,7 +73,9 @@ export interface EntryKey {
 
 export interface EngineStats {
   readonly objects: number;
-  /** Bytes on disk (log) or of values (memory) that are reachable from the index, and all of them. */
+  /**
+   * Bytes on disk (log) or of values (memory) that are reachable from the index, and all of them.
+   */
   readonly liveBytes: number;
   readonly totalBytes: number;
   /** Records whose checksum failed since the start. */
@@ -91,15 +94,25 @@ export interface Engine {
   /**
    * The digest of the head held for a name, from the index alone: writes two words to
    * target[targetIndex..] and returns true, or false where nothing is held. It may be the digest of
-   * another name with the same position and tag; digests name dots, which are unique, so such a digest
-   * never equals a wrong set's.
+   * another name with the same position and tag; digests name dots, which are unique, so such a
+   * digest never equals a wrong set's.
    */
   digestInto(name: ObjectName, target: Uint32Array, targetIndex: number): boolean;
 
-  /** Reads a set, with payloads or (payloads: false) the head alone; may call back before it returns. */
-  read(name: ObjectName, options: { payloads: boolean }, done: (outcome: ReadOutcome) => void): void;
+  /**
+   * Reads a set, with payloads or (payloads: false) the head alone; may call back before it
+   * returns.
+   */
+  read(
+    name: ObjectName,
+    options: { payloads: boolean },
+    done: (outcome: ReadOutcome) => void,
+  ): void;
 
-  /** Reads the set of an index entry whose name is not known (anti-entropy, hints); null: no longer there. */
+  /**
+   * Reads the set of an index entry whose name is not known (anti-entropy, hints); null: no longer
+   * there.
+   */
   readEntry(
     entry: EntryKey,
     done: (name: ObjectName | null, outcome: ReadOutcome) => void,
@@ -111,12 +124,15 @@ export interface Engine {
    */
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome;
 
-  /** Forgets a name if what is held still has this digest; not a delete of the store (that is a version). */
+  /**
+   * Forgets a name if what is held still has this digest; not a delete of the store (that is a
+   * version).
+   */
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome;
 
   /**
-   * Calls back with true once all written so far is durable, with false if that can no longer be said.
-   * May call back before it returns where nothing is left to be made durable.
+   * Calls back with true once all written so far is durable, with false if that can no longer be
+   * said. May call back before it returns where nothing is left to be made durable.
    */
   sync(done: (durable: boolean) => void): void;
 
@@ -124,14 +140,16 @@ export interface Engine {
   readonly unsynced: boolean;
 
   /**
-   * Damaged places, found at the start, of which not even the names can be told: while this is not 0,
-   * "absent" may be wrong and an old set may have come back (the replica is partial). 0: all is told.
+   * Damaged places, found at the start, of which not even the names can be told: while this is not
+   * 0, "absent" may be wrong and an old set may have come back (the replica is partial). 0: all is
+   * told.
    */
   readonly lostNames: number;
 
   /**
    * Visits entries whose first position word lies in [from, to] (to inclusive, unsigned), in no
-   * particular order, and stops early when `visit` returns false. REQUIRES: no write from inside `visit`.
+   * particular order, and stops early when `visit` returns false. REQUIRES: no write from inside
+   * `visit`.
    */
   scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void;
 

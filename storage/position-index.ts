@@ -34,14 +34,18 @@ export const ENTRY_WORDS = 8;
 
 const REGION_BITS = 12;
 const CAPACITY_MIN = 8;
-/** Slots behind the last home slot for entries that were moved right; more are added when they fill. */
+/**
+ * Slots behind the last home slot for entries that were moved right; more are added when they fill.
+ */
 const SPILL_SLOTS = 4;
 const SPILL_SLOTS_MORE = 16;
 const TWO_32 = 2 ** 32;
 const NOTHING = new Uint32Array(0);
 
 export class PositionIndex {
-  /** The region of the last seek() and the first word of the entry that it found. Hot: plain fields. */
+  /**
+   * The region of the last seek() and the first word of the entry that it found. Hot: plain fields.
+   */
   words: Uint32Array;
   at: number;
   readonly #regions: Uint32Array[];
@@ -79,8 +83,9 @@ export class PositionIndex {
   }
 
   /**
-   * Finds the first entry with this key and leaves `words` and `at` on it; false where there is none.
-   * The cursor is valid until the next change. Entries with one key are neighbours: see next().
+   * Finds the first entry with this key and leaves `words` and `at` on it; false where there is
+   * none. The cursor is valid until the next change. Entries with one key are neighbours: see
+   * next().
    */
   seek(position0: number, position1: number, tag: number): boolean {
     const region = position0 >>> (32 - REGION_BITS);
@@ -92,7 +97,10 @@ export class PositionIndex {
     return at < words.length && isAt(words, at, position0, position1, tag);
   }
 
-  /** Moves the cursor to the next entry with the same key, if there is one. REQUIRES: seek() found one. */
+  /**
+   * Moves the cursor to the next entry with the same key, if there is one. REQUIRES: seek() found
+   * one.
+   */
   next(): boolean {
     const { words, at } = this;
     const following = at + ENTRY_WORDS;
@@ -273,7 +281,9 @@ export class PositionIndex {
   }
 }
 
-/** The slot where an entry's search begins: its position within the region, scaled to the capacity. */
+/**
+ * The slot where an entry's search begins: its position within the region, scaled to the capacity.
+ */
 function homeSlot(capacity: number, position0: number): number {
   // The product stays below 2^53 and the division is by a power of two: exact on every runtime.
   return Math.floor((((position0 << REGION_BITS) >>> 0) * capacity) / TWO_32);

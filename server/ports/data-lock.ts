@@ -1,17 +1,18 @@
 /**
  * One process a data directory, without a stale lock after `kill -9`.
  *
- * node:fs knows no flock, so the lock is a file that names its holder: pid, when that process began, and
- * the kernel's boot id. A holder is dead when the boot is another one, when no such process runs, or
- * when it began at another time (pids are used again). The files are numbered:
+ * node:fs knows no flock, so the lock is a file that names its holder: pid, when that process
+ * began, and the kernel's boot id. A holder is dead when the boot is another one, when no such
+ * process runs, or when it began at another time (pids are used again). The files are numbered:
  *
  *   lock.7   the highest number holds the directory, if its holder lives
- *   lock.8   who finds lock.7's holder dead takes the next number, by link(): the system lets one win
+ *   lock.8   who finds lock.7's holder dead takes the next number, by link(): the system lets one
+ *            win
  *
- * The winner then looks again, and gives way if there is a higher number; a file is removed only by the
- * holder of a higher one, and a released one stays (marked as free). So a number that is free to take
- * while a higher one exists is seen as such by the second look, and a number cannot be taken twice
- * while it matters: two processes never hold the directory at once.
+ * The winner then looks again, and gives way if there is a higher number; a file is removed only by
+ * the holder of a higher one, and a released one stays (marked as free). So a number that is free
+ * to take while a higher one exists is seen as such by the second look, and a number cannot be
+ * taken twice while it matters: two processes never hold the directory at once.
  *
  * Processes that do not see each other's pids (containers that share a volume) are not kept apart.
  */
@@ -139,7 +140,9 @@ function parseHolder(text: string): Holder | null {
   const began = "began" in value ? value.began : "";
   const bootId = "bootId" in value ? value.bootId : "";
   const isReleased = "isReleased" in value && value.isReleased === true;
-  if (typeof pid !== "number" || typeof began !== "string" || typeof bootId !== "string") return null;
+  if (typeof pid !== "number" || typeof began !== "string" || typeof bootId !== "string") {
+    return null;
+  }
   return { pid, began, bootId, isReleased };
 }
 

@@ -1,10 +1,10 @@
 /**
- * The files of the machine, rooted at one data directory, over node:fs (which Bun, Deno and Node serve
- * alike). Writes and reads are synchronous calls into the page cache; syncing and preallocating run
- * on the runtime's threads.
+ * The files of the machine, rooted at one data directory, over node:fs (which Bun, Deno and Node
+ * serve alike). Writes and reads are synchronous calls into the page cache; syncing and
+ * preallocating run on the runtime's threads.
  *
- * A data directory belongs to one process (server/ports/data-lock.ts); `openDataDirectory` takes the
- * lock and gives the disk that the node works on.
+ * A data directory belongs to one process (server/ports/data-lock.ts); `openDataDirectory` takes
+ * the lock and gives the disk that the node works on.
  */
 
 import * as fs from "node:fs";
@@ -33,7 +33,9 @@ export function openDataDirectory(path: string): DataDirectory {
   return { disk: new FileDisk(path), bootId, release: () => lock.release() };
 }
 
-/** Where the kernel does not name its boots, each start counts as one: nothing is taken for kept. */
+/**
+ * Where the kernel does not name its boots, each start counts as one: nothing is taken for kept.
+ */
 function readBootId(): string {
   if (fs.existsSync(BOOT_ID_PATH)) return fs.readFileSync(BOOT_ID_PATH, "utf8").trim();
   return crypto.randomUUID();

@@ -4,9 +4,9 @@
  *   write a, write b │ sync 1 runs ............ │ sync 2 runs ............ │
  *   a waits, b waits ┘  c written, c waits ─────┘ a, b answered            └ c answered
  *
- * At most one sync runs at a time; those that come while it runs are served by the next one, because
- * it may have begun before their bytes were written. The first to wait does not start the sync at once
- * but at the end of the turn, so that all requests that arrived together share it.
+ * At most one sync runs at a time; those that come while it runs are served by the next one,
+ * because it may have begun before their bytes were written. The first to wait does not start the
+ * sync at once but at the end of the turn, so that all requests that arrived together share it.
  */
 
 type Waiter = (durable: boolean) => void;

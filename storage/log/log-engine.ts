@@ -1,7 +1,7 @@
 /**
- * The engine on an append-only log (after Bitcask, and Rosenblum and Ousterhout's log-structured file
- * system, 1992): a write appends one record and points the index at it; a read is one lookup and one
- * pread.
+ * The engine on an append-only log (after Bitcask, and Rosenblum and Ousterhout's log-structured
+ * file system, 1992): a write appends one record and points the index at it; a read is one lookup
+ * and one pread.
  *
  *   write ─▶ SetWriter ─▶ LogWriter ─▶ 00000007.log        read ─▶ PositionIndex ─▶ RecordReader
  *                │                         ▲                            ▲
@@ -9,9 +9,9 @@
  *   sync ──▶ LogSync ──────────────────────┘
  *
  * What is refused leaves nothing behind: "full" while the disk has too little room (asked by bytes
- * written, not at each write) and over again once it has; a failed write or sync seals the engine, which
- * goes on answering reads. Versions without payloads (deletes) and removals pass the watermark: they
- * are how space comes back.
+ * written, not at each write) and over again once it has; a failed write or sync seals the engine,
+ * which goes on answering reads. Versions without payloads (deletes) and removals pass the
+ * watermark: they are how space comes back.
  */
 
 import { ObjectName } from "../../core/object-name.ts";
@@ -42,7 +42,9 @@ import { Watermark } from "./watermark.ts";
 export const SEGMENT_BYTES_DEFAULT = 64 << 20;
 
 export interface LogOptions extends EngineOptions {
-  /** Size of a segment's file; a larger record makes a larger one. 4 KiB to 1 GiB; default 64 MiB. */
+  /**
+   * Size of a segment's file; a larger record makes a larger one. 4 KiB to 1 GiB; default 64 MiB.
+   */
   readonly segmentBytes?: number;
   /** Runs a callback at the end of this turn of the event loop (the clock port's). */
   readonly soon: (callback: () => void) => void;
@@ -59,8 +61,8 @@ const ABSENT: ReadOutcome = { status: "absent" };
 const FULL_CODES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE", "ENOMEM"]);
 
 /**
- * Opens the log in `options.folder`, made where it is absent, and recovers what it holds. Calls back
- * with the engine, or with null and a sentence; may do so before it returns.
+ * Opens the log in `options.folder`, made where it is absent, and recovers what it holds. Calls
+ * back with the engine, or with null and a sentence; may do so before it returns.
  */
 export function openLogEngine(
   disk: Disk,
@@ -89,7 +91,10 @@ class LogFileEngine implements LogEngine {
   /** Why nothing may be written any more; "": all is well. */
   #failure: string;
   #damaged: number;
-  /** The name that was read last and where its record lies: a write that follows need not prove it again. */
+  /**
+   * The name that was read last and where its record lies: a write that follows need not prove it
+   * again.
+   */
   #provenName: ObjectName | null;
   #provenSegment: number;
   #provenOffset: number;
@@ -109,8 +114,11 @@ class LogFileEngine implements LogEngine {
       throw error;
     }
     this.recovery = recovery.report;
-    this.#writer = new LogWriter(this.#map, this.#supply, segmentBytes, () =>
-      this.#watermark.hasRoomFor(2 * segmentBytes),
+    this.#writer = new LogWriter(
+      this.#map,
+      this.#supply,
+      segmentBytes,
+      () => this.#watermark.hasRoomFor(2 * segmentBytes),
     );
     this.#sets = new SetWriter(this.#writer, this.#map.reader);
     this.#failure = "";
@@ -339,7 +347,9 @@ class LogFileEngine implements LogEngine {
     const isFull = FULL_CODES.has(error.code);
     if (!this.#sync.rollBack() || !isFull) this.#failure = detail;
     if (isFull) this.#watermark.ranOut();
-    return isFull && this.#failure === "" ? { status: "full", detail } : { status: "failed", detail };
+    return isFull && this.#failure === ""
+      ? { status: "full", detail }
+      : { status: "failed", detail };
   }
 }
 

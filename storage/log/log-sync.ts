@@ -1,14 +1,14 @@
 /**
  * What is durable, and what may go because of it.
  *
- * A sync covers what was written before it began: all segments with unsynced records, in order. When it
- * has ended, later records carry its position as the durable one; where no later record is there yet, a
- * small one is appended that says so, so that recovery can tell damage from a torn tail. Segments without a
- * live record, and without one before the sync began, lose their file: what replaced their records
- * is durable now.
+ * A sync covers what was written before it began: all segments with unsynced records, in order.
+ * When it has ended, later records carry its position as the durable one; where no later record is
+ * there yet, a small one is appended that says so, so that recovery can tell damage from a torn
+ * tail. Segments without a live record, and without one before the sync began, lose their file:
+ * what replaced their records is durable now.
  *
- * A failed sync is the end of writing: the kernel may have dropped the pages and would call the next sync
- * a success. Nothing is ever retried as if clean.
+ * A failed sync is the end of writing: the kernel may have dropped the pages and would call the
+ * next sync a success. Nothing is ever retried as if clean.
  */
 
 import { type Disk, DiskError } from "../disk.ts";
@@ -57,7 +57,9 @@ export class LogSync {
     this.#writes++;
   }
 
-  /** Calls back once all written so far is durable, or with false where that can no longer be said. */
+  /**
+   * Calls back once all written so far is durable, or with false where that can no longer be said.
+   */
   wait(done: (durable: boolean) => void): void {
     if (this.unsynced && !this.#isFailed) this.#group.wait(done);
     else done(!this.unsynced);

@@ -7,9 +7,9 @@
  * Large payloads go from the caller's array to the kernel without a copy. A record never spans
  * segments: place() rolls to the next one where it would not fit.
  *
- * ENSURES: after commit() the kernel has all bytes. After rollback() the segment ends where it ended
- * before begin(), and what was half written is cut off durably: were it left behind, a shorter record
- * written over its start could make its rest look like a record after a crash.
+ * ENSURES: after commit() the kernel has all bytes. After rollback() the segment ends where it
+ * ended before begin(), and what was half written is cut off durably: were it left behind, a
+ * shorter record written over its start could make its rest look like a record after a crash.
  */
 
 import type { DiskFile } from "../disk.ts";
@@ -88,7 +88,9 @@ export class LogWriter {
     if (active !== null && active.preallocated === 0 && this.#supply.isReady) this.#roll();
   }
 
-  /** Decides where the next record of `length` bytes lies and says so in `header`. @throws DiskError */
+  /**
+   * Decides where the next record of `length` bytes lies and says so in `header`. @throws DiskError
+   */
   place(length: number): void {
     const end = this.#position + this.#staged;
     if (end === 0 || (end > HEADER_BYTES && end + length > this.#segmentBytes)) this.#roll();
@@ -127,7 +129,10 @@ export class LogWriter {
     if (this.bytes.length > STAGE_BYTES_KEPT) this.bytes = new Uint8Array(STAGE_BYTES);
   }
 
-  /** Forgets the group. @throws DiskError where the cut itself fails: then nothing may be written again */
+  /**
+   * Forgets the group. @throws DiskError where the cut itself fails: then nothing may be written
+   * again
+   */
   rollback(): void {
     this.#staged = 0;
     const active = this.active;

@@ -30,8 +30,8 @@ export class RecordMap {
   /** In order; the last one is written to. */
   readonly segments: Segment[];
   /**
-   * Set when a record could not be asked which bodies it refers to: the accounts are too high or too
-   * low from then on, and no segment may be deleted by them.
+   * Set when a record could not be asked which bodies it refers to: the accounts are too high or
+   * too low from then on, and no segment may be deleted by them.
    */
   isUncertain: boolean;
   readonly #byNumber: Map<number, Segment>;

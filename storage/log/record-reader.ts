@@ -1,11 +1,12 @@
 /**
- * Reads object records: one pread for header, name, head, table and inline payloads, one more for each
- * large payload, every checksum checked, the name compared.
+ * Reads object records: one pread for header, name, head, table and inline payloads, one more for
+ * each large payload, every checksum checked, the name compared.
  *
  *   read(place) → status, and on "found": bytes, headStart, tableStart, inlineStart
  *
- * "other" means an intact record of another name (names that share position and tag). A damaged record
- * tells nothing about its name: it is taken for the one that was asked for unless an intact one answers.
+ * "other" means an intact record of another name (names that share position and tag). A damaged
+ * record tells nothing about its name: it is taken for the one that was asked for unless an intact
+ * one answers.
  */
 
 import { readU32 } from "../../core/bytes.ts";
@@ -116,7 +117,10 @@ export class RecordReader {
     return findDot(this.bytes, this.headStart, head, version);
   }
 
-  /** Version `index`'s payload, checked: a view if it lies inline; null and `detail` if damaged. @throws DiskError */
+  /**
+   * Version `index`'s payload, checked: a view if it lies inline; null and `detail` if damaged.
+   * @throws DiskError
+   */
   payload(index: number): Uint8Array | null {
     const length = this.lengthOf(index);
     const payload = length === 0 ? NO_BYTES : this.#payloadBytes(index, length);

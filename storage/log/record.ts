@@ -14,21 +14,24 @@
  *   object   name, head, payload table (8 bytes a version: segment, offset), inline payloads
  *   body     name, one large payload; digest0 is the payload's checksum
  *   remove   name; the digests are those of the set that is forgotten
- *   segment  nothing; the first record of each segment: digest0, digest1 = number and end of the last one
+ *   segment  nothing; the first record of each segment: digest0, digest1 = number and end of the
+ *            last one
  *   synced   nothing; written after a sync when no other record follows, for its durable position
  *
- * A header is believed only where it says of itself that it lies: that catches misdirected writes and
- * what an older use of the disk left behind. `durable` says up to where the log was synced when the
- * record was written; recovery tells a torn tail from damage by it. The position and the digests let
- * recovery rebuild the index from headers alone. Little-endian; constants are persisted: never
- * renumber. Prose, trade-offs and a worked example: storage/FORMAT.md.
+ * A header is believed only where it says of itself that it lies: that catches misdirected writes
+ * and what an older use of the disk left behind. `durable` says up to where the log was synced when
+ * the record was written; recovery tells a torn tail from damage by it. The position and the
+ * digests let recovery rebuild the index from headers alone. Little-endian; constants are
+ * persisted: never renumber. Prose, trade-offs and a worked example: storage/FORMAT.md.
  */
 
 import { readU16, readU32, writeU16, writeU32 } from "../../core/bytes.ts";
 import { crc32c } from "../../core/crc32c.ts";
 import { HEAD_BYTES, versionCount } from "../../core/version-set.ts";
 
-/** The bytes F1 48 61 6C: the first is in no ASCII text and in no valid UTF-8 of a common script. */
+/**
+ * The bytes F1 48 61 6C: the first is in no ASCII text and in no valid UTF-8 of a common script.
+ */
 export const MARK = 0x6c6148f1;
 export const MARK_FIRST_BYTE = 0xf1;
 export const FORMAT_VERSION = 1;
@@ -47,9 +50,9 @@ export const PLACE_INLINE = 0;
 export const PLACE_LOST = 0xffffffff;
 
 /**
- * Payloads up to this size lie in the object's own record: one read fetches all. A rewrite of the set
- * copies them; at 4 KiB (a page) that copy still costs less than the second read and the second header
- * that a record of its own would cost at each get.
+ * Payloads up to this size lie in the object's own record: one read fetches all. A rewrite of the
+ * set copies them; at 4 KiB (a page) that copy still costs less than the second read and the second
+ * header that a record of its own would cost at each get.
  */
 export const INLINE_BYTES_MAX = 4096;
 
@@ -101,7 +104,10 @@ export class RecordHeader {
     writeU32(target, at + 4, crc32c(target, at + 8, at + HEADER_BYTES));
   }
 
-  /** Reads the 72 bytes at source[at..]; "valid" only if they claim to lie at this segment and offset. */
+  /**
+   * Reads the 72 bytes at source[at..]; "valid" only if they claim to lie at this segment and
+   * offset.
+   */
   decode(source: Uint8Array, at: number, segment: number, offset: number): Validity {
     if (readU32(source, at) !== MARK) return "invalid";
     if (readU32(source, at + 16) !== segment) return "invalid";
@@ -135,8 +141,9 @@ export class RecordHeader {
 }
 
 /**
- * Where name, head, payload table and inline payloads of an object record end, from its start. 0 where
- * the lengths contradict each other. `record` holds at least header, name and the head's first 8 bytes.
+ * Where name, head, payload table and inline payloads of an object record end, from its start. 0
+ * where the lengths contradict each other. `record` holds at least header, name and the head's
+ * first 8 bytes.
  */
 export function tableEnd(header: RecordHeader, record: Uint8Array, at: number): number {
   const headStart = HEADER_BYTES + header.nameLength;

@@ -7,16 +7,17 @@
  *                                          the next mark                └ durable up to here
  *
  * Records are read in order, the last one of a name wins. Where no intact record lies, one question
- * decides: was this place durable? Each record says up to where the log was synced when it was written,
- * and the greatest such position is the boundary. Before it, the bytes were whole once: it is damage, it
- * is reported, and reading goes on at the next mark; nothing that follows is dropped. At or after it, the
- * machine died before a sync: the tail is cut there, once, although later writes may have reached the
- * disk: so the state is a prefix of what was written, and holds all that was synced.
+ * decides: was this place durable? Each record says up to where the log was synced when it was
+ * written, and the greatest such position is the boundary. Before it, the bytes were whole once: it
+ * is damage, it is reported, and reading goes on at the next mark; nothing that follows is dropped.
+ * At or after it, the machine died before a sync: the tail is cut there, once, although later
+ * writes may have reached the disk: so the state is a prefix of what was written, and holds all
+ * that was synced.
  *
- * Before the boundary only headers are checked (10 million objects open within seconds); payloads are
- * checked when they are read. After it everything is checked. A record with a sound header and damaged
- * content stays in the index, and reads of it answer "damaged". Where a header is lost, so is the name:
- * counted in `lostNames`.
+ * Before the boundary only headers are checked (10 million objects open within seconds); payloads
+ * are checked when they are read. After it everything is checked. A record with a sound header and
+ * damaged content stays in the index, and reads of it answer "damaged". Where a header is lost, so
+ * is the name: counted in `lostNames`.
  */
 
 import { type Disk, DiskError } from "../disk.ts";
@@ -213,8 +214,8 @@ export class Recovery {
     if (this.#scan.isContentWhole(offset)) {
       return this.#map.find(position0, position1, tag, this.#nameAt(header));
     }
-    // Its name cannot be compared. Nearly always it is the one with this key; where two names share a
-    // key, the other one's entry may be replaced, and the replica has to be compared with others.
+    // Its name cannot be compared. Nearly always it is the one with this key; where two names share
+    // a key, the other one's entry may be replaced, and the replica has to be compared with others.
     if (index.next()) this.#damaged(segment, offset, length);
     return index.seek(position0, position1, tag);
   }
@@ -256,8 +257,8 @@ export class Recovery {
       this.#remove(segments[last]);
     }
     const segment = segments[index];
+    // makeDurable() syncs the cut: what was cut off must not come back behind later records.
     segment.file.truncate(segment.end);
-    segment.file.syncNow();
   }
 
   #sizeWithoutZeros(segment: Segment): number {
@@ -309,6 +310,8 @@ function explained(error: unknown, path: string): unknown {
     const known = `this program knows formats up to ${FORMAT_VERSION}`;
     return new NewerFormatError(`Cannot open ${path}: ${error.message}, ${known}`);
   }
-  if (error instanceof DiskError) return new DiskError(error.code, `Cannot recover ${path}: ${error.message}`);
+  if (error instanceof DiskError) {
+    return new DiskError(error.code, `Cannot recover ${path}: ${error.message}`);
+  }
   return error;
 }

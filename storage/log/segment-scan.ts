@@ -1,7 +1,7 @@
 /**
- * Walks one segment's file for recovery: is there a record here, where does the next one begin, where
- * do the bytes end. Reads ahead in a window, so that a log of small records costs few reads, and large
- * payloads are stepped over.
+ * Walks one segment's file for recovery: is there a record here, where does the next one begin,
+ * where do the bytes end. Reads ahead in a window, so that a log of small records costs few reads,
+ * and large payloads are stepped over.
  */
 
 import { readU32 } from "../../core/bytes.ts";
@@ -67,7 +67,10 @@ export class SegmentScan {
     return this.#size;
   }
 
-  /** Index in `bytes` of the file's bytes [at, at + count), or -1 where the file ends before. @throws DiskError */
+  /**
+   * Index in `bytes` of the file's bytes [at, at + count), or -1 where the file ends before.
+   * @throws DiskError
+   */
   load(at: number, count: number): number {
     if (at + count > this.#size || this.#file === null) return -1;
     if (at >= this.#start && at + count <= this.#start + this.#count) return at - this.#start;
@@ -77,7 +80,10 @@ export class SegmentScan {
     return this.#count >= count ? 0 : -1;
   }
 
-  /** Whether an intact header of a record that fits the file lies there; `header` is it. @throws NewerFormatError */
+  /**
+   * Whether an intact header of a record that fits the file lies there; `header` is it. @throws
+   * NewerFormatError
+   */
   isRecord(at: number): boolean {
     const index = this.load(at, HEADER_BYTES);
     if (index < 0) return false;
@@ -167,7 +173,7 @@ export class SegmentScan {
   /** crc32c of the file's bytes [start, end), window by window. */
   #checksum(start: number, end: number): number {
     let checksum = 0;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const count = Math.min(this.bytes.length, end - at);
       const index = this.load(at, count);
       if (index < 0) return -1;

@@ -2,9 +2,10 @@
  * Where the next segment comes from.
  *
  * Writing into blocks that exist and are durable halves the cost of a sync, but filling 64 MiB with
- * zeros takes tens of milliseconds: so the next file is made in the background, while the current one
- * still has room, and the writer that needs it finds it ready. A writer that comes too early gets a
- * plain file that grows with its records; the half-filled one is dropped when its filling ends.
+ * zeros takes tens of milliseconds: so the next file is made in the background, while the current
+ * one still has room, and the writer that needs it finds it ready. A writer that comes too early
+ * gets a plain file that grows with its records; the half-filled one is dropped when its filling
+ * ends.
  *
  * Files in preparation hold zeros only; recovery removes what a crash leaves of them.
  */
@@ -36,7 +37,9 @@ export class SegmentSupply {
     return this.#ready !== null;
   }
 
-  /** Begins to fill segment `number`, if none is ready or being filled. Failure only costs speed. */
+  /**
+   * Begins to fill segment `number`, if none is ready or being filled. Failure only costs speed.
+   */
   prepare(number: number): void {
     if (this.#ready !== null || this.#filling !== 0) return;
     let segment: Segment;
@@ -51,7 +54,9 @@ export class SegmentSupply {
     segment.file.preallocate(this.#segmentBytes, (error) => this.#filled(segment, error));
   }
 
-  /** The segment to go on in: the prepared one, else a new empty one numbered `number` or higher. */
+  /**
+   * The segment to go on in: the prepared one, else a new empty one numbered `number` or higher.
+   */
   take(number: number): Segment {
     const ready = this.#ready;
     if (ready !== null) {

@@ -6,8 +6,8 @@
  *   │ segment │ record │ …    │      │       │ zeros, written in advance │
  *   └─────────┴────────┴──────┴──────┴───────┴───────────────────────────┘
  *
- * `live` counts the bytes of records that the index reaches; a segment without any may be deleted if
- * what its records forgot or replaced cannot come back by that (see isDeletable).
+ * `live` counts the bytes of records that the index reaches; a segment without any may be deleted
+ * if what its records forgot or replaced cannot come back by that (see isDeletable).
  */
 
 import type { DiskFile } from "../disk.ts";
@@ -52,8 +52,8 @@ export function segmentNumber(fileName: string): number {
 }
 
 /**
- * Whether a segment's file can go: nothing in it is reachable, and it holds no remove record that an
- * older segment may still need (without it, what it forgot would come back at the next start).
+ * Whether a segment's file can go: nothing in it is reachable, and it holds no remove record that
+ * an older segment may still need (without it, what it forgot would come back at the next start).
  */
 export function isDeletable(segment: Segment, isOldest: boolean): boolean {
   return segment.live === 0 && (isOldest || segment.removes === 0);

@@ -7,9 +7,9 @@
  *                                             ├ v2: segment 7, offset 4711
  *                                             └ v3: inline, 312
  *
- * A payload that is left out is the stored one under the same dot: small ones are copied as they lie
- * (their checksum in the head goes with them, so damage stays damage), large ones stay where they are and
- * only the table refers to them: a put never rewrites its siblings' large bodies.
+ * A payload that is left out is the stored one under the same dot: small ones are copied as they
+ * lie (their checksum in the head goes with them, so damage stays damage), large ones stay where
+ * they are and only the table refers to them: a put never rewrites its siblings' large bodies.
  */
 
 import { writeU32 } from "../../core/bytes.ts";
@@ -60,7 +60,8 @@ export class SetWriter {
 
   /**
    * Appends the set; the writer's header is that of the object record afterwards.
-   * @param stored what the reader found for the name; "other" where there is nothing or it is not needed
+   * @param stored what the reader found for the name; "other" where there is nothing or it is not
+   * needed
    * @throws DiskError
    */
   writeSet(name: ObjectName, set: VersionSet, labels: WriteLabels, stored: RecordStatus): void {
@@ -99,7 +100,10 @@ export class SetWriter {
     header.bodies = 0;
   }
 
-  /** Decides for each version where its payload will lie. Bodies get their places when they are written. */
+  /**
+   * Decides for each version where its payload will lie. Bodies get their places when they are
+   * written.
+   */
   #planPayloads(set: VersionSet, stored: RecordStatus): void {
     const count = versionCount(set.head, 0);
     if (set.payloads.length !== count) {
@@ -132,7 +136,8 @@ export class SetWriter {
   #keepPayload(head: Uint8Array, index: number, length: number, stored: RecordStatus): void {
     const reader = this.#reader;
     if (stored === "damaged") {
-      // Nobody can say where it was: reads will answer "damaged" until it comes from another replica.
+      // Nobody can say where it was: reads will answer "damaged" until it comes from another
+      // replica.
       this.#place(index, PLACE_LOST, 0);
       return;
     }
@@ -217,7 +222,10 @@ export class SetWriter {
     }
   }
 
-  /** Computes the checksums of a staged record whose content ends at `contentEnd` and encodes its header. */
+  /**
+   * Computes the checksums of a staged record whose content ends at `contentEnd` and encodes its
+   * header.
+   */
   #seal(at: number, contentEnd: number): void {
     const { header, bytes } = this.#writer;
     header.contentChecksum = crc32c(bytes, at + HEADER_BYTES, at + contentEnd);

@@ -1,8 +1,8 @@
 /**
- * Whether there is room for a write: free bytes of the file system against a reserve, and the log's own
- * size against its bound. Asking the system costs more than a small write, so it is asked once per some
- * megabytes written; while there is too little it is asked at each attempt, so that writing goes on
- * as soon as there is room again.
+ * Whether there is room for a write: free bytes of the file system against a reserve, and the log's
+ * own size against its bound. Asking the system costs more than a small write, so it is asked once
+ * per some megabytes written; while there is too little it is asked at each attempt, so that
+ * writing goes on as soon as there is room again.
  */
 
 import { type Disk, DiskError } from "../disk.ts";
@@ -27,7 +27,10 @@ export class Watermark {
     this.#credit = 0;
   }
 
-  /** Why a write that brings this many bytes is refused; "" where it is not. 0 bytes (a delete) never is. */
+  /**
+   * Why a write that brings this many bytes is refused; "" where it is not. 0 bytes (a delete)
+   * never is.
+   */
   refusal(bytes: number): string {
     if (bytes === 0) return "";
     if (this.#totalBytesMax > 0) {

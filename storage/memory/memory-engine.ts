@@ -3,9 +3,9 @@
  *
  *   index entry (segment 1, offset = slot)  →  #held[slot] = { name, set }
  *
- * "Handed to the kernel" and "durable" mean here: kept by this process. A node on this engine draws a
- * new actor at each start and comes back as a partial replica; its acknowledgements are worth what the
- * process is worth. It exists for tests, for caches, and to measure what the disk costs.
+ * "Handed to the kernel" and "durable" mean here: kept by this process. A node on this engine draws
+ * a new actor at each start and comes back as a partial replica; its acknowledgements are worth
+ * what the process is worth. It exists for tests, for caches, and to measure what the disk costs.
  *
  * Sets are copied in, and handed out as they are held: readers must not change them.
  */
@@ -222,7 +222,9 @@ function copyOfPayload(set: VersionSet, index: number, before: Held | null): Uin
     return given.slice();
   }
   if (wanted === 0) return NO_BYTES;
-  const kept = before === null ? null : storedPayload(before.set, set.head, versionOffset(0, index));
+  const kept = before === null
+    ? null
+    : storedPayload(before.set, set.head, versionOffset(0, index));
   if (kept === null || kept.length !== wanted) {
     throw new Error(`Payload ${index} was left out, and none is stored under its dot`);
   }

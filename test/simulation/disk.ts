@@ -2,26 +2,28 @@
  * A machine's disk in memory, merciless about what was not synced.
  *
  * The fault model
- *   process death (kill)    keeps all that was written; what was not synced stays unsynced, and may yet
- *                           be lost by a later power loss, whoever wrote it
- *   power loss (unplug)     what a completed sync covered, and folder entries whose folder was synced,
- *                           are kept. Each write, cut and extension since then, on its own: kept, dropped,
- *                           torn to a prefix, or torn to some of its 512-byte sectors; sometimes applied
- *                           in another order. Each new, removed or renamed file since its folder was
- *                           synced, on its own: as before or as after. A sync that was running covers
- *                           nothing
+ *   process death (kill)    keeps all that was written; what was not synced stays unsynced, and may
+ *                           yet be lost by a later power loss, whoever wrote it
+ *   power loss (unplug)     what a completed sync covered, and folder entries whose folder was
+ *                           synced, are kept. Each write, cut and extension since then, on its own:
+ *                           kept, dropped, torn to a prefix, or torn to some of its 512-byte
+ *                           sectors; sometimes applied in another order. Each new, removed or
+ *                           renamed file since its folder was synced, on its own: as before or as
+ *                           after. A sync that was running covers nothing
  *   bit flips               flip(): the medium and the cache change; checksums are the only witness
- *   injected faults         the k-th operation of a kind fails, once or from then on, with an errno; a
- *                           failed write leaves a prefix; a failed sync leaves all unsynced, and the
- *                           *next* sync claims success without it (as Linux does: the pages are clean)
+ *   injected faults         the k-th operation of a kind fails, once or from then on, with an
+ *                           errno; a failed write leaves a prefix; a failed sync leaves all
+ *                           unsynced, and the *next* sync claims success without it (as Linux does:
+ *                           the pages are clean)
  *   misdirected write       the k-th write lands elsewhere in its file, and nobody is told
  *   full disk               beyond `capacityBytes` a write leaves a prefix and throws ENOSPC
- *   death in the middle     the k-th operation throws Death after a part of it: the test then unplugs
+ *   death in the middle     the k-th operation throws Death after a part of it: the test then
+ *                           unplugs
  *
  * Not modelled: lost durable writes, a firmware that lies about syncing.
  *
- * A SimulatedDisk is the machine's and outlives processes; mount() gives one process its Disk, which
- * throws on every call once the process is dead.
+ * A SimulatedDisk is the machine's and outlives processes; mount() gives one process its Disk,
+ * which throws on every call once the process is dead.
  */
 
 import { type Disk, DiskError, type DiskFile } from "../../storage/disk.ts";
@@ -50,7 +52,10 @@ export interface Fault {
   readonly effect: string;
 }
 
-/** Thrown in the middle of an operation when the process dies there; nothing in the product catches it. */
+/**
+ * Thrown in the middle of an operation when the process dies there; nothing in the product catches
+ * it.
+ */
 export class Death extends Error {}
 
 const SECTOR_BYTES = 512;
@@ -208,7 +213,10 @@ export class SimulatedDisk {
     this.#usedBytes = 0;
   }
 
-  /** The disk of the next process; the one before is dead. `owner`: whose events syncs end in (pauses). */
+  /**
+   * The disk of the next process; the one before is dead. `owner`: whose events syncs end in
+   * (pauses).
+   */
   mount(owner?: EventOwner): Disk {
     this.kill();
     this.#mount = new MountedDisk(this, owner ?? null);
@@ -364,7 +372,9 @@ export class SimulatedDisk {
   elsewhere(position: number): number {
     const sectors = 1 + this.#random.below(8);
     const distance = sectors * SECTOR_BYTES;
-    return position >= distance && this.#random.chance(1, 2) ? position - distance : position + distance;
+    return position >= distance && this.#random.chance(1, 2)
+      ? position - distance
+      : position + distance;
   }
 
   /** Runs a callback when a sync that begins now would have ended. */
@@ -463,7 +473,7 @@ class MountedDisk implements Disk {
 
   makeFolder(path: string): void {
     this.begin("rename");
-    for (let end = path.indexOf("/"); ; end = path.indexOf("/", end + 1)) {
+    for (let end = path.indexOf("/");; end = path.indexOf("/", end + 1)) {
       const part = end < 0 ? path : path.slice(0, end);
       if (!this.#machine.has(part)) this.#machine.link(part, null);
       if (end < 0) return;
@@ -593,8 +603,8 @@ class MountedFile implements DiskFile {
   }
 
   /**
-   * After a failed sync the kernel holds the pages for clean: the bytes stay readable until the power
-   * goes, and no later sync writes them. The changes up to `order` never become durable.
+   * After a failed sync the kernel holds the pages for clean: the bytes stay readable until the
+   * power goes, and no later sync writes them. The changes up to `order` never become durable.
    */
   #forgetUnsynced(order: number): void {
     this.#inode.unsynced = this.#inode.unsynced.filter((change) => change.order > order);

@@ -16,7 +16,10 @@ const SEED = seedFrom(globalThis.process?.env.SEED, 679);
 export const suite: Case[] = [
   { name: "a clean stop goes on with the next counter, under any boot", run: cleanStop },
   { name: "kill -9 keeps the actor and goes on behind the reserved end", run: killed },
-  { name: "an unclean stop under another boot, an empty or a damaged file: a new actor", run: renewed },
+  {
+    name: "an unclean stop under another boot, an empty or a damaged file: a new actor",
+    run: renewed,
+  },
   { name: "that the store may have lost something is told until it is recorded", run: lossTold },
   { name: "an engine that forgets gets a new actor each time", run: forgetful },
   { name: "stamps rise over restarts, whatever the date", run: stamps },
@@ -111,7 +114,11 @@ function lossTold(check: Check): void {
   check.equal(store.open().mayHaveLost, true, "after a power loss");
   store.machine.disk.kill();
   const again = store.open();
-  check.same([again.isNew, again.mayHaveLost], [false, true], "and after a crash before it is recorded");
+  check.same(
+    [again.isNew, again.mayHaveLost],
+    [false, true],
+    "and after a crash before it is recorded",
+  );
   again.lossRecorded();
   store.machine.disk.kill();
   check.equal(store.open().mayHaveLost, false, "recorded");
@@ -164,7 +171,9 @@ function crashes(check: Check): void {
         if (counter <= highest) check.ok(false, `SEED=${SEED} life ${life}: ${counter} again`);
         given.set(id, Math.max(highest, counter));
         // Use a block up now and then.
-        if (random.chance(1, 300)) for (let use = 0; use < COUNTER_BLOCK; use++) given.set(id, actor.nextCounter());
+        if (random.chance(1, 300)) {
+          for (let use = 0; use < COUNTER_BLOCK; use++) given.set(id, actor.nextCounter());
+        }
       }
       if (random.chance(1, 3)) actor.close(life, 0);
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * A script of writes, removals and syncs for the crash tests, and the oracle that judges what a store
- * holds afterwards: the states that it went through, and which of them was synced.
+ * A script of writes, removals and syncs for the crash tests, and the oracle that judges what a
+ * store holds afterwards: the states that it went through, and which of them was synced.
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
@@ -9,8 +9,9 @@ import { SeededRandom } from "../random.ts";
 import type { Machine } from "./engine-beds.ts";
 import { digestOf, LABELS, nameOf, outcomeText, payloadOf, read, setOf, without } from "./sets.ts";
 
-export const NAMES: readonly ObjectName[] = Array.from({ length: 7 }, (_, index) =>
-  nameOf(`bucket/${index}`),
+export const NAMES: readonly ObjectName[] = Array.from(
+  { length: 7 },
+  (_, index) => nameOf(`bucket/${index}`),
 );
 
 type Held = readonly { readonly counter: number; readonly payload: Uint8Array }[];
@@ -112,8 +113,9 @@ export class Course {
   readonly #texts: string[];
 
   constructor(engine: Engine | null = null) {
-    this.#texts =
-      engine === null ? NAMES.map(() => "absent") : NAMES.map((name) => outcomeText(read(engine, name)));
+    this.#texts = engine === null
+      ? NAMES.map(() => "absent")
+      : NAMES.map((name) => outcomeText(read(engine, name)));
     this.states = [this.#texts.join("; ")];
   }
 
@@ -140,7 +142,10 @@ export class Course {
     this.pending = "";
   }
 
-  /** "" where the store holds a state from number `least` on (or what was under way); else what it holds. */
+  /**
+   * "" where the store holds a state from number `least` on (or what was under way); else what it
+   * holds.
+   */
   judge(engine: Engine, least: number): string {
     const now = stateOf(engine);
     for (let state = least; state < this.states.length; state++) {
@@ -148,7 +153,9 @@ export class Course {
     }
     if (this.pending === now || this.maybe === now) return "";
     const known = this.states.indexOf(now);
-    return known < 0 ? `a state that never was: ${now}` : `state ${known} instead of ${least} or later`;
+    return known < 0
+      ? `a state that never was: ${now}`
+      : `state ${known} instead of ${least} or later`;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The contract of storage/disk.ts, on the real disk and on the simulated one; and what the simulated
- * one loses.
+ * The contract of storage/disk.ts, on the real disk and on the simulated one; and what the
+ * simulated one loses.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -28,7 +28,10 @@ const cases: readonly (readonly [
 ];
 
 export const suite: Case[] = [
-  ...cases.map(([name, run]) => ({ name: `real disk: ${name}`, run: (check: Check) => onReal(run, check) })),
+  ...cases.map(([name, run]) => ({
+    name: `real disk: ${name}`,
+    run: (check: Check) => onReal(run, check),
+  })),
   ...cases.map(([name, run]) => ({
     name: `simulated disk: ${name}`,
     run: (check: Check) => {
@@ -38,8 +41,14 @@ export const suite: Case[] = [
   })),
   { name: "power loss keeps what was synced, and spares nothing else for sure", run: powerLoss },
   { name: "kill keeps all; handles of the dead throw", run: kill },
-  { name: "replaceFile() over power losses: the old file or the new one", run: replacingOverCrashes },
-  { name: "a failed sync is a success the next time, and the bytes are not there", run: failedSync },
+  {
+    name: "replaceFile() over power losses: the old file or the new one",
+    run: replacingOverCrashes,
+  },
+  {
+    name: "a failed sync is a success the next time, and the bytes are not there",
+    run: failedSync,
+  },
 ];
 
 async function onReal(run: (typeof cases)[number][1], check: Check): Promise<void> {
@@ -66,7 +75,11 @@ function files(disk: Disk, check: Check): void {
   file.truncate(60);
   file.truncate(80);
   check.equal(file.read(target, 0, 100, 50), 30, "cut and extended");
-  check.same(target.slice(0, 30), new Uint8Array([...bytes.slice(100, 110), ...new Uint8Array(20)]), "with zeros");
+  check.same(
+    target.slice(0, 30),
+    new Uint8Array([...bytes.slice(100, 110), ...new Uint8Array(20)]),
+    "with zeros",
+  );
   file.syncNow();
   file.close();
 }
@@ -165,7 +178,9 @@ function powerLoss(check: Check): void {
     const after = readFile(machine.disk.mount(), "synced") ?? new Uint8Array(0);
     check.same(after.slice(0, 2000), bytes.slice(0, 2000), "what was synced is there");
     const whole = after.length === 5000 && after.every((byte, index) => byte === bytes[index]);
-    fates.add(after.length === 2000 ? "dropped" : whole ? "kept" : after.length < 5000 ? "short" : "holes");
+    fates.add(
+      after.length === 2000 ? "dropped" : whole ? "kept" : after.length < 5000 ? "short" : "holes",
+    );
     fates.add(machine.disk.files().includes("unlisted") ? "listed" : "missing");
   }
   const all = ["dropped", "holes", "kept", "listed", "missing", "short"];
@@ -206,7 +221,10 @@ function replacingOverCrashes(check: Check): void {
     machine.disk.clearFaults();
     const text = String(readFile(machine.disk.mount(), "f"));
     const isNew = text === String(payloadOf(2, 900));
-    check.ok(isNew || (!isDone && text === String(payloadOf(1, 700))), `seed ${seed}, done ${isDone}`);
+    check.ok(
+      isNew || (!isDone && text === String(payloadOf(1, 700))),
+      `seed ${seed}, done ${isDone}`,
+    );
     replaceFile(machine.disk.mount(), "f", payloadOf(3, 10));
   }
 }

@@ -2,7 +2,8 @@
  * Where engines are tried: each engine on each kind of disk, behind one face.
  *
  *   memory            the memory engine
- *   log, simulated    the log on the simulated disk, in virtual time; small segments, so that it rolls
+ *   log, simulated    the log on the simulated disk, in virtual time; small segments, so that it
+ *                     rolls
  *   log, real         the log on the disk of this machine, in a folder of its own
  */
 
@@ -143,7 +144,7 @@ export class Machine {
       engine.sync((durable) => {
         result = durable;
         done();
-      }),
+      })
     );
     return result;
   }

@@ -57,7 +57,7 @@ export const suite: Case[] = BEDS.flatMap(({ name: where, make }) =>
         bed.end();
       }
     },
-  })),
+  }))
 );
 
 function write(engine: Engine, check: Check, name: ObjectName, set: VersionSet): void {
@@ -72,7 +72,7 @@ function sizes(bed: Bed, check: Check): void {
   const engine = bed.open();
   const lengths = [1, 100, 4095, 4096, 4097, 32_767, 32_768, 200_000, 1 << 20];
   const sets = lengths.map((length, index) =>
-    setOf({ counter: index + 1, payload: payloadOf(length, length) }),
+    setOf({ counter: index + 1, payload: payloadOf(length, length) })
   );
   sets.forEach((set, index) => write(engine, check, nameOf(`b/${lengths[index]}`), set));
   sets.forEach((set, index) => {
@@ -282,7 +282,10 @@ function partitionDigests(bed: Bed, check: Check): void {
   const engine = bed.open();
   const forward = bed.isKept ? bed.open({ folder: "second" }) : bed.open();
   const sets = Array.from({ length: 200 }, (_, index) => {
-    return { name: nameOf(`b/${index}`), set: setOf({ counter: index + 1, payload: payloadOf(index, 9) }) };
+    return {
+      name: nameOf(`b/${index}`),
+      set: setOf({ counter: index + 1, payload: payloadOf(index, 9) }),
+    };
   });
   const old = setOf({ counter: 900, payload: payloadOf(900, 30) });
   for (const { name, set } of sets) write(forward, check, name, set);
@@ -358,7 +361,9 @@ async function randomised(bed: Bed, check: Check): Promise<void> {
       const kept = held === undefined || random.chance(1, 2) ? [] : versionsOf(held).slice(-3);
       const set = setOf(...kept, { counter, payload });
       const given = without(set, ...kept.map((_, index) => index));
-      if (engine.write(name, given, LABELS).status !== "done") check.ok(false, `write, step ${step}`);
+      if (engine.write(name, given, LABELS).status !== "done") {
+        check.ok(false, `write, step ${step}`);
+      }
       model.set(key, set);
     } else if (choice < 12 && held !== undefined) {
       engine.remove(name, ...digestOf(held));

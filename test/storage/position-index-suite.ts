@@ -51,7 +51,9 @@ function agree(check: Check, draw: (random: SeededRandom) => number): void {
       model.set(key, entry);
     } else {
       const { words, at } = index;
-      if (words[at + ENTRY_OFFSET] !== held.offset) check.ok(false, `SEED=${SEED} step ${step}: place`);
+      if (words[at + ENTRY_OFFSET] !== held.offset) {
+        check.ok(false, `SEED=${SEED} step ${step}: place`);
+      }
       // Grow in the first half, shrink in the second.
       if (random.chance(step < 6000 ? 1 : 9, 10)) {
         index.remove();
@@ -113,7 +115,11 @@ function partitionBits(check: Check): void {
     const index = new PositionIndex(bits);
     index.insert(0xffff0000, 1, 2, 3, 4, 1, 1, 1);
     index.insert(5, 1, 2, 3, 4, 1, 1, 1);
-    check.equal(index.partitionCount(2 ** bits - 1), bits === 0 ? 2 : 1, `${bits} bits: the last one`);
+    check.equal(
+      index.partitionCount(2 ** bits - 1),
+      bits === 0 ? 2 : 1,
+      `${bits} bits: the last one`,
+    );
     check.equal(index.partitionCount(0), bits === 0 ? 2 : 1, `${bits} bits: the first one`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Version sets for the tests of engines: real heads (core/version-set) with payloads whose bytes and
- * checksums fit, made from small descriptions.
+ * Version sets for the tests of engines: real heads (core/version-set) with payloads whose bytes
+ * and checksums fit, made from small descriptions.
  */
 
 import { crc32c } from "../../core/crc32c.ts";

@@ -1,6 +1,6 @@
 /**
- * One process a data directory, with real processes: refusal names the holder, `kill -9` leaves no stale
- * lock, and of many that find a stale one at once a single one wins.
+ * One process a data directory, with real processes: refusal names the holder, `kill -9` leaves no
+ * stale lock, and of many that find a stale one at once a single one wins.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -80,12 +80,14 @@ void t.test("of many that find a stale lock at once, one wins", async (tt) => {
 });
 
 void t.test("a holder of another boot, with a pid that is used again, or torn, is dead", (tt) => {
-  for (const text of [
-    JSON.stringify({ pid: process.pid, began: "1", bootId: "another", isReleased: false }),
-    JSON.stringify({ pid: process.pid, began: "1", bootId: "", isReleased: false }),
-    '{"pid": 12',
-    "",
-  ]) {
+  for (
+    const text of [
+      JSON.stringify({ pid: process.pid, began: "1", bootId: "another", isReleased: false }),
+      JSON.stringify({ pid: process.pid, began: "1", bootId: "", isReleased: false }),
+      '{"pid": 12',
+      "",
+    ]
+  ) {
     const folder = makeFolder(tt);
     writeFileSync(`${folder}/lock.3`, text);
     openDataDirectory(folder).release();

@@ -1,6 +1,6 @@
 /**
- * The log under crashes and failing disks (RELIABILITY.md, part B): after each of them the store holds
- * a prefix of what was written, with all that was synced, and goes on working.
+ * The log under crashes and failing disks (RELIABILITY.md, part B): after each of them the store
+ * holds a prefix of what was written, with all that was synced, and goes on working.
  */
 
 import { HEADER_BYTES } from "../../../storage/log/record.ts";
@@ -17,11 +17,17 @@ const STEPS = 60;
 const OPTIONS = { segmentBytes: 12_000 };
 
 export const suite: Case[] = [
-  { name: "power loss at every operation: a prefix that holds all that was synced", run: powerLoss },
+  {
+    name: "power loss at every operation: a prefix that holds all that was synced",
+    run: powerLoss,
+  },
   { name: "kill at every operation: all that write() called done", run: kill },
   { name: "power loss while recovering from a power loss", run: compound },
   { name: "an error at every operation, once and for ever", run: failing },
-  { name: "a full disk at every operation: refused, nothing half-written, and it recovers", run: full },
+  {
+    name: "a full disk at every operation: refused, nothing half-written, and it recovers",
+    run: full,
+  },
   { name: "a sync that fails once seals the engine", run: failedSync },
 ];
 
@@ -62,7 +68,13 @@ function powerLoss(check: Check): void {
 }
 
 /** Opens after a crash, judges, goes on working, and opens once more. */
-function survives(machine: Machine, course: Course, least: number, check: Check, say: string): void {
+function survives(
+  machine: Machine,
+  course: Course,
+  least: number,
+  check: Check,
+  say: string,
+): void {
   const engine = machine.open(OPTIONS);
   check.equal(course.judge(engine, least), "", say);
   check.equal(engine.recovery.damaged, 0, `${say}: a torn tail is no damage`);
@@ -164,7 +176,7 @@ function full(check: Check): void {
 
 function failedSync(check: Check): void {
   const script = new Script(SEED + 7, STEPS);
-  for (let at = 1; ; at++) {
+  for (let at = 1;; at++) {
     const machine = new Machine(at);
     const course = new Course();
     machine.disk.inject({ on: "sync", at, effect: "EIO" });

@@ -1,6 +1,7 @@
 /**
  * Damaged files of the log (RELIABILITY.md B3, B4): tails cut at every byte, filled with zeros or
- * rubbish; every bit turned over. Never a wrong value, always a report, never more lost than was hit.
+ * rubbish; every bit turned over. Never a wrong value, always a report, never more lost than was
+ * hit.
  */
 
 import { readU32, writeU32 } from "../../../core/bytes.ts";
@@ -26,10 +27,19 @@ import {
 const FILE = "objects/00000001.log";
 
 export const suite: Case[] = [
-  { name: "an unsynced last record of each kind, cut at every byte: it alone is lost", run: cutTail },
+  {
+    name: "an unsynced last record of each kind, cut at every byte: it alone is lost",
+    run: cutTail,
+  },
   { name: "zeros and rubbish behind the last record are cut off once", run: rubbishTail },
-  { name: "every bit of a file with every kind of record, turned over: never a wrong value", run: flips },
-  { name: "headers with wrong fields and a fitting checksum: never a wrong value, no crash", run: rewrites },
+  {
+    name: "every bit of a file with every kind of record, turned over: never a wrong value",
+    run: flips,
+  },
+  {
+    name: "headers with wrong fields and a fitting checksum: never a wrong value, no crash",
+    run: rewrites,
+  },
   { name: "damage in the middle never drops what follows", run: middle },
   { name: "a damaged record answers damaged, and a write repairs it", run: repairing },
   { name: "a kept payload whose record is damaged stays damaged", run: keptDamage },
@@ -130,7 +140,9 @@ function rubbishTail(check: Check): void {
   }
 }
 
-/** Every read is right, or told as damaged, or (where names were lost) a state of the name before. */
+/**
+ * Every read is right, or told as damaged, or (where names were lost) a state of the name before.
+ */
 function judge(engine: LogEngine, wanted: readonly string[], check: Check, say: string): void {
   const isPartial = engine.lostNames > 0;
   readAll(engine).forEach((text, index) => {
@@ -157,7 +169,9 @@ function flips(check: Check): void {
     else if (!isUnread(file, bit >> 3)) check.ok(false, `bit ${bit}: nothing is told`);
     if (torn > HEADER_BYTES) check.ok(false, `bit ${bit}: ${torn} bytes cut for one bit`);
     engine.write(one, TWO, LABELS);
-    if (outcomeText(read(engine, one)) !== `found ${textOf(TWO)}`) check.ok(false, `bit ${bit}: write`);
+    if (outcomeText(read(engine, one)) !== `found ${textOf(TWO)}`) {
+      check.ok(false, `bit ${bit}: write`);
+    }
   }
   check.ok(reported > bits * 0.8, `${reported} of ${bits} flips told`);
 }
@@ -199,8 +213,9 @@ function recordStarts(file: Uint8Array): number[] {
 function middle(check: Check): void {
   const machine = new Machine(1);
   const engine = machine.open({ segmentBytes: 1 << 20 });
-  const sets = Array.from({ length: 100 }, (_, index) =>
-    setOf({ counter: index + 1, payload: payloadOf(index, 500) }),
+  const sets = Array.from(
+    { length: 100 },
+    (_, index) => setOf({ counter: index + 1, payload: payloadOf(index, 500) }),
   );
   sets.forEach((set, index) => engine.write(nameOf(`b/${index}`), set, LABELS));
   machine.sync(engine);

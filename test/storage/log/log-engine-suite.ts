@@ -19,9 +19,15 @@ export const suite: Case[] = [
   { name: "segments roll, the next one is prepared, and all is found again", run: rolling },
   { name: "a store that empties itself gives its files back, once that is durable", run: emptying },
   { name: "segments with a live large payload stay", run: liveBodies },
-  { name: "one sync serves all that wait; those that come meanwhile are served by the next", run: group },
+  {
+    name: "one sync serves all that wait; those that come meanwhile are served by the next",
+    run: group,
+  },
   { name: "nothing to sync: answered at once, without a sync", run: nothingToSync },
-  { name: "free bytes below the reserve: full, deletes pass, and it recovers by itself", run: reserve },
+  {
+    name: "free bytes below the reserve: full, deletes pass, and it recovers by itself",
+    run: reserve,
+  },
   { name: "free bytes are not asked for at each write", run: seldomAsked },
   { name: "kill keeps what was written and not synced", run: kept },
   { name: "a record of a newer format is refused with a sentence", run: newer },
@@ -124,7 +130,8 @@ function group(check: Check): void {
   check.equal(engine.unsynced, true, "the others wait");
   machine.world.run(5);
   check.same(told, ["a", "b", "c", "d", "e"], "the second one serves the others");
-  // Five records, the segment's own and its folder, two syncs, one record that says what is durable.
+  // Five records, the segment's own and its folder, two syncs, one record that says what is
+  // durable.
   check.equal(machine.disk.changes - before, 10, "two syncs in all");
 }
 
@@ -154,7 +161,11 @@ function reserve(check: Check): void {
   }
   check.equal(outcome, "full", "is refused");
   check.ok(machine.disk.capacityBytes > 0 && counter > 50, `after ${counter} values`);
-  const refused = engine.write(nameOf("b/x"), setOf({ counter: 1, payload: payloadOf(1, 9) }), LABELS);
+  const refused = engine.write(
+    nameOf("b/x"),
+    setOf({ counter: 1, payload: payloadOf(1, 9) }),
+    LABELS,
+  );
   const detail = refused.status === "done" ? "" : refused.detail;
   check.ok(/free bytes, 100000 are kept/.test(detail), detail);
   const tombstone = setOf({ counter: 9999, payload: new Uint8Array(0) });
@@ -227,7 +238,9 @@ function unreadable(check: Check): void {
 /** The bytes of the example in storage/FORMAT.md: lines of an offset, two spaces and bytes. */
 function exampleBytes(): string {
   const page = readFileSync(new URL("../../../storage/FORMAT.md", import.meta.url), "utf8");
-  const lines = page.slice(page.indexOf("## Worked example")).matchAll(/^ *\d+  ((?:[0-9a-f]{2} ?)+)/gm);
+  const lines = page.slice(page.indexOf("## Worked example")).matchAll(
+    /^ *\d+  ((?:[0-9a-f]{2} ?)+)/gm,
+  );
   return [...lines].map((line) => line[1].replaceAll(" ", "")).join("");
 }
 
@@ -249,7 +262,9 @@ function indexBytes(check: Check): void {
   for (let index = 1; index <= 200_000; index++) {
     engine.write(nameOf(`b/${index}`), set, LABELS);
     // Regions that hold some dozens each: below that, fixed costs weigh.
-    if (index >= 150_000 && index % 1000 === 0) worst = Math.max(worst, engine.stats().indexBytes / index);
+    if (index >= 150_000 && index % 1000 === 0) {
+      worst = Math.max(worst, engine.stats().indexBytes / index);
+    }
   }
   check.ok(worst > 32 && worst <= 48, `${worst.toFixed(1)} bytes an object at 200,000`);
 }

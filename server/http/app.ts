@@ -12,6 +12,7 @@
 import { Hono } from "hono";
 import type { Explanation } from "../coordination/store.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { HttpHandler } from "../ports/http-server.ts";
 import type { Random } from "../ports/random.ts";
 import { BucketRoutes, json } from "./buckets.ts";
 import type { HttpNode } from "./http-node.ts";
@@ -28,8 +29,6 @@ export interface AppOptions {
   /** Bytes of the largest value that is taken. */
   readonly valueBytesMax: number;
 }
-
-export type HttpHandler = (request: Request) => Response | Promise<Response>;
 
 const OBJECTS = "/kv/";
 const BUCKETS = "/buckets/";
@@ -50,7 +49,7 @@ export function createApp(node: HttpNode, options: AppOptions): HttpHandler {
   };
 }
 
-type Handlers = Readonly<Record<string, (request: Request) => Response | Promise<Response>>>;
+type Handlers = Readonly<Record<string, HttpHandler>>;
 
 function createRouter(node: HttpNode, clock: Clock): Hono {
   const router = new Hono({ getPath: (request) => pathOf(request.url) });
@@ -58,13 +57,14 @@ function createRouter(node: HttpNode, clock: Clock): Hono {
   const route = (path: string, handlers: Handlers): void => {
     router.all(path, (context) => dispatch(context.req.raw, handlers));
   };
-  route("/buckets", { GET: plain(() => buckets.list()) });
+  const member = (handler: HttpHandler): HttpHandler => ofMember(node, handler);
+  route("/buckets", { GET: member(plain(() => buckets.list())) });
   route("/buckets/*", {
-    GET: plain((request) => buckets.get(request.url, behind(request, BUCKETS))),
-    PUT: plain((request) => buckets.set(request, behind(request, BUCKETS))),
-    DELETE: plain((request) => buckets.reset(request.url, behind(request, BUCKETS))),
+    GET: member(plain((request) => buckets.get(request.url, behind(request, BUCKETS)))),
+    PUT: member(plain((request) => buckets.set(request, behind(request, BUCKETS)))),
+    DELETE: member(plain((request) => buckets.reset(request.url, behind(request, BUCKETS)))),
   });
-  route("/explain/*", { GET: (request) => explain(node, request) });
+  route("/explain/*", { GET: member((request) => explain(node, request)) });
   route("/cluster", { GET: plain(() => json(node.clusterReport())) });
   route("/stats", { GET: plain(() => json(node.statistics())) });
   route("/healthz", { GET: plain(() => new Response("ok\n")) });
@@ -83,10 +83,18 @@ function dispatch(request: Request, handlers: Handlers): Response | Promise<Resp
 }
 
 /** A handler of a route that takes no query parameter. */
-function plain(handler: Handlers[string]): Handlers[string] {
+function plain(handler: HttpHandler): HttpHandler {
   return (request) => {
     readQuery(queryOf(request.url), []);
     return handler(request);
+  };
+}
+
+/** A handler of a route that needs to know the ring: 503 before the node is a member. */
+function ofMember(node: HttpNode, handler: HttpHandler): HttpHandler {
+  return (request) => {
+    if (node.clusterReport().layout.version > 0) return handler(request);
+    throw new Refusal("not-ready", "This node is not a member of a cluster yet.");
   };
 }
 

@@ -22,6 +22,8 @@ export class Face {
   readonly buckets = new Buckets(idleClock, () => "a1", () => this.isDiskFine);
   /** What /readyz is told, by "for write". */
   readonly ready = { read: true, write: true };
+  /** Whether the node is a member of a cluster. */
+  isMember = true;
   /** Whether bucket properties can be kept. */
   isDiskFine = true;
   readonly #handle;
@@ -61,7 +63,7 @@ export class Face {
         cluster: "c1",
         self: "a1",
         members: [],
-        layout: { version: 1, partitions: 1024, replicas: 3, live: [1] },
+        layout: { version: this.isMember ? 1 : 0, partitions: 1024, replicas: 3, live: [1] },
       }),
       statistics: () => ({ puts: this.store.puts }),
       buckets: this.buckets,

@@ -174,6 +174,24 @@ t.test("readyz tells readiness for reads and for writes apart", async (t) => {
   t.match(await problemOf(bad), { status: 400, code: "bad-parameter" });
 });
 
+t.test("what needs the ring is 503 before the node is a member", async (t) => {
+  const face = new Face();
+  face.isMember = false;
+  const requests: [string, string][] = [
+    ["GET", "/buckets"],
+    ["GET", "/buckets/b"],
+    ["PUT", "/buckets/b"],
+    ["DELETE", "/buckets/b"],
+    ["GET", "/explain/b/k"],
+  ];
+  for (const [method, target] of requests) {
+    const response = await face.send(method, target);
+    t.equal(response.headers.get("retry-after"), "1");
+    t.match(await problemOf(response), { status: 503, code: "not-ready" }, target);
+  }
+  t.equal((await face.send("GET", "/cluster")).status, 200);
+});
+
 t.test("a route that is none is 404 with the routes that are", async (t) => {
   const face = new Face();
   for (const path of ["/", "/kv", "/nothing", "/cluster/x", "/Healthz", "/%00"]) {

@@ -70,6 +70,8 @@ export class Put {
   /** Targets that have not answered. */
   readonly #waiting = new Set<Target>();
   #set: VersionSet = NOTHING;
+  /** Until all targets have been asked: what ends meanwhile, within the same turn, is not the last word. */
+  #isBeginning = true;
   #isAnswered = false;
   #isSyncing = false;
   #isEnded = false;
@@ -112,6 +114,7 @@ export class Put {
     if (local !== null) this.#storedHere(local);
     const others = this.#targets.filter((target) => target !== local);
     for (const target of others) this.#deliver(target);
+    this.#isBeginning = false;
     this.#extendLater();
     this.#progress();
   }
@@ -130,10 +133,13 @@ export class Put {
     });
   }
 
-  /** The others sync before they answer where one durable copy, the one here, is not enough. */
+  /** The others sync before they answer where one durable copy, the one here, is not enough everywhere. */
   #asksDurable(): boolean {
-    const isHere = this.#targets.some((target) => target.member.isSelf);
-    return this.#work.need.dw > (isHere ? 1 : 0);
+    const everywhere = 2 ** this.#work.plan.layouts.length - 1;
+    const counts = this.#targets.some((target) => {
+      return target.member.isSelf && target.layouts === everywhere;
+    });
+    return this.#work.need.dw > (counts ? 1 : 0);
   }
 
   #deliver(target: Target): void {
@@ -191,7 +197,8 @@ export class Put {
 
   #progress(): void {
     if (!this.#isAnswered && this.#work.tally.isMet) this.#answer("written");
-    if (this.#waiting.size > 0 || this.#isSyncing || this.#isEnded) return;
+    if (this.#isBeginning || this.#isEnded) return;
+    if (this.#waiting.size > 0 || this.#isSyncing) return;
     if (!this.#isAnswered) this.#answer("unknown");
     this.#isEnded = true;
     if (this.#extendTimer !== 0) this.#parts.wheel.cancel(this.#extendTimer);

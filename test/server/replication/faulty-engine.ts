@@ -1,0 +1,107 @@
+/**
+ * An engine that does as it is told to: full, damaged under some names, or with syncs that wait or
+ * fail. Below it is a sound one.
+ */
+
+import type { ObjectName } from "../../../core/object-name.ts";
+import type {
+  Engine,
+  EngineStats,
+  EntryKey,
+  IndexEntry,
+  ReadOutcome,
+  VersionSet,
+  WriteLabels,
+  WriteOutcome,
+} from "../../../storage/engine.ts";
+
+const decoder = new TextDecoder();
+
+export class FaultyEngine implements Engine {
+  /** Writes are refused. */
+  isFull = false;
+  /** What a sync says; null: it waits until release(). */
+  durable: boolean | null = true;
+  readonly #engine: Engine;
+  readonly #damaged = new Set<string>();
+  #waiting: ((durable: boolean) => void)[] = [];
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** What is held under a name cannot be read until it is written again. */
+  damage(name: ObjectName): void {
+    this.#damaged.add(decoder.decode(name.bytes));
+  }
+
+  /** Ends the syncs that wait; those to come end so as well. */
+  release(durable: boolean): void {
+    this.durable = durable;
+    for (const done of this.#waiting.splice(0)) done(durable);
+  }
+
+  get unsynced(): boolean {
+    return this.#engine.unsynced;
+  }
+
+  get lostNames(): number {
+    return this.#engine.lostNames;
+  }
+
+  digestInto(name: ObjectName, target: Uint32Array, targetIndex: number): boolean {
+    return this.#engine.digestInto(name, target, targetIndex);
+  }
+
+  read(
+    name: ObjectName,
+    options: { payloads: boolean },
+    done: (outcome: ReadOutcome) => void,
+  ): void {
+    if (!this.#damaged.has(decoder.decode(name.bytes))) this.#engine.read(name, options, done);
+    else done({ status: "damaged", detail: "a test said so" });
+  }
+
+  readEntry(
+    entry: EntryKey,
+    done: (name: ObjectName | null, outcome: ReadOutcome) => void,
+  ): void {
+    this.#engine.readEntry(entry, done);
+  }
+
+  write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
+    if (this.isFull) return { status: "full", detail: "a test said so" };
+    const outcome = this.#engine.write(name, set, labels);
+    this.#damaged.delete(decoder.decode(name.bytes));
+    return outcome;
+  }
+
+  remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {
+    return this.#engine.remove(name, digest0, digest1);
+  }
+
+  sync(done: (durable: boolean) => void): void {
+    if (this.durable === null) this.#waiting.push(done);
+    else done(this.durable);
+  }
+
+  scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void {
+    this.#engine.scan(from, to, visit);
+  }
+
+  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
+    this.#engine.partitionDigestInto(partition, target, targetIndex);
+  }
+
+  partitionCount(partition: number): number {
+    return this.#engine.partitionCount(partition);
+  }
+
+  stats(): EngineStats {
+    return this.#engine.stats();
+  }
+
+  close(done: () => void): void {
+    this.#engine.close(done);
+  }
+}

@@ -1,0 +1,306 @@
+/**
+ * A cluster whose floors lie open: in one simulated world, nodes with a real membership, wire,
+ * replication and coordination, put together by hand on memory engines that can be told to fail.
+ *
+ * (test/simulation/stage.ts drives whole nodes from outside; here tests reach into one floor.)
+ */
+
+import { HybridClock } from "../../../core/hybrid-clock.ts";
+import { ObjectName } from "../../../core/object-name.ts";
+import { Coordinator } from "../../../server/coordination/coordinator.ts";
+import { serveRequests } from "../../../server/coordination/remote.ts";
+import type { PutRequest, Result, WriteOptions } from "../../../server/coordination/store.ts";
+import { Identity } from "../../../server/membership/identity.ts";
+import type { Member } from "../../../server/membership/member.ts";
+import { Membership } from "../../../server/membership/membership.ts";
+import type { Ports } from "../../../server/ports/ports.ts";
+import { Counters } from "../../../server/replication/counters.ts";
+import { Replication } from "../../../server/replication/replication.ts";
+import { Peers } from "../../../server/wire/peers.ts";
+import type { ReadOutcome, VersionSet } from "../../../storage/engine.ts";
+import { openMemoryEngine } from "../../../storage/memory/memory-engine.ts";
+import { SeededRandom } from "../../random.ts";
+import { SimulatedClock, World } from "../../simulation/clock.ts";
+import { SimulatedNetwork } from "../../simulation/network.ts";
+import { testConfig } from "../membership/community.ts";
+import { SmallDisk, silentLog } from "../membership/small-disk.ts";
+import { FaultyEngine } from "./faulty-engine.ts";
+
+const PARTITION_BITS = 4;
+const LIMIT_MS = 60_000;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+export interface ClusterOptions {
+  readonly seed?: number;
+  /** Sets of more bytes than this do not fit a frame. */
+  readonly setBytesMax?: number;
+  readonly hintBytesMax?: number;
+}
+
+export type PutExtras = Partial<
+  Pick<PutRequest, "context" | "requestId" | "isDelete" | "precondition" | "returnBody"> &
+    WriteOptions
+>;
+
+export function nameOf(text: string): ObjectName {
+  return new ObjectName(encoder.encode(text));
+}
+
+export class SmallNode {
+  readonly name: string;
+  readonly clock: SimulatedClock;
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly counters = new Counters();
+  readonly objects: FaultyEngine;
+  readonly hints: FaultyEngine;
+  /** Dots of the store; a new actor begins with each "dots forgotten". */
+  actor: Uint8Array;
+  counter = 0;
+  renewals = 0;
+  readonly #cluster: SmallCluster;
+  readonly #ports: Ports;
+  #running: { replication: Replication; coordinator: Coordinator } | null = null;
+
+  constructor(cluster: SmallCluster, name: string, seeds: readonly string[]) {
+    this.name = name;
+    this.#cluster = cluster;
+    this.clock = new SimulatedClock(cluster.world, name);
+    const disk = new SmallDisk();
+    const random = new SeededRandom(cluster.random.uint32());
+    const network = cluster.network.port(name, this.clock);
+    this.#ports = { clock: this.clock, random, network, disk, log: silentLog, bootId: "one" };
+    this.actor = new Uint8Array(8);
+    random.fill(this.actor);
+    const engine = { partitionBits: PARTITION_BITS, freeBytesMin: 0, totalBytesMax: 0 };
+    this.objects = new FaultyEngine(openMemoryEngine({ ...engine, folder: "objects" }));
+    const totalBytesMax = cluster.options.hintBytesMax ?? 0;
+    this.hints = new FaultyEngine(openMemoryEngine({ ...engine, folder: "hints", totalBytesMax }));
+    const identity = Identity.load(disk, random, name);
+    this.peers = new Peers(this.#ports, identity, { admit: (who) => this.membership.admit(who) });
+    this.membership = new Membership({
+      ports: this.#ports,
+      peers: this.peers,
+      identity,
+      config: { ...testConfig, name, http: `${name}:7070`, join: seeds },
+      hooks: {
+        drainRequests: (done) => {
+          if (this.#running === null) done();
+          else this.#running.coordinator.drain(done);
+        },
+        onLayoutsChanged: () => this.#layoutsChanged(),
+        onRetired: () => {},
+        onRecovered: () => this.#running?.replication.recovered(),
+      },
+    });
+    this.peers.listen(`${name}:7071`, (address) => this.membership.start(address, () => {}));
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
+  get replication(): Replication {
+    return this.#parts().replication;
+  }
+
+  get coordinator(): Coordinator {
+    return this.#parts().coordinator;
+  }
+
+  get member(): Member {
+    return this.membership.self;
+  }
+
+  /** This node as another one sees it. */
+  seenBy(other: SmallNode): Member {
+    const member = other.membership.memberById(this.member.id);
+    if (member === undefined) throw new Error(`${other.name} does not know ${this.name}`);
+    return member;
+  }
+
+  /** What is held here of a name, read past all faults; null: nothing. */
+  held(name: ObjectName): VersionSet | null {
+    const outcomes: ReadOutcome[] = [];
+    this.objects.read(name, { payloads: true }, (outcome) => outcomes.push(outcome));
+    const [outcome] = outcomes;
+    return outcome.status === "found" ? outcome.set : null;
+  }
+
+  begin(name: ObjectName, value: string, extras: PutExtras, done: (result: Result) => void): void {
+    const { w = "default", dw = "default", pw = "default", timeoutMs = 5_000, ...rest } = extras;
+    this.coordinator.put(
+      {
+        name,
+        context: "",
+        requestId: null,
+        meta: { contentType: "", meta: [] },
+        body: encoder.encode(value),
+        isDelete: false,
+        ttlSeconds: 0,
+        returnBody: false,
+        precondition: null,
+        ...rest,
+        options: { w, dw, pw, timeoutMs },
+      },
+      done,
+    );
+  }
+
+  put(name: ObjectName, value: string, extras: PutExtras = {}): Result {
+    return this.#cluster.await((done) => this.begin(name, value, extras, done));
+  }
+
+  get(name: ObjectName, r: number, timeoutMs = 5_000): Result {
+    const options = { r, pr: 0, timeoutMs };
+    return this.#cluster.await((done) => this.coordinator.get({ name, options }, done));
+  }
+
+  #parts(): { replication: Replication; coordinator: Coordinator } {
+    if (this.#running === null) throw new Error(`${this.name} is no member yet`);
+    return this.#running;
+  }
+
+  #layoutsChanged(): void {
+    if (!this.membership.ready) return;
+    if (this.#running !== null) this.#running.replication.layoutsChanged();
+    else this.#open();
+  }
+
+  #open(): void {
+    const { membership, peers, counters } = this;
+    const isFounder = membership.layouts.current.number === 1;
+    const replication = new Replication({
+      ports: this.#ports,
+      membership,
+      peers,
+      objects: this.objects,
+      hints: this.hints,
+      counters,
+      partitions: 2 ** PARTITION_BITS,
+      setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
+      actorText: () => "",
+      onDotsForgotten: () => this.#renewActor(),
+    });
+    const coordinator = new Coordinator({
+      ports: this.#ports,
+      membership,
+      replication,
+      wheel: peers.wheel,
+      hybridClock: new HybridClock(0, 0),
+      dots: this.#dots(),
+      maxValueBytes: 1 << 20,
+      clockEntriesMax: 10,
+      maxSkewMs: 2_000,
+    });
+    serveRequests(peers, coordinator);
+    this.#running = { replication, coordinator };
+    replication.start(isFounder ? "founded" : "lost");
+  }
+
+  #dots() {
+    const actorOf = (): Uint8Array => this.actor;
+    return {
+      get actor(): Uint8Array {
+        return actorOf();
+      },
+      nextCounter: () => ++this.counter,
+      coverStamp: () => {},
+    };
+  }
+
+  #renewActor(): void {
+    this.renewals++;
+    this.actor = this.actor.slice();
+    this.#ports.random.fill(this.actor);
+    this.counter = 0;
+  }
+}
+
+export class SmallCluster {
+  readonly world = new World();
+  readonly random: SeededRandom;
+  readonly network: SimulatedNetwork;
+  readonly options: ClusterOptions;
+  readonly nodes: SmallNode[] = [];
+
+  /** Founds a cluster of `count` nodes and waits until all is settled. */
+  constructor(count: number, options: ClusterOptions = {}) {
+    this.options = options;
+    this.random = new SeededRandom(options.seed ?? 1);
+    this.network = new SimulatedNetwork(this.world, new SeededRandom(this.random.uint32()));
+    for (let index = 0; index < count; index++) this.add();
+    this.until("the cluster is settled", () => this.isSettled);
+  }
+
+  /** Starts one more node, which joins. */
+  add(): SmallNode {
+    const seeds = this.nodes.length === 0 ? [] : ["n0:7071"];
+    const node = new SmallNode(this, `n${this.nodes.length}`, seeds);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** One live layout with all nodes, each complete for what it owns. */
+  get isSettled(): boolean {
+    return this.nodes.every((node) => {
+      if (!node.isRunning) return false;
+      const { live, current } = node.membership.layouts;
+      if (live.length !== 1 || current.nodes.length !== this.nodes.length) return false;
+      return node.replication.partialCount() === 0;
+    });
+  }
+
+  /** The owners of a name in preference order, then the others, by the newest layout. */
+  preference(name: ObjectName): SmallNode[] {
+    const [first] = this.nodes;
+    const { current } = first.membership.layouts;
+    const partition = first.replication.partitionOf(name);
+    const order: SmallNode[] = [];
+    for (let rank = 0; rank < current.nodes.length; rank++) {
+      const id = current.nodes[current.preference[partition * current.nodes.length + rank]].id;
+      const node = this.nodes.find((one) => one.member.id === id);
+      if (node !== undefined) order.push(node);
+    }
+    return order;
+  }
+
+  /** Nothing passes between this node and all others, in silence. */
+  isolate(node: SmallNode): void {
+    for (const other of this.nodes) if (other !== node) this.network.cut(node.name, other.name);
+  }
+
+  /** Nobody hears this node, and all others have noticed. */
+  lose(node: SmallNode): void {
+    this.isolate(node);
+    const others = this.nodes.filter((other) => other !== node);
+    this.until("it is suspected", () => others.every((other) => !node.seenBy(other).healthy));
+  }
+
+  heal(): void {
+    this.network.heal();
+  }
+
+  run(durationMs: number): void {
+    this.world.run(durationMs);
+  }
+
+  /** @throws when it never comes to that */
+  until(what: string, reached: () => boolean, limitMs = LIMIT_MS): void {
+    if (!this.world.runUntil(reached, limitMs)) throw new Error(`Not in ${limitMs} ms: ${what}`);
+  }
+
+  /** Lets time pass until a callback has come; its argument. */
+  await<Answer>(ask: (done: (answer: Answer) => void) => void): Answer {
+    const answers: Answer[] = [];
+    ask((answer) => answers.push(answer));
+    this.until("an answer", () => answers.length > 0);
+    return answers[0];
+  }
+}
+
+/** The values in an answer, sorted. */
+export function valuesOf(result: Result): string[] {
+  return result.siblings.map((sibling) => decoder.decode(sibling.body)).sort();
+}

@@ -311,6 +311,8 @@ export class Node {
     this.#hybridClock.observe(this.#actor.stampMs, this.#actor.stampLogical);
     this.#running = this.#run(objects, hints);
     this.#running.replication.start(this.#freshness(objects));
+    // What the store may have lost is on disk as partial marks by now; a crash before forgets nothing.
+    this.#actor.lossRecorded();
     return this.#syncLater();
   }
 
@@ -326,7 +328,7 @@ export class Node {
       counters: this.#counters,
       partitions: membership.layouts.current.partitions,
       setBytesMax,
-      actorText: () => toHex(this.#theActor().bytes, 0, this.#theActor().bytes.length),
+      actorText: () => (this.#actor === null ? "" : toHex(this.#actor.bytes, 0, 8)),
       onDotsForgotten: () => this.#renewActor(),
     });
     const { maxValueBytes, clockEntriesMax, maxSkewMs } = this.#config;
@@ -380,16 +382,22 @@ export class Node {
   }
 
   #theActor(): Actor {
-    if (this.#actor === null) throw new Error("The node is no member yet");
+    if (this.#actor === null) throw new DiskError("EIO", "The store's actor could not be written");
     return this.#actor;
   }
 
-  /** A store that may have forgotten dots of its own goes on as another actor. */
+  /** A store that may have forgotten dots of its own goes on as another actor, or makes no versions. */
   #renewActor(): void {
-    this.#actor = this.#openActor(false);
-    this.#ports.log.warn("the store goes on as a new actor", {
-      actor: toHex(this.#actor.bytes, 0, this.#actor.bytes.length),
-    });
+    this.#actor = null;
+    try {
+      const actor = this.#openActor(false);
+      actor.lossRecorded();
+      this.#actor = actor;
+      this.#ports.log.warn("the store goes on as a new actor", { actor: toHex(actor.bytes, 0, 8) });
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#ports.log.error("the store can make no versions", { error: error.message });
+    }
   }
 
   #dots() {
@@ -407,8 +415,8 @@ export class Node {
     const { current } = this.membership.layouts;
     const isFounder = !this.#wasMember && current.number === 1;
     if (isFounder) return "founded";
-    const lostNames = "recovery" in objects ? (objects as LogEngine).recovery.lostNames : 0;
-    const isKept = this.#wasMember && !this.#theActor().isNew && lostNames === 0;
+    const mayHaveLost = this.#theActor().mayHaveLost || objects.lostNames > 0;
+    const isKept = this.#wasMember && !mayHaveLost;
     return isKept ? "kept" : "lost";
   }
 

@@ -24,7 +24,7 @@ import {
   type GetBody,
   type PutBody,
 } from "../../core/request-frames.ts";
-import { STATUS_DAMAGED, STATUS_FULL } from "../../core/replica-frames.ts";
+import { STATUS_DAMAGED, STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
 import { AFTER, DOT_BYTES, EQUAL, clockCompare } from "../../core/vector-clock.ts";
 import { clockCount } from "../../core/version-set.ts";
 import type { BucketProperties } from "../membership/buckets.ts";
@@ -387,20 +387,17 @@ export class Coordinator implements Store {
     });
   }
 
-  /** Nothing was written here: another node may be able to, damage can be made good, or it is refused. */
+  /** It is not stored here: damage can be made good, another node may be able to, or that is the end. */
   #notWritten(putCase: PutCase, plan: Plan, change: Change, done: Done): void {
     if (change.status === STATUS_REFUSED_HERE) return done(refused("too-many-siblings", change.detail));
     if (change.status === STATUS_DAMAGED && !putCase.isRepaired) {
       return this.#repairThenWrite(putCase, plan, done);
     }
     const others = plan.targets.map((target) => target.member).filter((member) => !member.isSelf);
-    const isFull = change.status === STATUS_FULL;
-    const isHint = plan.targets.some((target) => target.member.isSelf && target.hintFor !== null);
-    const code = isFull ? (isHint ? "hints-full" : "disk-full") : "quorum-unreachable";
-    const refusal = refused(code, `This node cannot write: ${change.detail}`);
-    if (putCase.isForwarded || others.length === 0) return done(refusal);
+    const ended = notStored(plan, change);
+    if (putCase.isForwarded || others.length === 0) return done(ended);
     return this.#forwardPut(putCase, others, (forwarded) => {
-      if (forwarded.kind === "unreachable") done(refusal);
+      if (forwarded.kind === "unreachable") done(ended);
       else done(this.#forwardEnded(forwarded, "write-unknown"));
     });
   }
@@ -477,10 +474,10 @@ export class Coordinator implements Store {
     distrustsLocal: boolean,
     done: (gathered: Gathered) => void,
   ): void {
-    const { membership, replication } = this.#parts;
+    const { membership, replication, wheel } = this.#parts;
     const partition = replication.partitionOf(name);
     const plan = planRead(membership, partition, copies);
-    const parts = { membership, replication, self: membership.self };
+    const parts = { membership, replication, self: membership.self, wheel };
     const request = { name, partition, copies, plan, need, timeoutMs, distrustsLocal };
     const epoch = this.#requests.begin();
     new Gather(parts, request, done, () => this.#requests.end(epoch)).start();
@@ -548,6 +545,15 @@ function absenceUnknown(): Ended {
     "absence-unknown",
     "No version was found, but too few complete replicas answered to say that there is none",
   );
+}
+
+/** A write that a failing disk did not take may still be found at its next start: unknown, not refused. */
+function notStored(plan: Plan, change: Change): Ended {
+  const detail = `This node cannot write: ${change.detail}`;
+  if (change.status === STATUS_FAILED) return unknown("write-unknown", detail, NOBODY);
+  if (change.status !== STATUS_FULL) return refused("quorum-unreachable", detail);
+  const isHint = plan.targets.some((target) => target.member.isSelf && target.hintFor !== null);
+  return refused(isHint ? "hints-full" : "disk-full", detail);
 }
 
 function tooFewToCheck(need: WriteNeed): Ended {

@@ -7,7 +7,7 @@
  *                              │ another digest ─► ask for the set ► held
  *                              │ nothing ────────────────────────► absent
  *                              └ no answer ─► ask the next node ─► failed
- *   R of them ─► merge ─► answer        (the machine stays)
+ *   R of them, or time over ─► merge ─► answer        (the machine stays)
  *   all ended ─► merge ─► send the merge to primaries that hold less, and keep it here
  *
  * One replica's body travels, the others send a digest from their index: equal sets have equal digests.
@@ -16,6 +16,7 @@
  * nothing; too few of them end as absence-unknown. No repair is written to a stand-in.
  */
 
+import { compareBytes } from "../../core/bytes.ts";
 import { KIND_FETCH, type FrameView } from "../../core/frame.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
@@ -31,12 +32,19 @@ import {
   writeFetch,
 } from "../../core/replica-frames.ts";
 import { DOT_BYTES } from "../../core/vector-clock.ts";
-import { clockCount, headDigestInto, versionOffset } from "../../core/version-set.ts";
+import {
+  VERSION_BYTES,
+  clockCount,
+  findDot,
+  headDigestInto,
+  versionOffset,
+} from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { mergeSets } from "../replication/merge-sets.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
+import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { ReadNeed } from "./quorum.ts";
 
@@ -44,6 +52,7 @@ export interface GatherParts {
   readonly membership: PlanSource;
   readonly replication: Replication;
   readonly self: Member;
+  readonly wheel: TimerWheel;
 }
 
 export interface GatherRequest {
@@ -86,7 +95,7 @@ interface Slot {
 const NO_DOT = new Uint8Array(DOT_BYTES);
 const digest = new Uint32Array(2);
 
-export class Gather implements ReplyHandler {
+export class Gather implements ReplyHandler, TimerTarget {
   readonly #parts: GatherParts;
   readonly #request: GatherRequest;
   readonly #answered: (gathered: Gathered) => void;
@@ -98,6 +107,7 @@ export class Gather implements ReplyHandler {
   #reader: Member | null = null;
   #isAnswered = false;
   #isEnded = false;
+  #deadline: TimerHandle = 0;
   // Counts of the slots, kept by #settle.
   #waiting = 0;
   #responders = 0;
@@ -122,6 +132,8 @@ export class Gather implements ReplyHandler {
   }
 
   start(): void {
+    const { wheel } = this.#parts;
+    this.#deadline = wheel.schedule(this.#request.timeoutMs, this, 0);
     const local = this.#slots.find((slot) => slot.target.member.isSelf);
     if (local === undefined || this.#request.distrustsLocal) {
       if (local !== undefined) this.#settle(local, "failed");
@@ -182,7 +194,9 @@ export class Gather implements ReplyHandler {
   }
 
   #askOthers(want: number): void {
-    for (let index = 0; index < this.#slots.length; index++) {
+    // Those that are added meanwhile, for a node that cannot be asked, have been asked already.
+    const count = this.#slots.length;
+    for (let index = 0; index < count; index++) {
       if (this.#slots[index].state === "waiting") this.#ask(index, want, NO_DOT);
     }
     this.#progress();
@@ -250,8 +264,9 @@ export class Gather implements ReplyHandler {
   #versionCame(index: number, single: VersionSet | null): void {
     const slot = this.#slots[index];
     const place = slot.missing.shift();
-    const payload = single?.payloads[0] ?? null;
-    if (place === undefined || payload === null || slot.set === null) return this.#slotFailed(slot);
+    if (place === undefined || single === null || slot.set === null) return this.#slotFailed(slot);
+    const payload = bodyOfVersion(slot.set.head, place, single);
+    if (payload === null) return this.#slotFailed(slot);
     slot.set.payloads[place] = payload.slice();
     return this.#askMissing(index);
   }
@@ -278,25 +293,31 @@ export class Gather implements ReplyHandler {
     this.#ask(this.#slots.length - 1, WANT_SET, NO_DOT);
   }
 
+  /** The time is over: stand-ins that were asked late may still answer, and are repaired as others are. */
+  expired(): void {
+    if (!this.#isAnswered) this.#tryAnswer(true);
+  }
+
   #progress(): void {
-    if (!this.#isAnswered) this.#tryAnswer();
+    if (!this.#isAnswered) this.#tryAnswer(this.#waiting === 0);
     if (this.#isEnded || this.#waiting > 0) return;
     this.#isEnded = true;
     if (this.#slots.length > 1 || this.#local === null) this.#repair();
     this.#ended();
   }
 
-  #tryAnswer(): void {
+  #tryAnswer(isLast: boolean): void {
     const { r, pr } = this.#request.need;
     const isMet = this.#responders >= r && this.#primaries >= pr;
-    if (!isMet && this.#waiting > 0) return;
+    if (!isMet && !isLast) return;
     const set = this.#merged();
     let status: GatherStatus = "unknown-absence";
     if (!isMet) status = "too-few";
     else if (set !== null) status = "found";
     else if (this.#completeNothings >= r) status = "absent";
-    else if (this.#waiting > 0) return;
+    else if (!isLast) return;
     this.#isAnswered = true;
+    this.#parts.wheel.cancel(this.#deadline);
     this.#answered({
       status,
       set,
@@ -353,6 +374,15 @@ export class Gather implements ReplyHandler {
     const load = (give: (set: VersionSet | null) => void): void => give(merged);
     replication.deliver(slot.target.member, name, merged, how, load, () => {});
   }
+}
+
+/** The body of a version, if this is what came: the same entry to the last byte. Null otherwise. */
+function bodyOfVersion(head: Uint8Array, index: number, single: VersionSet): Uint8Array | null {
+  const version = versionOffset(0, index);
+  const given = findDot(single.head, 0, head, version);
+  if (given < 0) return null;
+  const isSame = compareBytes(single.head, versionOffset(0, given), head, version, VERSION_BYTES) === 0;
+  return isSame ? single.payloads[given] : null;
 }
 
 function copySet(set: VersionSet): VersionSet {

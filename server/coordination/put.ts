@@ -9,7 +9,7 @@
  *               │ no answer, not answered yet ───► the next healthy node, with a hint
  *               └ otherwise ─────────────────────► missed
  *   W, DW and PW met in every live layout ─► done
- *   no more answers to come, not met ──────► unknown: it may have been written
+ *   time over, or no more answers to come ─► unknown: it may have been written
  *   all ended ─► keep a hint here for every owner that was missed
  *
  * What travels is the finished state, never the client's request, so however often it is delivered or
@@ -27,7 +27,7 @@ import type { Member } from "../membership/member.ts";
 import type { Delivered } from "../replication/delivery.ts";
 import { NOTHING, eventOver, type Change, type EventMaker } from "../replication/local-copy.ts";
 import type { Replication } from "../replication/replication.ts";
-import type { TimerHandle, TimerWheel } from "../wire/timer-wheel.ts";
+import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { WriteNeed } from "./quorum.ts";
 import type { Tally } from "./tally.ts";
@@ -59,7 +59,11 @@ export type PutEnd =
   | { readonly status: "written" | "unknown"; readonly set: VersionSet }
   | { readonly status: "refused"; readonly change: Change };
 
-export class Put {
+/** Which of a put's timers ran out. */
+const EXTEND = 0;
+const DEADLINE = 1;
+
+export class Put implements TimerTarget {
   readonly #parts: PutParts;
   readonly #work: PutWork;
   readonly #answered: (end: PutEnd) => void;
@@ -76,6 +80,7 @@ export class Put {
   #isSyncing = false;
   #isEnded = false;
   #extendTimer: TimerHandle = 0;
+  #deadline: TimerHandle = 0;
 
   constructor(
     parts: PutParts,
@@ -115,7 +120,7 @@ export class Put {
     const others = this.#targets.filter((target) => target !== local);
     for (const target of others) this.#deliver(target);
     this.#isBeginning = false;
-    this.#extendLater();
+    this.#watchTime();
     this.#progress();
   }
 
@@ -169,17 +174,20 @@ export class Put {
     this.#progress();
   }
 
-  #extendLater(): void {
+  #watchTime(): void {
+    const { wheel } = this.#parts;
+    const { timeoutMs } = this.#work;
+    if (!this.#isAnswered) this.#deadline = wheel.schedule(timeoutMs, this, DEADLINE);
     if (this.#waiting.size === 0) return;
-    const delayMs = Math.min(this.#work.timeoutMs / EXTEND_AFTER_PART, EXTEND_AFTER_MS_MAX);
-    const target = {
-      expired: (): void => {
-        this.#extendTimer = 0;
-        if (this.#isAnswered) return;
-        for (const silent of [...this.#waiting]) this.#extend(silent);
-      },
-    };
-    this.#extendTimer = this.#parts.wheel.schedule(delayMs, target, 0);
+    const delayMs = Math.min(timeoutMs / EXTEND_AFTER_PART, EXTEND_AFTER_MS_MAX);
+    this.#extendTimer = wheel.schedule(delayMs, this, EXTEND);
+  }
+
+  /** Silent replicas get stand-ins; at last the client is told, and what is under way goes on. */
+  expired(timer: number): void {
+    if (this.#isAnswered) return;
+    if (timer === DEADLINE) this.#answer("unknown");
+    else for (const silent of [...this.#waiting]) this.#extend(silent);
   }
 
   /** Asks the next healthy node to stand in for the owner behind a target. */
@@ -201,13 +209,14 @@ export class Put {
     if (this.#waiting.size > 0 || this.#isSyncing) return;
     if (!this.#isAnswered) this.#answer("unknown");
     this.#isEnded = true;
-    if (this.#extendTimer !== 0) this.#parts.wheel.cancel(this.#extendTimer);
+    this.#parts.wheel.cancel(this.#extendTimer);
     this.#keepHints();
     this.#ended();
   }
 
   #answer(status: "written" | "unknown"): void {
     this.#isAnswered = true;
+    this.#parts.wheel.cancel(this.#deadline);
     this.#answered({ status, set: this.#set });
   }
 

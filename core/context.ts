@@ -1,21 +1,22 @@
 /**
- * The context: what a client carries from a read to the write that follows. For the client it is an opaque
- * printable word; for a coordinator it is the clock of what the client has seen (Dynamo 4.1, 4.4), and the
- * node that answered its read first.
+ * The context: what a client carries from a read to the write that follows. For the client it is an
+ * opaque printable word; for a coordinator it is the clock of what the client has seen (Dynamo 4.1,
+ * 4.4), and the node that answered its read first.
  *
  *    0     1     2         4            12                  12 + 24·n
  *   ┌─────┬─────┬─────────┬────────────┬───────────────────┬─────────────┐
  *   │ 1   │ 0   │ entries │ reader     │ clock entries     │ SipHash-2-4 │   as base64url without
- *   │ u8  │ u8  │ n u16   │ 8          │ 24 each           │ 8           │   padding, ≤ 1,024 characters
- *   └─────┴─────┴─────────┴────────────┴───────────────────┴─────────────┘
+ *   │ u8  │ u8  │ n u16   │ 8          │ 24 each           │ 8           │   padding; ≤ 1,024
+ *   └─────┴─────┴─────────┴────────────┴───────────────────┴─────────────┘   characters
  *                            the MAC is over: u32 name length, name, all bytes before the MAC
  *
- * The MAC is keyed by the cluster and covers the object's name: a context that was corrupted, forged,
- * or given for another object says nothing, and is refused before a byte of it is believed. There is
- * one text for one context: padding, other characters and stray bits in the last one are refused.
+ * The MAC is keyed by the cluster and covers the object's name: a context that was corrupted,
+ * forged, or given for another object says nothing, and is refused before a byte of it is believed.
+ * There is one text for one context: padding, other characters and stray bits in the last one are
+ * refused.
  *
- * A clock of more than CONTEXT_ENTRIES_MAX entries loses those with the oldest stamps. What a context
- * does not cover is not superseded: that can make false siblings, never a lost write.
+ * A clock of more than CONTEXT_ENTRIES_MAX entries loses those with the oldest stamps. What a
+ * context does not cover is not superseded: that can make false siblings, never a lost write.
  */
 
 import { copyBytes, readU16, writeU16, writeU32 } from "./bytes.ts";
@@ -23,12 +24,12 @@ import { CONTEXT_CHARS_MAX, NAME_BYTES_MAX } from "./limits.ts";
 import { SIPHASH_BYTES, siphashInto } from "./siphash.ts";
 import {
   ACTOR_BYTES,
-  ENTRY_BYTES,
-  STAMP_AT,
   clockIsWellFormed,
   clockRemove,
   compareStamps,
+  ENTRY_BYTES,
   entryCovers,
+  STAMP_AT,
 } from "./vector-clock.ts";
 
 const CONTEXT_FORMAT = 1;
@@ -40,7 +41,9 @@ export const CONTEXT_ENTRIES_AT = CONTEXT_READER_AT + ACTOR_BYTES;
 export const CONTEXT_BYTES_MAX = (CONTEXT_CHARS_MAX / 4) * 3;
 const CONTEXT_BYTES_MIN = CONTEXT_ENTRIES_AT + SIPHASH_BYTES;
 /** Clock entries that fit: 31. */
-export const CONTEXT_ENTRIES_MAX = Math.floor((CONTEXT_BYTES_MAX - CONTEXT_BYTES_MIN) / ENTRY_BYTES);
+export const CONTEXT_ENTRIES_MAX = Math.floor(
+  (CONTEXT_BYTES_MAX - CONTEXT_BYTES_MIN) / ENTRY_BYTES,
+);
 
 /** Bytes that encodeContextInto needs at its target for a clock of so many entries. */
 export function contextLengthMax(clockEntries: number): number {
@@ -49,7 +52,7 @@ export function contextLengthMax(clockEntries: number): number {
 
 /**
  * Writes a context as bytes; returns its length, at most CONTEXT_BYTES_MAX.
- * @param keep a dot (14 bytes at keep[keepOffset..]) whose entry is never left out; keepOffset -1: none
+ * @param keep a dot (14 bytes at keep[keepOffset..]) whose entry stays; keepOffset -1: none
  * @param reader id of the node that answered the read first, 8 bytes; zeros: none
  * @param key the cluster's, 16 bytes
  * @param target with room for contextLengthMax(clockCount) bytes
@@ -83,10 +86,10 @@ export function encodeContextInto(
 }
 
 /**
- * Reads and checks the context that a client gave for `name`. Returns its count of clock entries, which
- * stand in normal form at target[CONTEXT_ENTRIES_AT..]; or -1: the text is no context of this cluster for
- * this name.
- * @param target CONTEXT_BYTES_MAX bytes; its content means something only where the result is not -1
+ * Reads and checks the context that a client gave for `name`. Returns its count of clock entries,
+ * which stand in normal form at target[CONTEXT_ENTRIES_AT..]; or -1: the text is no context of this
+ * cluster for this name.
+ * @param target CONTEXT_BYTES_MAX bytes; they mean something only where the result is not -1
  */
 export function decodeContext(
   text: string,
@@ -107,8 +110,9 @@ export function decodeContext(
 }
 
 /**
- * bytes[start, end) as base64url without padding (RFC 4648, section 5). Letters are gathered as codes and
- * decoded at once: 0.11 instead of 0.55 µs for 44 bytes on Bun, where a text grown by letters is a rope.
+ * bytes[start, end) as base64url without padding (RFC 4648, section 5). Letters are gathered as
+ * codes and decoded at once: 0.11 instead of 0.55 µs for 44 bytes on Bun, where a text grown by
+ * letters is a rope.
  */
 export function contextToText(bytes: Uint8Array, start: number, end: number): string {
   let length = 0;
@@ -129,13 +133,15 @@ export function contextToText(bytes: Uint8Array, start: number, end: number): st
   return decoder.decode(letters.subarray(0, length));
 }
 
-/** The text being made; valid inside contextToText only. REQUIRES: at most CONTEXT_BYTES_MAX bytes. */
+/**
+ * The text being made; valid inside contextToText only. REQUIRES: at most CONTEXT_BYTES_MAX bytes.
+ */
 const letters = new Uint8Array(CONTEXT_CHARS_MAX);
 const decoder = new TextDecoder();
 
 /**
- * Decodes strict base64url to target[0..]; returns the count of bytes, or -1: too long, a character that is none
- * of the 64, an impossible length, or bits set beyond the last byte.
+ * Decodes strict base64url to target[0..]; returns the count of bytes, or -1: too long, a character
+ * that is none of the 64, an impossible length, or bits set beyond the last byte.
  */
 export function contextFromTextInto(text: string, target: Uint8Array): number {
   if (text.length > CONTEXT_CHARS_MAX || text.length % 4 === 1) return -1;

@@ -2,7 +2,7 @@
  * CRC-32C (Castagnoli), the checksum of every record, payload and transfer chunk.
  *
  *   polynomial   0x1EDC6F41, reflected 0x82F63B78; all ones before, inverted after (RFC 3720, 12.1)
- *   8 bytes      at a step: table k holds the remainder of a byte that is followed by k zero bytes, so
+ *   8 bytes      at a step: table k holds the remainder of a byte that k zero bytes follow, so
  *                eight look-ups that do not wait for each other replace a chain of eight that do
  *
  * A checksum finds what disks and wires do by accident: each error within 32 bits in a row, and any
@@ -16,14 +16,13 @@ const tables = makeTables();
 
 /**
  * The checksum of bytes[start, end), an unsigned 32-bit number.
- * @param seed the checksum of what comes before: crc32c(b, …, crc32c(a, …)) is that of a followed by b
+ * @param seed the checksum of what comes before: crc32c(b, …, crc32c(a, …)) is that of a, then b
  */
 export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0): number {
   let crc = ~seed;
   let offset = start;
   for (const last = end - SLICES; offset <= last; offset += SLICES) {
-    crc =
-      tables[1792 + ((crc ^ bytes[offset]) & 255)] ^
+    crc = tables[1792 + ((crc ^ bytes[offset]) & 255)] ^
       tables[1536 + (((crc >>> 8) ^ bytes[offset + 1]) & 255)] ^
       tables[1280 + (((crc >>> 16) ^ bytes[offset + 2]) & 255)] ^
       tables[1024 + ((crc >>> 24) ^ bytes[offset + 3])] ^

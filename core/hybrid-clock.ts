@@ -1,6 +1,6 @@
 /**
- * A hybrid logical clock (Kulkarni et al., 2014): stamps that follow the wall clock and still exceed
- * every stamp that was issued or observed before, however wall clocks jump.
+ * A hybrid logical clock (Kulkarni et al., 2014): stamps that follow the wall clock and still
+ * exceed every stamp that was issued or observed before, however wall clocks jump.
  *
  *   stamp = (milliseconds, logical 0 to 65,535), ordered by milliseconds, then logical
  *
@@ -8,8 +8,8 @@
  *   observed                       ▲ (105, 7)
  *   next()      100.0 101.0 101.1  │ 105.8 105.9      it waits in place until time has caught up
  *
- * When the logical part is full the milliseconds go ahead by one: 65,536 stamps within a millisecond
- * cost a millisecond of drift. It starts from the stamp that its owner has persisted.
+ * When the logical part is full the milliseconds go ahead by one: 65,536 stamps within a
+ * millisecond cost a millisecond of drift. It starts from the stamp that its owner has persisted.
  */
 
 import { stampLogical, stampMs } from "./vector-clock.ts";

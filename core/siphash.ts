@@ -1,10 +1,10 @@
 /**
- * SipHash-2-4 (Aumasson, Bernstein 2012): a keyed 64-bit MAC for short messages. Who does not know the
- * key can neither forge a tag nor steer a hash; that is all that a context needs, at a hundredth of the
- * price of an HMAC.
+ * SipHash-2-4 (Aumasson, Bernstein 2012): a keyed 64-bit MAC for short messages. Who does not know
+ * the key can neither forge a tag nor steer a hash; that is all that a context needs, at a
+ * hundredth of the price of an HMAC.
  *
  *   v0 v1 v2 v3 ◄─ key ⊕ "somepseudorandomlygeneratedbytes"
- *   each 8 bytes m:   v3 ⊕= m   2 rounds   v0 ⊕= m     (the last word: the rest, and length mod 256)
+ *   each 8 bytes m:   v3 ⊕= m   2 rounds   v0 ⊕= m   (the last word: the rest, length mod 256)
  *   then:             v2 ⊕= ff  4 rounds   tag = v0 ⊕ v1 ⊕ v2 ⊕ v3
  *
  * Each 64-bit word is two signed 32-bit halves in local variables: no BigInt, nothing on the heap.
@@ -17,7 +17,8 @@ export const SIPHASH_BYTES = 8;
 
 /**
  * Writes the tag of bytes[start, end) under key[0, 16) to target[targetOffset, + 8), little-endian.
- * (The round is unrolled where it stands, the one way to keep eight halves in registers; hence its length.)
+ * (The round is unrolled where it stands, the one way to keep eight halves in registers; hence its
+ * length.)
  */
 export function siphashInto(
   key: Uint8Array,
@@ -40,12 +41,11 @@ export function siphashInto(
   for (let word = 0; word <= words + 1; word++) {
     const at = start + 8 * word;
     const low = word < words ? readU32(bytes, at) : word === words ? restLow(bytes, at, end) : 0;
-    const high =
-      word < words
-        ? readU32(bytes, at + 4)
-        : word === words
-          ? restHigh(bytes, at, end, end - start)
-          : 0;
+    const high = word < words
+      ? readU32(bytes, at + 4)
+      : word === words
+      ? restHigh(bytes, at, end, end - start)
+      : 0;
     const rounds = word <= words ? 2 : 4;
     if (word > words) low2 ^= 0xff;
     low3 ^= low;
@@ -96,7 +96,9 @@ export function siphashInto(
 /** Bytes 0 to 3 of the last word, as far as there are any. */
 function restLow(bytes: Uint8Array, at: number, end: number): number {
   let word = 0;
-  for (let index = Math.min(end, at + 4) - 1; index >= at; index--) word = (word << 8) | bytes[index];
+  for (let index = Math.min(end, at + 4) - 1; index >= at; index--) {
+    word = (word << 8) | bytes[index];
+  }
   return word;
 }
 

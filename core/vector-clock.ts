@@ -2,27 +2,27 @@
  * Vector clocks as packed bytes: which writes of one object a state has seen (Dynamo 4.4; dotted
  * version vectors: Preguiça, Almeida et al., 2012–2014).
  *
- * A *dot* names one write: the actor that coordinated it and that actor's counter. A *clock* is a set of
- * dots, written as entries of 24 bytes:
+ * A *dot* names one write: the actor that coordinated it and that actor's counter. A *clock* is a
+ * set of dots, written as entries of 24 bytes:
  *
  *    0        8          14      16        18                 24
- *   ┌────────┬──────────┬───────┬─────────┬──────────────────┐   PAIR    all dots of the actor (of this
- *   │ actor  │ counter  │ kind  │ logical │ milliseconds     │           object) up to the counter
- *   │ 8      │ u48      │ u16   │ u16     │ u48              │   SINGLE  that one dot
- *   └────────┴──────────┴───────┴─────────┴──────────────────┘   PINNED  part of a delete's past
+ *   ┌────────┬──────────┬───────┬─────────┬──────────────────┐  PAIR    all dots of the actor, of
+ *   │ actor  │ counter  │ kind  │ logical │ milliseconds     │          this object, to the counter
+ *   │ 8      │ u48      │ u16   │ u16     │ u48              │  SINGLE  that one dot
+ *   └────────┴──────────┴───────┴─────────┴──────────────────┘  PINNED  part of a delete's past
  *   └────── dot ────────┘       └──────── stamp ─────────────┘
  *
- * The stamp is the write time of the newest write that the entry stands for, a u64 that orders by time;
- * it decides what truncation drops first, and is no part of the set.
+ * The stamp is the write time of the newest write that the entry stands for, a u64 that orders by
+ * time; it decides what truncation drops first, and is no part of the set.
  *
- * Normal form, so that equal sets are equal bytes: entries sorted by actor, a PAIR before the SINGLEs,
- * those by rising counter; at most one PAIR an actor; a SINGLE at or below "the PAIR plus one" is
- * absorbed by it, and a SINGLE 1 is a PAIR 1 (nothing can lie between). What absorbs takes the greater
- * counter, the greater stamp, and the pin of either: three maxima, so that merging commutes, associates
- * and may be repeated.
+ * Normal form, so that equal sets are equal bytes: entries sorted by actor, a PAIR before the
+ * SINGLEs, those by rising counter; at most one PAIR an actor; a SINGLE at or below "the PAIR plus
+ * one" is absorbed by it, and a SINGLE 1 is a PAIR 1 (nothing can lie between). What absorbs takes
+ * the greater counter, the greater stamp, and the pin of either: three maxima, so that merging
+ * commutes, associates and may be repeated.
  *
- * All is in memory that the caller owns, at (bytes, offset, count of entries). Counters and stamps are
- * compared where they lie: no function here makes a number of them that could need the heap.
+ * All is in memory that the caller owns, at (bytes, offset, count of entries). Counters and stamps
+ * are compared where they lie: no function here makes a number of them that could need the heap.
  */
 
 import {
@@ -40,7 +40,9 @@ export const COUNTER_BYTES = 6;
 /** Actor and counter, as they stand at the start of a clock entry and of a version. */
 export const DOT_BYTES = ACTOR_BYTES + COUNTER_BYTES;
 export const ENTRY_BYTES = 24;
-/** Where the kind and the stamp stand in an entry; the stamp stands in a version at the same place. */
+/**
+ * Where the kind and the stamp stand in an entry; the stamp stands in a version at the same place.
+ */
 export const KIND_AT = 14;
 export const STAMP_AT = 16;
 export const STAMP_BYTES = 8;
@@ -130,8 +132,7 @@ export function clockMergeInto(
   const rightEnd = rightOffset + rightCount * ENTRY_BYTES;
   let count = 0;
   while (leftOffset < leftEnd || rightOffset < rightEnd) {
-    const fromLeft =
-      rightOffset === rightEnd ||
+    const fromLeft = rightOffset === rightEnd ||
       (leftOffset < leftEnd && compareEntries(left, leftOffset, right, rightOffset) <= 0);
     if (fromLeft) {
       count = foldEntry(target, targetOffset, count, left, leftOffset);
@@ -160,7 +161,9 @@ export function clockAdd(
   copyBytes(event, eventOffset, added, 0, ENTRY_BYTES);
   writeU16(added, KIND_AT, kind);
   let index = 0;
-  while (index < count && compareEntries(clock, offset + index * ENTRY_BYTES, added, 0) < 0) index++;
+  while (index < count && compareEntries(clock, offset + index * ENTRY_BYTES, added, 0) < 0) {
+    index++;
+  }
   const at = offset + index * ENTRY_BYTES;
   clock.copyWithin(at + ENTRY_BYTES, at, offset + count * ENTRY_BYTES);
   copyBytes(added, 0, clock, at, ENTRY_BYTES);
@@ -257,7 +260,9 @@ export function isPinned(bytes: Uint8Array, entry: number): boolean {
   return (bytes[entry + KIND_AT] & PINNED) !== 0;
 }
 
-/** Milliseconds since 1970 of the stamp at `stamp` (an entry's or a version's offset + STAMP_AT). */
+/**
+ * Milliseconds since 1970 of the stamp at `stamp` (an entry's or a version's offset + STAMP_AT).
+ */
 export function stampMs(bytes: Uint8Array, stamp: number): number {
   return readU48(bytes, stamp + 2);
 }
@@ -352,9 +357,10 @@ function compareEntries(
 }
 
 /**
- * Appends an entry to a clock under construction, or folds it into the last one where that stands for
- * it. REQUIRES: entries come in order, of both kinds of an actor the PAIRs first. Works in place too,
- * when source and target are one array and the source is not before the end of what was folded.
+ * Appends an entry to a clock under construction, or folds it into the last one where that stands
+ * for it. REQUIRES: entries come in order, of both kinds of an actor the PAIRs first. Works in
+ * place too, when source and target are one array and the source is not before the end of what was
+ * folded.
  */
 function foldEntry(
   target: Uint8Array,
@@ -443,7 +449,9 @@ function runStart(
   return low;
 }
 
-/** Index of the first SINGLE from index `from` on that is not below the dot, in the order of dots. */
+/**
+ * Index of the first SINGLE from index `from` on that is not below the dot, in the order of dots.
+ */
 function singleFrom(
   clock: Uint8Array,
   offset: number,

@@ -5,26 +5,24 @@
  *      context  seen x
  *      new dot  z                   ──►  {y, z}  seen x y z
  *
- * What the context has seen goes, and nothing else: two writes with one context through one coordinator
- * are both kept, since each new dot stands for itself (a plain vector clock would lose one of them).
- * Then the rules for twins and for lww (core/version-rules), and truncation (Dynamo 4.4).
+ * What the context has seen goes, and nothing else: two writes with one context through one
+ * coordinator are both kept, since each new dot stands for itself (a plain vector clock would lose
+ * one of them). Then the rules for twins and for lww (core/version-rules), and truncation (Dynamo
+ * 4.4).
  *
- * Why truncation may return an old value, but never a deleted one. It takes the oldest entries out of
- * the clock; a dead version whose entry is gone may come back from a stale copy as a false sibling. But
- * the event of a tombstone (and of a version that expires: a tombstone to be) pins each entry of its
- * clock; merging keeps pins; pinned entries are never dropped. So every state that has met a delete
- * covers its past for good, and one that has not met it yet will when they meet. While a tombstone lives
- * nothing is dropped at all. (What was truncated before the delete was made is no part of its past.)
- * Nor is a write ever lost by it: entries that cover live versions stay, and a clock that claims less
- * kills less. The coordinator's own entries stay, so that an actor never forgets a dot of its own.
+ * Why truncation may return an old value, but never a deleted one. It takes the oldest entries out
+ * of the clock; a dead version whose entry is gone may come back from a stale copy as a false
+ * sibling. But the event of a tombstone (and of a version that expires: a tombstone to be) pins
+ * each entry of its clock; merging keeps pins; pinned entries are never dropped. So every state
+ * that has met a delete covers its past for good, and one that has not met it yet will when they
+ * meet. While a tombstone lives nothing is dropped at all. (What was truncated before the delete
+ * was made is no part of its past.) Nor is a write ever lost by it: entries that cover live
+ * versions stay, and a clock that claims less kills less. The coordinator's own entries stay, so
+ * that an actor never forgets a dot of its own.
  */
 
 import { copyBytes } from "./bytes.ts";
 import {
-  ENTRY_BYTES,
-  PAIR,
-  SINGLE,
-  STAMP_AT,
   clockAdd,
   clockCovers,
   clockMergeInto,
@@ -32,22 +30,26 @@ import {
   clockRemove,
   compareDots,
   compareStamps,
+  ENTRY_BYTES,
   entryCovers,
   isPinned,
   isSingle,
+  PAIR,
   sameActor,
+  SINGLE,
+  STAMP_AT,
 } from "./vector-clock.ts";
 import { areTwins, dropTwinsOfDead, keepLastWrite } from "./version-rules.ts";
 import {
-  HEAD_BYTES,
-  VERSION_BYTES,
   clockCount,
   clockOffset,
   endsObject,
+  findDotAmong,
+  HEAD_BYTES,
   headLength,
   isLive,
+  VERSION_BYTES,
   versionCount,
-  findDotAmong,
   versionOffset,
   writeHeadCounts,
 } from "./version-set.ts";
@@ -65,16 +67,16 @@ export function eventLengthMax(held: Uint8Array, heldHead: number, contextCount:
 }
 
 /**
- * A new version on top of what is held; returns the length of the result. `entriesTruncated` says how
- * many clock entries went; sources[i] is the held version that version i is, or FROM_EVENT.
+ * A new version on top of what is held; returns the length of the result. `entriesTruncated` says
+ * how many clock entries went; sources[i] is the held version that version i is, or FROM_EVENT.
  *
- * REQUIRES: held and context are well-formed; the version's dot is new, its stamp is greater than any
- * in held and context (a later write must win over what it saw); the target overlaps nothing.
+ * REQUIRES: held and context are well-formed; the version's dot is new, its stamp is greater than
+ * any in held and context (a later write must win over what it saw); the target overlaps nothing.
  * @param context clock entries at context[contextOffset..]: what the writer has seen
  * @param version a version entry, 56 bytes at version[versionAt..]
- * @param dotAsPair 1: the coordinator is a complete primary that has never forgotten a dot of its own for
- *   this object, so that the dot says "and all of mine before it"; 0: the dot alone
- * @param entriesMax clock entries beyond which the oldest go, as far as they may
+ * @param dotAsPair 1: the coordinator is a complete primary that has never forgotten a dot of its
+ *   own for this object, so that the dot says "and all of mine before it"; 0: the dot alone
+ * @param entriesMax clock entries, pinned ones apart, beyond which the oldest go as far as they may
  */
 export function eventInto(
   held: Uint8Array,
@@ -127,11 +129,12 @@ export function eventInto(
 }
 
 /**
- * What a client is to carry after its put: the context it gave and the new dot alone (honest clocks: it
- * was shown nothing else); returns the count of entries. Those single dots of the given context are left
- * out whose versions the put superseded for good: the state with the new dot covers them, wherever it
- * arrives; so the context of a client that goes on from its own puts does not grow. After a delete all
- * stay, pinned: the client's next put may be made where neither the delete nor its past is known yet.
+ * What a client is to carry after its put: the context it gave and the new dot alone (honest
+ * clocks: it was shown nothing else); returns the count of entries. Those single dots of the given
+ * context are left out whose versions the put superseded for good: the state with the new dot
+ * covers them, wherever it arrives; so the context of a client that goes on from its own puts does
+ * not grow. After a delete all stay, pinned: the client's next put may be made where neither the
+ * delete nor its past is known yet.
  *
  * REQUIRES: room for contextCount + 1 entries, and one for each twin, at the target
  * @param head the head after the event
@@ -153,8 +156,7 @@ export function contextAfterPutInto(
   let count = 0;
   for (let index = 0; index < contextCount; index++) {
     const entry = contextOffset + index * ENTRY_BYTES;
-    const isCovered =
-      !ends &&
+    const isCovered = !ends &&
       isSingle(context, entry) &&
       clockCovers(head, clock, clockEntries, context, entry) &&
       !isLive(head, headOffset, context, entry);
@@ -268,7 +270,10 @@ function truncate(
   return entries;
 }
 
-/** Pinned entries do not count against the limit: or else, once they fill it, all that is new would go. */
+/**
+ * Pinned entries do not count against the limit: or else, once they fill it, all that is new would
+ * go.
+ */
 function countUnpinned(bytes: Uint8Array, clock: number, entries: number): number {
   let count = 0;
   for (let index = 0; index < entries; index++) {

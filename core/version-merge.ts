@@ -1,5 +1,6 @@
 /**
- * The join of two states of one object (dotted version vectors: Preguiça, Almeida et al., 2012–2014).
+ * The join of two states of one object (dotted version vectors: Preguiça, Almeida et al.,
+ * 2012–2014).
  *
  *   a version lives on if it is live in both, or live in one and unseen by the other's clock;
  *   the clock is the union of both; then the rules for twins and for lww (core/version-rules)
@@ -8,30 +9,30 @@
  *      right  {x, z}  seen x y z  ──► {x, z}  seen x y z
  *
  * A merge never truncates. The join commutes, may be repeated, and absorbs: (a ∨ b) ∨ a = a ∨ b; so
- * replicas that exchange states in any order end in equal bytes. It associates too, but for two cases,
- * in which one order shows a version more than another: a twin that meets what superseded its write
- * before it meets its twin (what replicas remember settles that), and an lww version, lower than one
- * that a version of another policy superseded (a bucket whose policy was changed).
+ * replicas that exchange states in any order end in equal bytes. It associates too, but for two
+ * cases, in which one order shows a version more than another: a twin that meets what superseded
+ * its write before it meets its twin (what replicas remember settles that), and an lww version,
+ * lower than one that a version of another policy superseded (a bucket whose policy was changed).
  */
 
 import { compareBytes, copyBytes } from "./bytes.ts";
 import {
-  ENTRY_BYTES,
-  PINNED,
-  SINGLE,
   clockAdd,
   clockCovers,
   clockMergeInto,
   compareDots,
+  ENTRY_BYTES,
+  PINNED,
+  SINGLE,
 } from "./vector-clock.ts";
 import { dropTwinsOfDead, keepLastWrite } from "./version-rules.ts";
 import {
-  HEAD_BYTES,
-  VERSION_BYTES,
   clockCount,
   clockOffset,
   endsObject,
+  HEAD_BYTES,
   headLength,
+  VERSION_BYTES,
   versionCount,
   versionOffset,
   writeHeadCounts,
@@ -58,8 +59,8 @@ export function mergedLengthMax(
 }
 
 /**
- * The join of two heads; returns its length. sources[i] says where version i of it came from, for the
- * caller to find its body (from the left where both have it).
+ * The join of two heads; returns its length. sources[i] says where version i of it came from, for
+ * the caller to find its body (from the left where both have it).
  * REQUIRES: both are well-formed; the target overlaps neither. ENSURES: the result is well-formed.
  * @throws RangeError where the result has more versions or entries than a head can count (65,535)
  */
@@ -89,7 +90,9 @@ export function mergeInto(
   return writeHeadCounts(target, targetHead, versions, entries);
 }
 
-/** HEADS_EQUAL; LEFT_AHEAD: merging the right into the left changes nothing; RIGHT_AHEAD; DIVERGED. */
+/**
+ * HEADS_EQUAL; LEFT_AHEAD: merging the right into the left changes nothing; RIGHT_AHEAD; DIVERGED.
+ */
 export function compareHeads(
   left: Uint8Array,
   leftHead: number,
@@ -165,8 +168,9 @@ function joinLiveInto(
 }
 
 /**
- * Versions are immutable, but for an expired one that has become a tombstone under its own dot. Of two
- * forms the bytewise greater stays: the flags follow the dot, and the tombstone bit is their lowest.
+ * Versions are immutable, but for an expired one that has become a tombstone under its own dot. Of
+ * two forms the bytewise greater stays: the flags follow the dot, and the tombstone bit is their
+ * lowest.
  */
 function leftWins(left: Uint8Array, leftAt: number, right: Uint8Array, rightAt: number): boolean {
   return compareBytes(left, leftAt, right, rightAt, VERSION_BYTES) >= 0;
@@ -177,7 +181,9 @@ function headCovers(bytes: Uint8Array, head: number, dot: Uint8Array, dotOffset:
   return clockCovers(bytes, clock, clockCount(bytes, head), dot, dotOffset);
 }
 
-/** The merge that compareHeads looks at; valid inside of it only. Grows to the largest pair seen. */
+/**
+ * The merge that compareHeads looks at; valid inside of it only. Grows to the largest pair seen.
+ */
 let scratch = new Uint8Array(4096);
 let scratchSources = new Int32Array(128);
 

@@ -2,9 +2,10 @@
  * The two rules that hold of every head, whatever made it (core/version-merge, core/version-event).
  *
  *   twins   versions with one request id and one content are one write that two coordinators took.
- *           All stay live, since a client may carry any of their dots; readers are shown one; and when
- *           one is seen to be superseded, all are. (To merge them into one entry would forget which dots
- *           the write has: a client that goes on from the forgotten one would leave a false sibling.)
+ *           All stay live, since a client may carry any of their dots; readers are shown one; and
+ *           when one is seen to be superseded, all are. (To merge them into one entry would forget
+ *           which dots the write has: a client that goes on from the forgotten one would leave a
+ *           false sibling.)
  *   lww     of the versions of policy "last write wins" only the greatest (stamp, dot) stays
  *
  * Both commute, and may be repeated. A twin may arrive where its write was superseded long ago, and
@@ -14,26 +15,27 @@
 import { compareBytes } from "./bytes.ts";
 import { compareStamps, sameDot } from "./vector-clock.ts";
 import {
+  findDotAmong,
   FLAGS_OFFSET,
+  hasExpiry,
+  isLive,
+  isTombstone,
   META_LENGTH_OFFSET,
   POLICY_LWW,
   REQUEST_ID_BYTES,
   REQUEST_ID_OFFSET,
   VERSION_BYTES,
-  hasExpiry,
-  isLive,
-  isTombstone,
   versionCount,
   versionExpiryMs,
-  findDotAmong,
   versionOffset,
   versionPolicy,
   versionStamp,
 } from "./version-set.ts";
 
 /**
- * Writes the indexes of the versions that a reader is shown, in dot order, to target; returns how many:
- * no tombstone, none that has expired at `nowMs`, and of twins the first (whose expiry counts).
+ * Writes the indexes of the versions that a reader is shown, in dot order, to target; returns how
+ * many: no tombstone, none that has expired at `nowMs`, and of twins the first (whose expiry
+ * counts).
  */
 export function shownInto(
   bytes: Uint8Array,
@@ -53,7 +55,9 @@ export function shownInto(
   return count;
 }
 
-/** Index of a live version with this request id (16 bytes), or -1: a retry of what is here already. */
+/**
+ * Index of a live version with this request id (16 bytes), or -1: a retry of what is here already.
+ */
 export function requestIndex(
   bytes: Uint8Array,
   head: number,
@@ -69,9 +73,10 @@ export function requestIndex(
 }
 
 /**
- * Whether a version that was live in an input of a merge or event is superseded in its result: neither
- * it nor a twin is live there. Its request id is to be remembered; and a version with a remembered id is
- * to be taken out of what arrives (withoutVersion) *before* that is merged, lest it wins over others.
+ * Whether a version that was live in an input of a merge or event is superseded in its result:
+ * neither it nor a twin is live there. Its request id is to be remembered; and a version with a
+ * remembered id is to be taken out of what arrives (withoutVersion) *before* that is merged, lest
+ * it wins over others.
  */
 export function isSuperseded(
   input: Uint8Array,
@@ -84,8 +89,9 @@ export function isSuperseded(
 }
 
 /**
- * Drops from the result the twins of those versions of an input that were seen to be superseded; returns
- * how many versions are left. An lww version that is gone proves nothing: a greater twin may have won.
+ * Drops from the result the twins of those versions of an input that were seen to be superseded;
+ * returns how many versions are left. An lww version that is gone proves nothing: a greater twin
+ * may have won.
  */
 export function dropTwinsOfDead(
   input: Uint8Array,
@@ -109,7 +115,9 @@ export function dropTwinsOfDead(
   return versions;
 }
 
-/** Of the versions of policy lww keeps the greatest by stamp, then dot; returns how many are left. */
+/**
+ * Of the versions of policy lww keeps the greatest by stamp, then dot; returns how many are left.
+ */
 export function keepLastWrite(
   target: Uint8Array,
   targetHead: number,
@@ -132,7 +140,9 @@ export function keepLastWrite(
   return versions;
 }
 
-/** Whether two versions are one write: the same request id (not zero) and content, under two dots. */
+/**
+ * Whether two versions are one write: the same request id (not zero) and content, under two dots.
+ */
 export function areTwins(
   left: Uint8Array,
   leftAt: number,

@@ -1,8 +1,8 @@
 /**
- * The head of a version set as packed bytes: which versions of one object are live, and the clock of
- * all that was seen. The same bytes lie on disk, go over the wire and are read in memory, in place.
- * (How heads merge: core/version-merge; how versions are made: core/version-event; which of them a
- * reader is shown: core/version-rules; dots and clocks: core/vector-clock.)
+ * The head of a version set as packed bytes: which versions of one object are live, and the clock
+ * of all that was seen. The same bytes lie on disk, go over the wire and are read in memory, in
+ * place. (How heads merge: core/version-merge; how versions are made: core/version-event; which of
+ * them a reader is shown: core/version-rules; dots and clocks: core/vector-clock.)
  *
  *    0    1     2          4         6       8
  *   ┌────┬─────┬──────────┬─────────┬───────┬──────────────────────┬──────────────────┐
@@ -12,38 +12,41 @@
  *
  *   a version
  *    0 actor 8 | 8 counter u48 | 14 flags u16: bit 0 tombstone, bits 1–4 conflict policy
- *   16 stamp u64: when it was written | 24 expiry u48, ms since 1970, 0 never | 30 metadata length u16
+ *   16 stamp u64: when it was written | 24 expiry u48, ms since 1970, 0 never
+ *   30 metadata length u16
  *   32 request id 16 | 48 body length u32 | 52 crc32c u32 of metadata and body
  *
  * All numbers are little-endian. Entries have one width and one order, so that equal sets are equal
- * bytes and their digests are equal. The clock covers the dot of every live version. A name that was
- * never written has an empty head: eight bytes with two zero counts, or no bytes at all.
+ * bytes and their digests are equal. The clock covers the dot of every live version. A name that
+ * was never written has an empty head: eight bytes with two zero counts, or no bytes at all.
  *
- * A format number that is not known is refused: isWellFormedHead is the gate for all that comes from
- * outside, and only what has passed it may be read by the functions below.
+ * A format number that is not known is refused: isWellFormedHead is the gate for all that comes
+ * from outside, and only what has passed it may be read by the functions below.
  */
 
 import { copyBytes, readU16, readU32, readU48, writeU16, writeU32, writeU48 } from "./bytes.ts";
 import { META_BLOCK_BYTES_MAX, VALUE_BYTES_MAX_LIMIT } from "./limits.ts";
 import {
   ACTOR_BYTES,
-  ENTRY_BYTES,
-  STAMP_AT,
   clockCovers,
   clockIsWellFormed,
   clockNewestStamp,
   compareDots,
   compareStamps,
+  ENTRY_BYTES,
   entryCounter,
   hasCounter,
   sameDot,
+  STAMP_AT,
   writeStamp,
 } from "./vector-clock.ts";
 
 export const HEAD_FORMAT = 1;
 export const HEAD_BYTES = 8;
 export const VERSION_BYTES = 56;
-/** Where fields of a version stand, from its offset; request id, body length and checksum end it. */
+/**
+ * Where fields of a version stand, from its offset; request id, body length and checksum end it.
+ */
 export const FLAGS_OFFSET = 14;
 export const META_LENGTH_OFFSET = 30;
 export const REQUEST_ID_OFFSET = 32;
@@ -69,7 +72,9 @@ const EXPIRY_AT = 24;
 const BODY_LENGTH_AT = 48;
 const CHECKSUM_AT = 52;
 
-/** The fields of a version, as a coordinator gives them; a caller on a hot path reuses one object. */
+/**
+ * The fields of a version, as a coordinator gives them; a caller on a hot path reuses one object.
+ */
 export interface VersionFields {
   /** 8 bytes. */
   actor: Uint8Array;
@@ -198,7 +203,9 @@ export function payloadLength(bytes: Uint8Array, version: number): number {
   return metaLength(bytes, version) + bodyLength(bytes, version);
 }
 
-/** Whether this version is, or will be once its time has come, a delete: its past must stay covered. */
+/**
+ * Whether this version is, or will be once its time has come, a delete: its past must stay covered.
+ */
 export function endsObject(bytes: Uint8Array, version: number): boolean {
   return isTombstone(bytes, version) || hasExpiry(bytes, version);
 }
@@ -259,8 +266,9 @@ export function newestStamp(bytes: Uint8Array, head: number): number {
 }
 
 /**
- * Whether bytes[start, end) are exactly one head that this file can have written. The gate for all that
- * comes from a disk or a peer: it reads nothing outside of its bounds, whatever the counts say.
+ * Whether bytes[start, end) are exactly one head that this file can have written. The gate for all
+ * that comes from a disk or a peer: it reads nothing outside of its bounds, whatever the counts
+ * say.
  */
 export function isWellFormedHead(bytes: Uint8Array, start: number, end: number): boolean {
   if (start < 0 || end > bytes.length || end - start < HEAD_BYTES) return false;
@@ -289,8 +297,9 @@ function isWellFormedVersion(bytes: Uint8Array, version: number): boolean {
 }
 
 /**
- * A 64-bit digest of bytes[start, end) as two words at target[targetIndex..], never (0, 0): equal heads
- * have equal digests, different ones differ but for one chance in 2^64. Not for what may be forged.
+ * A 64-bit digest of bytes[start, end) as two words at target[targetIndex..], never (0, 0): equal
+ * heads have equal digests, different ones differ but for one chance in 2^64. Not for what may be
+ * forged.
  *
  * Two lanes with constants and rotations of their own walk the words; each ends in a full avalanche
  * (the finishers of MurmurHash3 and of splitmix32).
@@ -306,8 +315,7 @@ export function headDigestInto(
   let right = 0xa54ff53a | 0;
   let offset = start;
   for (; offset + 4 <= end; offset += 4) {
-    const word =
-      bytes[offset] |
+    const word = bytes[offset] |
       (bytes[offset + 1] << 8) |
       (bytes[offset + 2] << 16) |
       (bytes[offset + 3] << 24);

@@ -15,7 +15,14 @@ import {
   encodeContextInto,
 } from "../../core/context.ts";
 import { CONTEXT_CHARS_MAX, NAME_BYTES_MAX } from "../../core/limits.ts";
-import { ENTRY_BYTES, PAIR, clockCovers, clockIsWellFormed, writeEntry } from "../../core/vector-clock.ts";
+import { SIPHASH_BYTES, siphashInto } from "../../core/siphash.ts";
+import {
+  clockCovers,
+  clockIsWellFormed,
+  ENTRY_BYTES,
+  PAIR,
+  writeEntry,
+} from "../../core/vector-clock.ts";
 import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { packClock, randomClock } from "../model/vector-clock-model.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
@@ -33,7 +40,16 @@ function encode(clock: Uint8Array, keep: Uint8Array = NONE, ofName: Uint8Array =
   const target = new Uint8Array(contextLengthMax(count) + 3);
   const keepOffset = keep.length === 0 ? -1 : 0;
   const length = encodeContextInto(
-    clock, 0, count, keep, keepOffset, reader, key, ofName, target, 3,
+    clock,
+    0,
+    count,
+    keep,
+    keepOffset,
+    reader,
+    key,
+    ofName,
+    target,
+    3,
   );
   return contextToText(target, 3, 3 + length);
 }
@@ -54,6 +70,17 @@ function wideClock(count: number, stampOf: (index: number) => number): Uint8Arra
   return clock;
 }
 
+/** The context with one byte overwritten, and the MAC that a holder of the key would give it. */
+function signed(at: number, value: number): string {
+  const bytes = new Uint8Array(CONTEXT_BYTES_MAX);
+  const length = contextFromTextInto(text, bytes);
+  bytes[at] = value;
+  const end = length - SIPHASH_BYTES;
+  const message = Uint8Array.from([name.length, 0, 0, 0, ...name, ...bytes.slice(0, end)]);
+  siphashInto(key, message, 0, message.length, bytes, end);
+  return contextToText(bytes, 0, length);
+}
+
 const clock = packClock(randomClock(new SeededRandom(3), "abc", 5));
 const text = encode(clock);
 
@@ -71,7 +98,11 @@ export const suite: readonly Case[] = [
         check.equal(count, given.length / ENTRY_BYTES, `entries; ${again}`);
         const end = CONTEXT_ENTRIES_AT + given.length;
         check.same(target.slice(CONTEXT_ENTRIES_AT, end), given, `the clock; ${again}`);
-        check.same(target.slice(CONTEXT_READER_AT, CONTEXT_ENTRIES_AT), reader, `the reader; ${again}`);
+        check.same(
+          target.slice(CONTEXT_READER_AT, CONTEXT_ENTRIES_AT),
+          reader,
+          `the reader; ${again}`,
+        );
       }
     },
   },
@@ -124,11 +155,19 @@ export const suite: readonly Case[] = [
   {
     name: "A name cannot pass its end off as the beginning of a context",
     run(check) {
+      // An entry whose tail reads as the beginning of an empty context: 1, 0, and no entries.
+      const entry = new Uint8Array(ENTRY_BYTES);
+      writeEntry(entry, 0, reader, 0, 2 ** 32, PAIR, 7, 7);
       const bytes = new Uint8Array(CONTEXT_BYTES_MAX);
-      const length = contextFromTextInto(text, bytes);
-      const longer = Uint8Array.from([...name, bytes[0]]);
-      const shorter = contextToText(bytes, 1, length);
-      check.equal(decodeContext(shorter, key, longer, new Uint8Array(CONTEXT_BYTES_MAX)), -1, "moved");
+      const length = contextFromTextInto(encode(entry), bytes);
+      const longer = Uint8Array.from([...name, ...bytes.slice(0, ENTRY_BYTES)]);
+      const shorter = contextToText(bytes, ENTRY_BYTES, length);
+      const target = new Uint8Array(CONTEXT_BYTES_MAX);
+      check.equal(
+        decodeContext(shorter, key, longer, target),
+        -1,
+        "the MAC knows where the name ends",
+      );
     },
   },
   {
@@ -138,21 +177,29 @@ export const suite: readonly Case[] = [
       backwards.copyWithin(0, ENTRY_BYTES);
       check.equal(countIn(encode(backwards)), -1, "an actor twice");
       check.ok(countIn(encode(wideClock(2, () => 1))) === 2, "two actors");
+      for (const [at, value] of [[0, 2], [1, 1], [2, 3]]) {
+        check.equal(countIn(signed(at, value)), -1, `byte ${at} is ${value}, and signed`);
+      }
+      check.equal(countIn(signed(0, 1)), clock.length / ENTRY_BYTES, "as it was, and signed");
     },
   },
   {
     name: "What is no context at all is refused, and never throws",
     run(check) {
       const random = new SeededRandom(seed);
-      for (const given of ["", "A", "AA", "AAA", "A".repeat(28), "A".repeat(1024), "A".repeat(1025)]) {
+      for (
+        const given of ["", "A", "AA", "AAA", "A".repeat(28), "A".repeat(1024), "A".repeat(1025)]
+      ) {
         check.equal(countIn(given), -1, `${given.length} times "A"`);
       }
       for (let round = 0; round < 5_000; round++) {
         let given = "";
-        for (let left = random.below(60); left > 0; left--) given += String.fromCharCode(random.below(300));
+        for (let left = random.below(60); left > 0; left--) {
+          given += String.fromCharCode(random.below(300));
+        }
         check.equal(countIn(given), -1, `noise; ${again}`);
       }
-      const tooLong = new Uint8Array(NAME_BYTES_MAX + 1);
+      const tooLong = new Uint8Array(2 * NAME_BYTES_MAX);
       const target = new Uint8Array(CONTEXT_BYTES_MAX);
       check.equal(decodeContext(text, key, tooLong, target), -1, "a name beyond all limits");
     },

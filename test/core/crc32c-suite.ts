@@ -1,6 +1,6 @@
 /**
- * CRC-32C on every runtime: the vectors of RFC 3720, a bit-by-bit model at every length and alignment,
- * and that a checksum may be taken in pieces.
+ * CRC-32C on every runtime: the vectors of RFC 3720, a bit-by-bit model at every length and
+ * alignment, and that a checksum may be taken in pieces.
  */
 
 import { crc32c } from "../../core/crc32c.ts";

@@ -1,6 +1,6 @@
 /**
- * SipHash-2-4 on every runtime: the 64 official vectors, and that bytes outside of the message do not
- * count.
+ * SipHash-2-4 on every runtime: the 64 official vectors, and that bytes outside of the message do
+ * not count.
  */
 
 import { toHex } from "../../core/bytes.ts";

@@ -1,6 +1,6 @@
 /**
- * Packed clocks on every runtime, against the naive model (test/model/vector-clock-model): the laws of a
- * partial order, the merge as least upper bound, equal sets as equal bytes.
+ * Packed clocks on every runtime, against the naive model (test/model/vector-clock-model): the laws
+ * of a partial order, the merge as least upper bound, equal sets as equal bytes.
  */
 
 import process from "node:process";
@@ -9,14 +9,6 @@ import {
   ACTOR_BYTES,
   AFTER,
   BEFORE,
-  CONCURRENT,
-  DOT_BYTES,
-  ENTRY_BYTES,
-  EQUAL,
-  PAIR,
-  PINNED,
-  SINGLE,
-  STAMP_AT,
   clockAdd,
   clockCompare,
   clockCovers,
@@ -27,9 +19,17 @@ import {
   clockPinAll,
   clockRemove,
   compareDots,
+  CONCURRENT,
+  DOT_BYTES,
+  ENTRY_BYTES,
   entryCounter,
+  EQUAL,
   isPinned,
   isSingle,
+  PAIR,
+  PINNED,
+  SINGLE,
+  STAMP_AT,
   stampLogical,
   stampMs,
   writeEntry,
@@ -38,11 +38,11 @@ import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import {
   actorBytes,
   dotName,
+  type ModelClock,
   modelDescends,
   modelMerge,
   packClock,
   randomClock,
-  type ModelClock,
 } from "../model/vector-clock-model.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
@@ -150,7 +150,9 @@ export const suite: readonly Case[] = [
       const d5 = added(read, entry(x, 3, PAIR), PAIR);
       const five = clockOf(entry(x, 3, PAIR), entry(y, 1, PAIR), entry(z, 1, PAIR));
       check.same(d5, five, "D5 [(Sx,3),(Sy,1),(Sz,1)]");
-      for (const earlier of [d1, d2, d3, d4]) check.equal(compared(d5, earlier), AFTER, "D5 is last");
+      for (const earlier of [d1, d2, d3, d4]) {
+        check.equal(compared(d5, earlier), AFTER, "D5 is last");
+      }
     },
   },
   {
@@ -212,7 +214,8 @@ export const suite: readonly Case[] = [
       for (let round = 0; round < 20_000; round++) {
         const clock = packClock(randomClock(random, "abcd", 6));
         const counter = 1 + random.below(8);
-        const kind = (counter === 1 || random.chance(1, 2) ? PAIR : SINGLE) | (PINNED * random.below(2));
+        const kind = (counter === 1 || random.chance(1, 2) ? PAIR : SINGLE) |
+          (PINNED * random.below(2));
         const one = entry("abcd"[random.below(4)], counter, kind, random.below(3), random.below(3));
         check.same(added(clock, one, kind), merged(clock, one), `round ${round}; ${again}`);
       }
@@ -255,7 +258,10 @@ export const suite: readonly Case[] = [
       for (const [name, clock] of bad) check.ok(!isNormal(clock), name);
       check.ok(!clockIsWellFormed(good, 0, 3, good.length - 1), "an entry beyond the end");
       check.ok(!clockIsWellFormed(good, 0, 4, good.length), "more entries than bytes");
-      check.ok(!clockIsWellFormed(good, 0, 4, good.length + ENTRY_BYTES), "an end beyond the memory");
+      check.ok(
+        !clockIsWellFormed(good, 0, 4, good.length + ENTRY_BYTES),
+        "an end beyond the memory",
+      );
     },
   },
   {
@@ -278,7 +284,9 @@ export const suite: readonly Case[] = [
     name: "Entries are read as they were written, counters and stamps up to 48 bits",
     run(check) {
       const last = 2 ** 48 - 1;
-      for (const [counter, ms, logical] of [[2, 0, 0], [2 ** 32, 1.7e12, 9], [last, last, 65_535]]) {
+      for (
+        const [counter, ms, logical] of [[2, 0, 0], [2 ** 32, 1.7e12, 9], [last, last, 65_535]]
+      ) {
         const one = entry("c", counter, SINGLE | PINNED, ms, logical);
         check.equal(entryCounter(one, 0), counter, "counter");
         check.equal(stampMs(one, STAMP_AT), ms, "milliseconds");
@@ -286,18 +294,31 @@ export const suite: readonly Case[] = [
         check.ok(isSingle(one, 0) && isPinned(one, 0), "kind");
         check.same(one.slice(0, ACTOR_BYTES), actorBytes("c"), "actor");
       }
-      check.equal(compareDots(entry("a", 2 ** 40, PAIR), 0, entry("a", 255, PAIR), 0), 1, "numbers");
+      check.equal(
+        compareDots(entry("a", 2 ** 40, PAIR), 0, entry("a", 255, PAIR), 0),
+        1,
+        "numbers",
+      );
       check.equal(compareDots(entry("a", 9, PAIR), 0, entry("c", 1, PAIR), 0), -1, "actors first");
     },
   },
   {
-    name: "clockPinAll() pins, clockRemove() takes one entry out, clockNewestStamp() finds the newest",
+    name:
+      "clockPinAll() pins, clockRemove() takes one entry out, clockNewestStamp() finds the newest",
     run(check) {
-      const clock = clockOf(entry("a", 3, PAIR, 8), entry("b", 4, SINGLE, 9, 2), entry("c", 2, PAIR, 9, 1));
+      const clock = clockOf(
+        entry("a", 3, PAIR, 8),
+        entry("b", 4, SINGLE, 9, 2),
+        entry("c", 2, PAIR, 9, 1),
+      );
       check.equal(clockNewestStamp(clock, 0, 3), ENTRY_BYTES + STAMP_AT, "the newest stamp is b's");
       check.equal(clockNewestStamp(clock, 0, 0), -1, "there is none in an empty clock");
       clockPinAll(clock, 0, 2);
-      check.same([0, 1, 2].map((index) => isPinned(clock, index * ENTRY_BYTES)), [true, true, false], "pins");
+      check.same([0, 1, 2].map((index) => isPinned(clock, index * ENTRY_BYTES)), [
+        true,
+        true,
+        false,
+      ], "pins");
       check.equal(clockRemove(clock, 0, 3, 1), 2, "one less");
       const wanted = clockOf(entry("a", 3, PAIR | PINNED, 8), entry("c", 2, PAIR, 9, 1));
       check.same(clock.slice(0, 2 * ENTRY_BYTES), wanted, "the others stay");

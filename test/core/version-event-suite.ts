@@ -1,32 +1,37 @@
 /**
- * The event that makes a version, on every runtime: the paper's example, what a context kills and what
- * it must not, and truncation, in worlds small enough to truncate all the time.
+ * The event that makes a version, on every runtime: the paper's example, what a context kills and
+ * what it must not, and truncation, in worlds small enough to truncate all the time.
  */
 
 import process from "node:process";
 import { CLOCK_ENTRIES_MAX_DEFAULT } from "../../core/limits.ts";
-import { ENTRY_BYTES, clockCovers, isPinned, isSingle } from "../../core/vector-clock.ts";
-import { FROM_EVENT, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
+import { clockCovers, ENTRY_BYTES, isPinned, isSingle } from "../../core/vector-clock.ts";
+import {
+  entriesTruncated,
+  eventInto,
+  eventLengthMax,
+  FROM_EVENT,
+} from "../../core/version-event.ts";
 import { isSuperseded, requestIndex, shownInto } from "../../core/version-rules.ts";
 import {
-  POLICY_LWW,
-  POLICY_SIBLINGS,
   clockCount,
   clockOffset,
   isLive,
   isWellFormedHead,
+  POLICY_LWW,
+  POLICY_SIBLINGS,
   versionCount,
   versionOffset,
 } from "../../core/version-set.ts";
 import { packClock, type SeenDot } from "../model/vector-clock-model.ts";
-import { dotOf, packVersion, type ModelVersion } from "../model/version-set-model.ts";
+import { dotOf, type ModelVersion, packVersion } from "../model/version-set-model.ts";
 import {
-  VersionWorld,
   clockOf,
   contextAfterPut,
   eventOn,
   mergeOf,
   type Snapshot,
+  VersionWorld,
 } from "../model/version-world.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
@@ -85,7 +90,9 @@ function shownCount(head: Uint8Array, nowMs = 0): number {
   return shownInto(head, 0, nowMs, new Int32Array(64));
 }
 
-/** Two clients, each going on from its own puts, through coordinators that exchange their states. */
+/**
+ * Two clients, each going on from its own puts, through coordinators that exchange their states.
+ */
 function interleave(check: Check, writes: number, actors: string, contextBytesMax: number): void {
   const heads = new Map([...actors].map((actor) => [actor, EMPTY]));
   const contexts = [EMPTY, EMPTY];
@@ -103,13 +110,21 @@ function interleave(check: Check, writes: number, actors: string, contextBytesMa
     widest = Math.max(widest, contexts[client].length);
     for (const other of actors) heads.set(other, mergeOf(heads.get(other) ?? EMPTY, head));
     all.push(one);
-    if (write > 0 && versionCount(head, 0) !== 2) check.equal(versionCount(head, 0), 2, `put ${write}`);
+    if (write > 0 && versionCount(head, 0) !== 2) {
+      check.equal(versionCount(head, 0), 2, `put ${write}`);
+    }
   }
   const head = heads.get(actors[0]) ?? EMPTY;
   check.equal(versionCount(head, 0), 2, `siblings after ${writes} writes through ${actors}`);
   check.equal(all.filter((one) => covers(head, one)).length, writes, "all values are covered");
-  check.ok(livesIn(head, all[writes - 1]) && livesIn(head, all[writes - 2]), "the last two are live");
-  check.ok(widest <= contextBytesMax, `a context of ${widest} bytes, wanted ${contextBytesMax} at most`);
+  check.ok(
+    livesIn(head, all[writes - 1]) && livesIn(head, all[writes - 2]),
+    "the last two are live",
+  );
+  check.ok(
+    widest <= contextBytesMax,
+    `a context of ${widest} bytes, wanted ${contextBytesMax} at most`,
+  );
 }
 
 export const suite: readonly Case[] = [
@@ -130,8 +145,14 @@ export const suite: readonly Case[] = [
       check.equal(versionCount(read, 0), 2, "a read that meets D3 and D4 shows both");
       check.same(dotsOf(clockOf(read)), pairs(["x", 2], ["y", 1], ["z", 1]), "and one context");
       check.equal(versionCount(d5, 0), 1, "D5 reconciles them");
-      check.same(dotsOf(clockOf(d5)), pairs(["x", 3], ["y", 1], ["z", 1]), "D5 [(Sx,3),(Sy,1),(Sz,1)]");
-      for (const late of [d1, d2, d3, d4]) check.same(mergeOf(d5, late), d5, "nothing late changes it");
+      check.same(
+        dotsOf(clockOf(d5)),
+        pairs(["x", 3], ["y", 1], ["z", 1]),
+        "D5 [(Sx,3),(Sy,1),(Sz,1)]",
+      );
+      for (const late of [d1, d2, d3, d4]) {
+        check.same(mergeOf(d5, late), d5, "nothing late changes it");
+      }
     },
   },
   {
@@ -159,7 +180,10 @@ export const suite: readonly Case[] = [
       check.ok(livesIn(three, unseen), "the unseen write stays");
       check.ok(!livesIn(three, mine), "the own one is replaced");
       const context = contextAfterPut(own, three, later);
-      check.ok(!coversClock(context, unseen), "the context that this put answers covers it neither");
+      check.ok(
+        !coversClock(context, unseen),
+        "the context that this put answers covers it neither",
+      );
       check.ok(coversClock(context, later), "but its own dot");
       check.ok(isSingle(context, context.length - ENTRY_BYTES), "as a dot alone");
     },
@@ -168,16 +192,20 @@ export const suite: readonly Case[] = [
     name: "A put without a context is a sibling of all that is stored",
     run(check) {
       let head = EMPTY;
-      for (let counter = 1; counter <= 5; counter++) head = eventOn(head, EMPTY, version("a", counter));
+      for (let counter = 1; counter <= 5; counter++) {
+        head = eventOn(head, EMPTY, version("a", counter));
+      }
       check.equal(versionCount(head, 0), 5, "siblings");
     },
   },
   {
-    name: "Two clients that go on from their own puts keep two siblings: 100 writes, one coordinator",
+    name:
+      "Two clients that go on from their own puts keep two siblings: 100 writes, one coordinator",
     run: (check) => interleave(check, 100, "a", 2 * ENTRY_BYTES),
   },
   {
-    name: "Two clients that go on from their own puts keep two siblings: 10,000 writes, three of them",
+    name:
+      "Two clients that go on from their own puts keep two siblings: 10,000 writes, three of them",
     run: (check) => interleave(check, 10_000, "abc", 4 * ENTRY_BYTES),
   },
   {
@@ -185,7 +213,9 @@ export const suite: readonly Case[] = [
     run(check) {
       const base = eventOn(eventOn(EMPTY, EMPTY, version("a", 1)), EMPTY, version("b", 1));
       const allPinned = (clock: Uint8Array) =>
-        [...Array(clock.length / ENTRY_BYTES).keys()].map((index) => isPinned(clock, index * ENTRY_BYTES));
+        [...Array(clock.length / ENTRY_BYTES).keys()].map((index) =>
+          isPinned(clock, index * ENTRY_BYTES)
+        );
       const put = eventOn(base, clockOf(base), version("c", 1));
       check.same(allPinned(clockOf(put)), [false, false, false], "a put");
       const deleted = eventOn(base, clockOf(base), version("c", 1, { tombstone: true }));
@@ -199,17 +229,25 @@ export const suite: readonly Case[] = [
   {
     name: "lww: the later write stays, also when the earlier arrives late; a delete takes part",
     run(check) {
-      const [early, late] = [version("b", 1, { policy: POLICY_LWW }), version("a", 1, { policy: POLICY_LWW })];
+      const [early, late] = [
+        version("b", 1, { policy: POLICY_LWW }),
+        version("a", 1, { policy: POLICY_LWW }),
+      ];
       const [one, two] = [eventOn(EMPTY, EMPTY, early), eventOn(EMPTY, EMPTY, late)];
       check.ok(livesIn(mergeOf(one, two), late) && !livesIn(mergeOf(one, two), early), "the later");
       const gone = version("c", 1, { policy: POLICY_LWW, tombstone: true });
       const deleted = mergeOf(eventOn(EMPTY, EMPTY, gone), mergeOf(one, two));
       check.equal(shownCount(deleted), 0, "the delete is the last write");
-      const [left, right] = ["a", "b"].map((actor) => version(actor, 1, { policy: POLICY_LWW, stamp: 9 }));
+      const [left, right] = ["a", "b"].map((actor) =>
+        version(actor, 1, { policy: POLICY_LWW, stamp: 9 })
+      );
       const tie = mergeOf(eventOn(EMPTY, EMPTY, left), eventOn(EMPTY, EMPTY, right));
       check.ok(livesIn(tie, right) && versionCount(tie, 0) === 1, "a tie goes to the greater dot");
       const stale = version("d", 1, { policy: POLICY_LWW, stamp: 1 });
-      check.throws(() => eventOn(two, EMPTY, stale), "a coordinator with too low a stamp is stopped");
+      check.throws(
+        () => eventOn(two, EMPTY, stale),
+        "a coordinator with too low a stamp is stopped",
+      );
     },
   },
   {
@@ -218,13 +256,19 @@ export const suite: readonly Case[] = [
       const head = eventOn(EMPTY, EMPTY, version("a", 4));
       check.throws(() => eventOn(head, EMPTY, version("a", 4)), "the same dot");
       check.throws(() => eventOn(head, EMPTY, version("a", 3)), "one that a pair covers");
-      check.throws(() => eventOn(EMPTY, clockOf(head), version("a", 4)), "one that the context covers");
+      check.throws(
+        () => eventOn(EMPTY, clockOf(head), version("a", 4)),
+        "one that the context covers",
+      );
     },
   },
   {
     name: "Twins are shown once, and superseded together, whichever of them was seen",
     run(check) {
-      const [first, second] = [version("b", 1, { request: 7, content: 7 }), version("a", 1, { request: 7, content: 7 })];
+      const [first, second] = [
+        version("b", 1, { request: 7, content: 7 }),
+        version("a", 1, { request: 7, content: 7 }),
+      ];
       const [one, two] = [eventOn(EMPTY, EMPTY, first), eventOn(EMPTY, EMPTY, second)];
       const both = mergeOf(one, two);
       check.equal(shownCount(both), 1, "one write is shown");
@@ -237,21 +281,36 @@ export const suite: readonly Case[] = [
       }
       const other = version("c", 1, { request: 7, content: 8 });
       check.equal(shownCount(eventOn(both, EMPTY, other)), 2, "another content is another write");
-      const nameless = [version("a", 1, { request: 0, content: 7 }), version("b", 1, { request: 0, content: 7 })];
+      const nameless = [
+        version("a", 1, { request: 0, content: 7 }),
+        version("b", 1, { request: 0, content: 7 }),
+      ];
       const apart = mergeOf(eventOn(EMPTY, EMPTY, nameless[0]), eventOn(EMPTY, EMPTY, nameless[1]));
       check.equal(shownCount(apart), 2, "without request ids nothing is a twin");
     },
   },
   {
-    name: "A retry that finds its first attempt: found by request id, and its put's context covers both",
+    name:
+      "A retry finds its first attempt by request id, and its put's context covers both",
     run(check) {
-      const [first, retry] = [version("b", 1, { request: 7, content: 7 }), version("a", 1, { request: 7, content: 7 })];
+      const [first, retry] = [
+        version("b", 1, { request: 7, content: 7 }),
+        version("a", 1, { request: 7, content: 7 }),
+      ];
       const held = eventOn(EMPTY, EMPTY, first);
       check.equal(requestIndex(held, 0, retry, 32), 0, "the first attempt is found");
       check.equal(requestIndex(held, 0, version("c", 1), 32), -1, "another is not");
       const head = eventOn(held, EMPTY, retry);
       const context = contextAfterPut(EMPTY, head, retry);
-      check.ok(coversClock(context, first) && coversClock(context, retry), "both dots are one's own");
+      check.ok(
+        coversClock(context, first) && coversClock(context, retry),
+        "both dots are one's own",
+      );
+      const stranger = version("d", 5);
+      const beside = eventOn(head, EMPTY, stranger, 0);
+      const seen = contextAfterPut(EMPTY, beside, stranger);
+      const answered = contextAfterPut(seen, beside, first);
+      check.ok(coversClock(answered, stranger), "what was seen and lives stays seen");
     },
   },
   {
@@ -294,7 +353,11 @@ export const suite: readonly Case[] = [
       check.same([...sources.slice(0, 3)], [0, FROM_EVENT, 2], "b, the new one, f");
       check.ok(target.subarray(room).every((byte) => byte === 170), "the room");
       check.ok(isWellFormedHead(target, 0, length), "well-formed");
-      check.same(target.slice(versionOffset(0, 1), versionOffset(0, 2)), one, "the version as given");
+      check.same(
+        target.slice(versionOffset(0, 1), versionOffset(0, 2)),
+        one,
+        "the version as given",
+      );
     },
   },
   {
@@ -320,7 +383,9 @@ export const suite: readonly Case[] = [
       const old = version("A", 1);
       const stale = eventOn(EMPTY, EMPTY, old);
       let head = stale;
-      for (const actor of "BCDEFGHIJKL") head = eventOn(head, clockOf(head), version(actor, 1), 1, MAX);
+      for (const actor of "BCDEFGHIJKL") {
+        head = eventOn(head, clockOf(head), version(actor, 1), 1, MAX);
+      }
       const met = mergeOf(head, stale);
       check.ok(livesIn(met, old) && versionCount(met, 0) === 2, "the old value is a sibling again");
       const resolved = eventOn(met, clockOf(met), version("B", 2), 1, MAX);
@@ -328,16 +393,18 @@ export const suite: readonly Case[] = [
     },
   },
   {
-    name: "Truncation drops no live version's entry, not its coordinator's own, and merges drop none",
+    name:
+      "Truncation drops no live version's entry, not its coordinator's own, and merges drop none",
     run(check) {
       let head = EMPTY;
       for (const actor of "ABCDEFGHIJKLMNO") head = eventOn(head, EMPTY, version(actor, 1), 1, 3);
       check.equal(clockCount(head, 0), 15, "15 siblings keep their 15 entries");
       check.ok(isWellFormedHead(head, 0, head.length), "so that the head is well-formed");
-      const own = eventOn(eventOn(EMPTY, EMPTY, version("A", 1)), pairs(["A", 1]), version("B", 1));
-      const [b2, c1] = [version("B", 2), version("C", 1)];
-      const ahead = eventOn(eventOn(own, clockOf(own), c1), pairs(["C", 1]), b2, 0, 1);
-      check.ok(covers(ahead, version("B", 1)), "B's own entries stay at B");
+      let own = eventOn(EMPTY, EMPTY, version("A", 1));
+      for (const actor of "BCD") own = eventOn(own, clockOf(own), version(actor, 1));
+      own = eventOn(own, EMPTY, version("A", 9), 0, 2);
+      check.ok(covers(own, version("A", 1)), "A's oldest entry stays at A");
+      check.ok(!covers(own, version("B", 1)), "B's younger one goes");
       const wide = mergeOf(eventOn(EMPTY, pairs(["P", 1], ["Q", 1]), version("R", 1)), head);
       check.equal(clockCount(wide, 0), 18, "a merge keeps all");
     },
@@ -351,7 +418,9 @@ export const suite: readonly Case[] = [
       const dead = eventOn(second, clockOf(second), version("C", 1, { tombstone: true }), 1, MAX);
       check.same(mergeOf(dead, stale), dead, "late to the tombstone");
       let head = dead;
-      for (const actor of "DEFGHIJKLMNOPQRST") head = eventOn(head, clockOf(head), version(actor, 1), 1, MAX);
+      for (const actor of "DEFGHIJKLMNOPQRST") {
+        head = eventOn(head, clockOf(head), version(actor, 1), 1, MAX);
+      }
       check.ok(entriesTruncated > 0, "clocks are truncated");
       const met = mergeOf(head, mergeOf(stale, second));
       check.equal(versionCount(met, 0), 1, "late to what came after");
@@ -361,8 +430,9 @@ export const suite: readonly Case[] = [
   {
     name: "A delete's own context carries what it deleted, to wherever the next put is made",
     run(check) {
-      const [old, gone, fresh] = [version("a", 1), version("b", 1, { tombstone: true }), version("c", 1)];
-      const stale = eventOn(EMPTY, EMPTY, old);
+      const [old, fresh] = [version("a", 5), version("c", 1)];
+      const gone = version("b", 1, { tombstone: true });
+      const stale = eventOn(EMPTY, EMPTY, old, 0);
       const seen = contextAfterPut(EMPTY, stale, old);
       const dead = eventOn(stale, seen, gone);
       const context = contextAfterPut(seen, dead, gone);
@@ -372,14 +442,35 @@ export const suite: readonly Case[] = [
     },
   },
   {
+    name: "Pinned entries do not count: what is written after a delete keeps ten entries of its own",
+    run(check) {
+      let head = EMPTY;
+      for (const actor of "ABCDEFGHIJ") head = eventOn(head, clockOf(head), version(actor, 1));
+      head = eventOn(head, clockOf(head), version("K", 1, { tombstone: true }), 1, MAX);
+      for (const actor of "LMNOPQRSTUVW") {
+        head = eventOn(head, clockOf(head), version(actor, 1), 1, MAX);
+      }
+      check.equal(clockCount(head, 0), 11 + MAX, "eleven pinned ones, and ten");
+    },
+  },
+  {
     name: "A tombstone that lives keeps its whole clock, however many entries it has",
     run(check) {
       let head = EMPTY;
-      for (const actor of "ABCDEFGHIJ") head = eventOn(head, clockOf(head), version(actor, 1), 1, MAX);
+      for (const actor of "ABCDEFGHIJ") {
+        head = eventOn(head, clockOf(head), version(actor, 1), 1, MAX);
+      }
       head = eventOn(head, clockOf(head), version("K", 1, { tombstone: true }), 1, MAX);
       check.equal(clockCount(head, 0), 11, "entries");
-      head = eventOn(head, EMPTY, version("L", 1), 1, MAX);
+      const value = version("L", 5);
+      head = eventOn(head, EMPTY, value, 0, MAX);
       check.equal(clockCount(head, 0), 12, "with a value beside it");
+      const seen = contextAfterPut(EMPTY, head, value);
+      head = eventOn(head, seen, version("M", 1), 1, 1);
+      check.ok(
+        covers(head, value) && !livesIn(head, value),
+        "nothing goes, not even what has no pin",
+      );
     },
   },
   {
@@ -399,7 +490,9 @@ function truncatingWorlds(check: Check): void {
     for (let step = 0; step < 80; step++) {
       const replica = world.step();
       const { head, state } = replica;
-      if (head.length > 0) check.ok(isWellFormedHead(head, 0, head.length), `well-formed; ${again}`);
+      if (head.length > 0) {
+        check.ok(isWellFormedHead(head, 0, head.length), `well-formed; ${again}`);
+      }
       for (const live of state.live.values()) {
         check.ok(livesIn(head, packVersion(live)), `${dotOf(live)} is not lost; ${again}`);
       }
@@ -419,7 +512,9 @@ function truncatingWorlds(check: Check): void {
   check.ok(deletes > 100, `${deletes} deleted versions were looked for`);
 }
 
-/** What a delete's coordinator covered is dead wherever that state was merged in; returns how many. */
+/**
+ * What a delete's coordinator covered is dead wherever that state was merged in; returns how many.
+ */
 function deletedStayDeleted(check: Check, world: VersionWorld, replica: Snapshot): number {
   let looked = 0;
   for (const { version: tombstone, head: after } of world.written) {

@@ -1,32 +1,34 @@
 /**
- * The join of version sets on every runtime, over states that can be reached: random worlds of replicas and
- * clients (test/model/version-world) against the naive model, and the laws that anti-entropy relies on.
+ * The join of version sets on every runtime, over states that can be reached: random worlds of
+ * replicas and clients (test/model/version-world) against the naive model, and the laws that
+ * anti-entropy relies on.
  */
 
 import process from "node:process";
-import { clockCovers } from "../../core/vector-clock.ts";
+import { clockCovers, isPinned } from "../../core/vector-clock.ts";
 import {
+  compareHeads,
   DIVERGED,
   FROM_RIGHT,
   HEADS_EQUAL,
   LEFT_AHEAD,
-  RIGHT_AHEAD,
-  compareHeads,
-  mergeInto,
   mergedLengthMax,
+  mergeInto,
+  RIGHT_AHEAD,
   singleVersion,
   withoutVersion,
 } from "../../core/version-merge.ts";
 import {
+  clockCount,
+  clockOffset,
+  endsObject,
+  findDot,
+  isLive,
+  isWellFormedHead,
   POLICY_LWW,
   POLICY_SET,
   POLICY_SIBLINGS,
   VERSION_BYTES,
-  clockCount,
-  clockOffset,
-  findDot,
-  isLive,
-  isWellFormedHead,
   versionCount,
   versionOffset,
   writeHeadCounts,
@@ -35,11 +37,17 @@ import {
   areModelTwins,
   dotOf,
   isLaterModel,
+  type ModelVersion,
   packState,
   packVersion,
-  type ModelVersion,
 } from "../model/version-set-model.ts";
-import { VersionWorld, eventOn, mergeOf, type WorldOptions, type Written } from "../model/version-world.ts";
+import {
+  eventOn,
+  mergeOf,
+  VersionWorld,
+  type WorldOptions,
+  type Written,
+} from "../model/version-world.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
@@ -57,7 +65,12 @@ const siblings: WorldOptions = {
   entriesMax: Infinity,
 };
 const siblingsWithTwins: WorldOptions = { ...siblings, twins: true };
-const lastWriteWins: WorldOptions = { ...siblings, actors: "abc", policies: [POLICY_LWW], twins: true };
+const lastWriteWins: WorldOptions = {
+  ...siblings,
+  actors: "abc",
+  policies: [POLICY_LWW],
+  twins: true,
+};
 const mixed: WorldOptions = { ...siblingsWithTwins, policies: [POLICY_SIBLINGS, POLICY_LWW] };
 
 const kinds: readonly (readonly [string, WorldOptions])[] = [
@@ -80,7 +93,9 @@ function covers(head: Uint8Array, version: Uint8Array): boolean {
   return clockCovers(head, clockOffset(head, 0), clockCount(head, 0), version, 0);
 }
 
-/** Whether somebody who had seen this very dot has written since, and the head covers that write. */
+/**
+ * Whether somebody who had seen this very dot has written since, and the head covers that write.
+ */
 function isSeenSuperseded(world: VersionWorld, head: Uint8Array, version: ModelVersion): boolean {
   return world.written.some(
     (later) => later.context.has(dotOf(version)) && covers(head, packVersion(later.version)),
@@ -101,7 +116,10 @@ function remembering(world: VersionWorld, head: Uint8Array): Uint8Array {
   return result;
 }
 
-/** Why a written version may be gone: superseded by one who saw it or its twin, or by a later lww write. */
+/**
+ * Why a written version may be gone: superseded by one who saw it or its twin, or by a later lww
+ * write.
+ */
 function mayBeGone(world: VersionWorld, written: Written): boolean {
   const { version } = written;
   const twins = world.written.filter(({ version: other }) => areModelTwins(other, version));
@@ -109,7 +127,8 @@ function mayBeGone(world: VersionWorld, written: Written): boolean {
   return world.written.some(
     ({ version: later, context }) =>
       dots.some((dot) => context.has(dot)) ||
-      (version.policy === POLICY_LWW && later.policy === POLICY_LWW && isLaterModel(later, version)),
+      (version.policy === POLICY_LWW && later.policy === POLICY_LWW &&
+        isLaterModel(later, version)),
   );
 }
 
@@ -143,7 +162,9 @@ export const suite: readonly Case[] = [
         for (let step = 0; step < STEPS; step++) {
           const { head, state } = world.step();
           check.same(head, head.length === 0 ? EMPTY : packState(state), `step ${step}; ${again}`);
-          if (head.length > 0) check.ok(isWellFormedHead(head, 0, head.length), `well-formed; ${again}`);
+          if (head.length > 0) {
+            check.ok(isWellFormedHead(head, 0, head.length), `well-formed; ${again}`);
+          }
         }
       }
     },
@@ -225,12 +246,18 @@ export const suite: readonly Case[] = [
           const rightHolds = bytesEqual(both, mergeOf(two, EMPTY));
           const wanted = leftHolds
             ? rightHolds ? HEADS_EQUAL : LEFT_AHEAD
-            : rightHolds ? RIGHT_AHEAD : DIVERGED;
+            : rightHolds
+            ? RIGHT_AHEAD
+            : DIVERGED;
           check.equal(compareHeads(one, 0, two, 0), wanted, `order of heads; ${again}`);
         });
       });
       const empty = mergeOf(EMPTY, EMPTY);
-      check.equal(compareHeads(empty, 0, EMPTY, 0), HEADS_EQUAL, "an empty head and none are equal");
+      check.equal(
+        compareHeads(empty, 0, EMPTY, 0),
+        HEADS_EQUAL,
+        "an empty head and none are equal",
+      );
     },
   },
   {
@@ -244,7 +271,14 @@ export const suite: readonly Case[] = [
   {
     name: "Of two forms of one version the tombstone that it became stays, whichever side has it",
     run(check) {
-      const version = { actor: "a", counter: 1, policy: 0, tombstone: false, stamp: 5, expiryMs: 9 };
+      const version = {
+        actor: "a",
+        counter: 1,
+        policy: 0,
+        tombstone: false,
+        stamp: 5,
+        expiryMs: 9,
+      };
       const whole = eventOn(EMPTY, EMPTY, packVersion({ ...version, request: 1, content: 77 }));
       const expired = eventOn(
         EMPTY,
@@ -263,6 +297,9 @@ export const suite: readonly Case[] = [
           let pieces: Uint8Array = EMPTY;
           for (let index = 0; index < versionCount(head, 0); index++) {
             const single = singleVersion(head, 0, index);
+            const isPast = endsObject(head, versionOffset(0, index));
+            const entry = clockOffset(single, 0);
+            check.equal(isPinned(single, entry), isPast, `a delete is pinned; ${again}`);
             check.ok(isWellFormedHead(single, 0, single.length), `well-formed; ${again}`);
             pieces = mergeOf(pieces, single);
           }

@@ -1,6 +1,6 @@
 /**
- * The packed head on every runtime: its bytes, the gate for what comes from outside, its digest, and that
- * nothing on the path of a put or get allocates.
+ * The packed head on every runtime: its bytes, the gate for what comes from outside, its digest,
+ * and that nothing on the path of a put or get allocates.
  */
 
 import process from "node:process";
@@ -11,14 +11,10 @@ import { contextAfterPutInto, eventInto } from "../../core/version-event.ts";
 import { compareHeads, mergeInto } from "../../core/version-merge.ts";
 import { isSuperseded, requestIndex, shownInto } from "../../core/version-rules.ts";
 import {
-  HEAD_BYTES,
-  POLICY_FLAG,
-  POLICY_LWW,
-  POLICY_SIBLINGS,
-  VERSION_BYTES,
   bodyLength,
   clockCount,
   clockOffset,
+  HEAD_BYTES,
   headDigestInto,
   headLength,
   isTombstone,
@@ -27,9 +23,14 @@ import {
   newestStamp,
   payloadChecksum,
   payloadLength,
+  POLICY_FLAG,
+  POLICY_LWW,
+  POLICY_SIBLINGS,
+  VERSION_BYTES,
   versionCount,
   versionCounter,
   versionExpiryMs,
+  type VersionFields,
   versionFlags,
   versionOffset,
   versionPolicy,
@@ -37,11 +38,10 @@ import {
   versionStamp,
   writeHeadCounts,
   writeVersion,
-  type VersionFields,
 } from "../../core/version-set.ts";
 import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { actorBytes } from "../model/vector-clock-model.ts";
-import { VersionWorld, clockOf, eventOn, mergeOf } from "../model/version-world.ts";
+import { clockOf, eventOn, mergeOf, VersionWorld } from "../model/version-world.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
@@ -100,9 +100,10 @@ function digestOf(bytes: Uint8Array, start = 0, end = bytes.length): string {
   return words.join(" ");
 }
 
-/** A tombstone of policy lww as format 1 writes it: counts, version, clock entry (a pinned PAIR). */
-const GOLDEN =
-  "0100010001000000" +
+/**
+ * A tombstone of policy lww as format 1 writes it: counts, version, clock entry (a pinned PAIR).
+ */
+const GOLDEN = "0100010001000000" +
   "070707070707076101000000000003000300006c50c4a00100000000000019000102030405060708" +
   "090a0b0c0d0e0f1000000000efbeadde" +
   "070707070707076101000000000002000300006c50c4a001";
@@ -146,7 +147,11 @@ export const suite: readonly Case[] = [
         check.equal(versionExpiryMs(bytes, 0), wanted.expiryMs, "expiry");
         check.equal(metaLength(bytes, 0), wanted.metaLength, "metadata length");
         check.equal(bodyLength(bytes, 0), wanted.bodyLength, "body length");
-        check.equal(payloadLength(bytes, 0), wanted.metaLength + wanted.bodyLength, "payload length");
+        check.equal(
+          payloadLength(bytes, 0),
+          wanted.metaLength + wanted.bodyLength,
+          "payload length",
+        );
         check.equal(payloadChecksum(bytes, 0), wanted.checksum, "checksum");
         const id = versionRequestId(0);
         check.same(bytes.slice(id, id + 16), wanted.requestId, "request id");
@@ -172,7 +177,11 @@ export const suite: readonly Case[] = [
     name: "newestStamp() is the greatest of the head, of versions and clock",
     run(check) {
       const first = eventOn(EMPTY, EMPTY, version({ stampMs: 50 }));
-      const second = eventOn(first, clockOf(first), version({ actor: actorBytes("c"), stampMs: 40 }));
+      const second = eventOn(
+        first,
+        clockOf(first),
+        version({ actor: actorBytes("c"), stampMs: 40 }),
+      );
       check.equal(stampMs(second, newestStamp(second, 0)), 50, "of what was overwritten");
       const third = eventOn(second, EMPTY, version({ actor: actorBytes("d"), stampMs: 60 }));
       check.equal(stampMs(third, newestStamp(third, 0)), 60, "of what is live");
@@ -191,7 +200,8 @@ export const suite: readonly Case[] = [
     },
   },
   {
-    name: "isWellFormedHead() refuses what no coordinator writes, each field on both sides of its edge",
+    name:
+      "isWellFormedHead() refuses what no coordinator writes, each field on both sides of its edge",
     run(check) {
       const head = eventOn(EMPTY, EMPTY, version());
       const fields: readonly (readonly [string, boolean, Partial<VersionFields>])[] = [
@@ -217,7 +227,10 @@ export const suite: readonly Case[] = [
       }
       const two = eventOn(head, EMPTY, version({ counter: 2 }));
       const swapped = two.slice();
-      swapped.set(two.subarray(HEAD_BYTES + VERSION_BYTES, HEAD_BYTES + 2 * VERSION_BYTES), HEAD_BYTES);
+      swapped.set(
+        two.subarray(HEAD_BYTES + VERSION_BYTES, HEAD_BYTES + 2 * VERSION_BYTES),
+        HEAD_BYTES,
+      );
       check.ok(accepts(two) && !accepts(swapped), "one version twice");
       swapped.set(two.subarray(HEAD_BYTES, HEAD_BYTES + VERSION_BYTES), HEAD_BYTES + VERSION_BYTES);
       check.ok(!accepts(swapped), "versions out of order");
@@ -340,8 +353,17 @@ function bitsOf(word: number): number {
 async function hotFunctionsAllocateNothing(check: Check): Promise<void> {
   const far = 2 ** 40;
   const of = (actor: string, counter: number, fields: Partial<VersionFields> = {}) =>
-    version({ actor: actorBytes(actor), counter, requestId: new Uint8Array(16).fill(7), ...fields });
-  const left = eventOn(eventOn(EMPTY, EMPTY, of("a", far)), EMPTY, of("c", far, { policy: POLICY_LWW }));
+    version({
+      actor: actorBytes(actor),
+      counter,
+      requestId: new Uint8Array(16).fill(7),
+      ...fields,
+    });
+  const left = eventOn(
+    eventOn(EMPTY, EMPTY, of("a", far)),
+    EMPTY,
+    of("c", far, { policy: POLICY_LWW }),
+  );
   const right = mergeOf(left, eventOn(EMPTY, EMPTY, of("d", far, { policy: POLICY_LWW })));
   const next = of("e", far, { stampMs: plain.stampMs + 1 });
   const context = clockOf(left);

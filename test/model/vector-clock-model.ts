@@ -1,9 +1,10 @@
 /**
- * The naive model of core/vector-clock: a clock is a map from dots, written "actor:counter", to what is
- * known of them. No ranges, no order, no bytes; packing it gives the bytes that core/ must arrive at.
+ * The naive model of core/vector-clock: a clock is a map from dots, written "actor:counter", to
+ * what is known of them. No ranges, no order, no bytes; packing it gives the bytes that core/ must
+ * arrive at.
  *
- * In the model's world every counter from 1 up is a dot of the object, so that "all dots up to n" and
- * the dots 1 … n are the same set.
+ * In the model's world every counter from 1 up is a dot of the object, so that "all dots up to n"
+ * and the dots 1 … n are the same set.
  */
 
 import {

@@ -1,7 +1,7 @@
 /**
- * The naive model of version sets (core/version-set, -rules, -merge, -event): a state is the live versions
- * by dot, and the set of all dots that were seen. Plain objects, sets and filters; nothing is ever
- * truncated. packState gives the bytes that core/ must arrive at.
+ * The naive model of version sets (core/version-set, -rules, -merge, -event): a state is the live
+ * versions by dot, and the set of all dots that were seen. Plain objects, sets and filters; nothing
+ * is ever truncated. packState gives the bytes that core/ must arrive at.
  */
 
 import { DOT_BYTES, ENTRY_BYTES, STAMP_AT } from "../../core/vector-clock.ts";
@@ -12,7 +12,13 @@ import {
   writeHeadCounts,
   writeVersion,
 } from "../../core/version-set.ts";
-import { actorBytes, dotName, modelMerge, packClock, type ModelClock } from "./vector-clock-model.ts";
+import {
+  actorBytes,
+  dotName,
+  type ModelClock,
+  modelMerge,
+  packClock,
+} from "./vector-clock-model.ts";
 
 export interface ModelVersion {
   readonly actor: string;
@@ -75,7 +81,10 @@ export function eventModel(
   const own = new Map([[dot, { stamp: version.stamp, pinned: false }]]);
   const seen = modelMerge(modelMerge(held.seen, context), own);
   if (!version.tombstone && version.expiryMs === 0) return { live, seen };
-  return { live, seen: new Map([...seen].map(([one, { stamp }]) => [one, { stamp, pinned: true }])) };
+  return {
+    live,
+    seen: new Map([...seen].map(([one, { stamp }]) => [one, { stamp, pinned: true }])),
+  };
 }
 
 /** What stays of `live`: no twin of one that died, and of the lww versions the last. */
@@ -84,12 +93,13 @@ function ruled(
   before: ReadonlyMap<string, ModelVersion>,
 ): Map<string, ModelVersion> {
   const dead = [...before].filter(([dot, one]) => !live.has(dot) && one.policy !== POLICY_LWW);
-  const untwinned = [...live].filter(([, one]) => !dead.some(([, gone]) => areModelTwins(gone, one)));
+  const untwinned = [...live].filter(([, one]) =>
+    !dead.some(([, gone]) => areModelTwins(gone, one))
+  );
   const writes = untwinned.map(([, one]) => one).filter((one) => one.policy === POLICY_LWW);
   return new Map(
     untwinned.filter(
-      ([, one]) =>
-        one.policy !== POLICY_LWW || !writes.some((other) => isLaterModel(other, one)),
+      ([, one]) => one.policy !== POLICY_LWW || !writes.some((other) => isLaterModel(other, one)),
     ),
   );
 }

@@ -1,29 +1,35 @@
 /**
- * A small world of replicas and clients around one object, played at random: what states can be reached.
+ * A small world of replicas and clients around one object, played at random: what states can be
+ * reached.
  *
- *   put, delete    a client through any replica: with no context, the one from its last put, or a fresh
- *                  read; stamps as a hybrid clock draws them, of replicas whose clocks are wrong
+ *   put, delete    a client through any replica: with no context, the one from its last put, or a
+ *                  fresh read; stamps as a hybrid clock draws them, of replicas with wrong clocks
  *   merge          a replica gets another's state, as it is or as it was at some time
  *   twin           a client's last write once more, through another replica, under one request id
  *
- * Each replica holds packed bytes (core/) and the model's state side by side. `written` keeps each version with
- * what its writer had seen: the truth about causality, for judging what may be gone.
+ * Each replica holds packed bytes (core/) and the model's state side by side. `written` keeps each
+ * version with what its writer had seen: the truth about causality, for judging what may be gone.
  */
 
-import { ENTRY_BYTES, SINGLE, clockAdd } from "../../core/vector-clock.ts";
-import { contextAfterPutInto, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
-import { mergeInto, mergedLengthMax } from "../../core/version-merge.ts";
+import { clockAdd, ENTRY_BYTES, SINGLE } from "../../core/vector-clock.ts";
+import {
+  contextAfterPutInto,
+  entriesTruncated,
+  eventInto,
+  eventLengthMax,
+} from "../../core/version-event.ts";
+import { mergedLengthMax, mergeInto } from "../../core/version-merge.ts";
 import { clockCount, clockOffset } from "../../core/version-set.ts";
 import type { SeededRandom } from "../random.ts";
-import { modelMerge, type ModelClock } from "./vector-clock-model.ts";
+import { type ModelClock, modelMerge } from "./vector-clock-model.ts";
 import {
   dotOf,
   eventModel,
   joinModel,
-  nothing,
-  packVersion,
   type ModelState,
   type ModelVersion,
+  nothing,
+  packVersion,
 } from "./version-set-model.ts";
 
 export interface WorldOptions {
@@ -32,7 +38,9 @@ export interface WorldOptions {
   /** Policies that versions are given, one at random each. */
   readonly policies: readonly number[];
   readonly twins: boolean;
-  /** Clock entries beyond which events truncate; then clients carry contexts as core/ makes them. */
+  /**
+   * Clock entries beyond which events truncate; then clients carry contexts as core/ makes them.
+   */
   readonly entriesMax: number;
 }
 
@@ -176,10 +184,9 @@ export class VersionWorld {
     replica.met = new Set([...replica.met, dotOf(version)]);
     const own = new Map([[dotOf(version), { stamp: version.stamp, pinned: false }]]);
     client.context = modelMerge(context, own);
-    client.contextBytes =
-      this.#options.entriesMax === Infinity
-        ? withDot(contextBytes, packed)
-        : contextAfterPut(contextBytes, head, packed);
+    client.contextBytes = this.#options.entriesMax === Infinity
+      ? withDot(contextBytes, packed)
+      : contextAfterPut(contextBytes, head, packed);
     client.last = { version, context, contextBytes, head };
     this.written.push(client.last);
   }
@@ -213,7 +220,18 @@ export function eventOn(
   const target = new Uint8Array(eventLengthMax(held, 0, entries));
   const sources = new Int32Array(256);
   const length = eventInto(
-    held, 0, context, 0, entries, version, 0, dotAsPair, entriesMax, target, 0, sources,
+    held,
+    0,
+    context,
+    0,
+    entries,
+    version,
+    0,
+    dotAsPair,
+    entriesMax,
+    target,
+    0,
+    sources,
   );
   return target.slice(0, length);
 }

@@ -206,13 +206,12 @@ export class Coordinator implements Store {
   }
 
   #route(putCase: PutCase, done: Done): void {
-    const { membership } = this.#parts;
-    const plan = planWrite(membership, putCase.partition, putCase.copies);
+    const plan = this.#planOf(putCase);
     const elsewhere = this.#betterCoordinators(putCase, plan);
     if (elsewhere.length === 0) return this.#checkFirst(putCase, plan, done);
     return this.#forwardPut(putCase, elsewhere, (forwarded) => {
       if (forwarded.kind !== "unreachable") return done(this.#forwardEnded(forwarded, "write-unknown"));
-      return this.#checkFirst(putCase, planWrite(membership, putCase.partition, putCase.copies), done);
+      return this.#checkFirst(putCase, this.#planOf(putCase), done);
     });
   }
 
@@ -251,8 +250,13 @@ export class Coordinator implements Store {
     return this.#gatherFor(putCase, false, (gathered) => {
       const verdict = this.#judge(putCase, gathered);
       if ("result" in verdict) return done(verdict);
-      return this.#write({ ...putCase, context: verdict }, plan, done);
+      return this.#write({ ...putCase, context: verdict }, this.#planOf(putCase), done);
     });
+  }
+
+  /** The targets as of now: layouts may have changed while something was asked for first. */
+  #planOf(putCase: PutCase): Plan {
+    return planWrite(this.#parts.membership, putCase.partition, putCase.copies);
   }
 
   /** What the write is to supersede, or why it is not to happen. */
@@ -391,7 +395,7 @@ export class Coordinator implements Store {
   #notWritten(putCase: PutCase, plan: Plan, change: Change, done: Done): void {
     if (change.status === STATUS_REFUSED_HERE) return done(refused("too-many-siblings", change.detail));
     if (change.status === STATUS_DAMAGED && !putCase.isRepaired) {
-      return this.#repairThenWrite(putCase, plan, done);
+      return this.#repairThenWrite(putCase, done);
     }
     const others = plan.targets.map((target) => target.member).filter((member) => !member.isSelf);
     const ended = notStored(plan, change);
@@ -403,7 +407,7 @@ export class Coordinator implements Store {
   }
 
   /** A coordinator whose own record is damaged restores it from the others before it makes a version. */
-  #repairThenWrite(putCase: PutCase, plan: Plan, done: Done): void {
+  #repairThenWrite(putCase: PutCase, done: Done): void {
     const { replication, membership } = this.#parts;
     const { name } = putCase.request;
     this.#gatherFor(putCase, true, (gathered) => {
@@ -413,8 +417,8 @@ export class Coordinator implements Store {
         return done(refused("quorum-unreachable", detail));
       }
       const labels = { layout: membership.layouts.current.number, round: 0 };
-      return replication.objects.join(name, set, labels, () => {
-        this.#write({ ...putCase, isRepaired: true }, plan, done);
+      return replication.objects.restore(name, set, labels, () => {
+        this.#write({ ...putCase, isRepaired: true }, this.#planOf(putCase), done);
       });
     });
   }

@@ -23,6 +23,7 @@ import {
   FETCH_HINTS,
   PURPOSE_REPAIR,
   STATUS_ABSENT,
+  STATUS_DAMAGED,
   STATUS_DONE,
   WANT_DIGEST,
   WANT_SET,
@@ -88,6 +89,7 @@ interface Slot {
   want: number;
   set: VersionSet | null;
   isComplete: boolean;
+  isDamaged: boolean;
   /** Versions of its set whose bodies are still to come. */
   missing: number[];
 }
@@ -154,6 +156,7 @@ export class Gather implements ReplyHandler, TimerTarget {
       want: WANT_DIGEST,
       set: null,
       isComplete: false,
+      isDamaged: false,
       missing: [],
     };
     this.#slots.push(slot);
@@ -224,7 +227,7 @@ export class Gather implements ReplyHandler, TimerTarget {
       this.#reader ??= slot.target.member;
       slot.isComplete = body.isComplete;
       if (frame.status === STATUS_ABSENT) this.#wasAbsent(slot);
-      else if (frame.status !== STATUS_DONE) this.#slotFailed(slot);
+      else if (frame.status !== STATUS_DONE) this.#refused(slot, frame.status);
       else if (slot.want === WANT_DIGEST) this.#digestCame(index, body.digest0, body.digest1);
       else if (slot.want === WANT_SET) this.#setCame(index, body.set);
       else this.#versionCame(index, body.set);
@@ -235,6 +238,12 @@ export class Gather implements ReplyHandler, TimerTarget {
   failed(index: number, _reason: "unreachable" | "closed" | "timeout"): void {
     this.#slotFailed(this.#slots[index]);
     this.#progress();
+  }
+
+  /** No answer that counts; what is damaged there is made good when all has been gathered. */
+  #refused(slot: Slot, status: number): void {
+    slot.isDamaged = status === STATUS_DAMAGED;
+    this.#slotFailed(slot);
   }
 
   /** Nothing there; a body that was asked for has been superseded there meanwhile. */
@@ -350,7 +359,7 @@ export class Gather implements ReplyHandler, TimerTarget {
   }
 
   #isStale(slot: Slot, merged: VersionSet, isLocalStale: boolean): boolean {
-    if (slot.state === "absent") return true;
+    if (slot.state === "absent" || slot.isDamaged) return true;
     if (slot.state === "agreed") return isLocalStale;
     if (slot.state !== "held" || slot.set === null) return false;
     const { head } = slot.set;
@@ -361,7 +370,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     const { replication } = this.#parts;
     const { plan, name } = this.#request;
     const layout = plan.layouts[plan.layouts.length - 1].number;
-    replication.objects.join(name, merged, { layout, round: 0 }, (change) => {
+    replication.objects.restore(name, merged, { layout, round: 0 }, (change) => {
       if (change.isChanged) replication.counters.readRepairs++;
     });
   }

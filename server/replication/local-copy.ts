@@ -13,6 +13,7 @@
  *   no late twins   a version whose request id was superseded here stays superseded
  */
 
+import { compareBytes } from "../../core/bytes.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   STATUS_DAMAGED,
@@ -27,6 +28,8 @@ import { isSuperseded } from "../../core/version-rules.ts";
 import {
   POLICY_LWW,
   REQUEST_ID_OFFSET,
+  VERSION_BYTES,
+  findDot,
   headDigestInto,
   isLive,
   payloadChecksum,
@@ -89,6 +92,8 @@ export class LocalCopy {
   readonly #counters: Counters;
   /** Told of every read that found damage, before anything is made of it. */
   onDamage: (name: ObjectName, detail: string) => void = () => {};
+  /** Told when a set has taken the place of one whose head could not be read: its dots are forgotten. */
+  onForgotten: () => void = () => {};
 
   constructor(engine: Engine, clock: Clock, superseded: SupersededRequests, counters: Counters) {
     this.engine = engine;
@@ -114,10 +119,43 @@ export class LocalCopy {
   ): void {
     this.#withHead(name, (outcome) => {
       if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
-      // What cannot be read cannot be kept: a set from a replica takes its place.
-      if (outcome.status === "found") return done(this.#joinInto(name, outcome.set, incoming, labels));
-      return done(this.#joinInto(name, NOTHING, incoming, labels));
+      return done(this.#joinOver(name, outcome, incoming, labels, false));
     });
+  }
+
+  /**
+   * A join that makes damage good: bodies that are stored here and cannot be read are taken from
+   * `incoming`, even where nothing else is new in it. Reads all that is held, which a join does not.
+   */
+  restore(
+    name: ObjectName,
+    incoming: VersionSet,
+    labels: WriteLabels,
+    done: (change: Change) => void,
+  ): void {
+    this.engine.read(name, { payloads: true }, (whole) => {
+      if (whole.status !== "damaged") return this.join(name, incoming, labels, done);
+      return this.#withHead(name, (outcome) => {
+        if (outcome.status === "failed") done(failure(STATUS_FAILED, outcome.detail));
+        else done(this.#joinOver(name, outcome, incoming, labels, true));
+      });
+    });
+  }
+
+  /** What cannot be read cannot be kept: a set from a replica takes its place. */
+  #joinOver(
+    name: ObjectName,
+    outcome: ReadOutcome,
+    incoming: VersionSet,
+    labels: WriteLabels,
+    takesBodies: boolean,
+  ): Change {
+    if (outcome.status === "found") {
+      return this.#joinInto(name, outcome.set, incoming, labels, takesBodies);
+    }
+    const change = this.#joinInto(name, NOTHING, incoming, labels, takesBodies);
+    if (outcome.status === "damaged" && change.isChanged) this.onForgotten();
+    return change;
   }
 
   /** Makes a version on top of what is held. */
@@ -147,6 +185,7 @@ export class LocalCopy {
     held: VersionSet,
     given: VersionSet,
     labels: WriteLabels,
+    takesBodies: boolean,
   ): Change {
     const incoming = this.#withoutLateTwins(name, held, given);
     reserve(mergedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
@@ -159,8 +198,9 @@ export class LocalCopy {
       if (source >= FROM_RIGHT && payload === null) {
         return failure(STATUS_INCOMPLETE, "a body is missing that is not stored here");
       }
-      payloads.push(payload);
+      payloads.push(takesBodies ? (payload ?? bodyFrom(incoming, head, index)) : payload);
     }
+    if (!takesBodies && sameBytes(held.head, head)) return done({ head, payloads }, false);
     return this.#store(name, held, { head, payloads }, labels);
   }
 
@@ -206,7 +246,6 @@ export class LocalCopy {
   }
 
   #store(name: ObjectName, held: VersionSet, set: VersionSet, labels: WriteLabels): Change {
-    if (sameBytes(held.head, set.head)) return done(set, false);
     const outcome = this.engine.write(name, set, labels);
     if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail);
     if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
@@ -264,6 +303,18 @@ export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker)
     payloads.push(sources[index] === FROM_EVENT ? version.payload : null);
   }
   return done({ head, payloads }, true);
+}
+
+/** The body that came with the version at `index` of `head`; null where none did. */
+function bodyFrom(given: VersionSet, head: Uint8Array, index: number): Uint8Array | null {
+  const place = findDot(given.head, 0, head, versionOffset(0, index));
+  if (place < 0) return null;
+  const isSame = sameVersion(given.head, versionOffset(0, place), head, versionOffset(0, index));
+  return isSame ? given.payloads[place] : null;
+}
+
+function sameVersion(left: Uint8Array, leftAt: number, right: Uint8Array, rightAt: number): boolean {
+  return compareBytes(left, leftAt, right, rightAt, VERSION_BYTES) === 0;
 }
 
 function bodiless(set: VersionSet): VersionSet {

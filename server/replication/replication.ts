@@ -7,9 +7,9 @@
  *   deliver   ─► REPLICATE to a peer     writes of the coordinator, repairs, hints, anti-entropy
  *
  * The coordinator above decides; this floor stores, answers and keeps equal. A frame that names a layout
- * that is retired is answered STALE; damage that is found is answered as damage, the store draws a new
- * actor (it can no longer be sure that it remembers all dots of its own), and the name is made good by
- * the next set that comes.
+ * that is retired is answered STALE; damage that is found is answered as damage, and the name is made
+ * good by the next set that comes. Where that takes the place of a head that could not be read, the store
+ * draws a new actor: it can no longer be sure that it remembers all dots of its own.
  */
 
 import { toHex } from "../../core/bytes.ts";
@@ -17,6 +17,7 @@ import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../cor
 import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
   FETCH_HINTS,
+  PURPOSE_REPAIR,
   REPLICATED_LENGTH,
   REPLICATE_DURABLE,
   REPLICATE_HINTED,
@@ -94,6 +95,7 @@ export class Replication {
     this.counters = parts.counters;
     this.objects = new LocalCopy(parts.objects, ports.clock, this.superseded, parts.counters);
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
+    this.objects.onForgotten = () => parts.onDotsForgotten();
     const kept = new LocalCopy(parts.hints, ports.clock, this.superseded, parts.counters);
     this.hints = new Hints(kept, this.#host());
     this.completeness = new Completeness(ports.disk, parts.partitions);
@@ -235,7 +237,6 @@ export class Replication {
       partition,
       detail,
     });
-    this.#parts.onDotsForgotten();
   }
 
   #onReplicate(frame: FrameView, connection: Connection): void {
@@ -264,7 +265,11 @@ export class Replication {
         else answer(STATUS_FAILED, null, false);
       });
     };
-    if (!isHinted) return copy.join(name, body.set, { layout, round: body.round }, stored);
+    const labels = { layout, round: body.round };
+    if (!isHinted && body.purpose === PURPOSE_REPAIR) {
+      return copy.restore(name, body.set, labels, stored);
+    }
+    if (!isHinted) return copy.join(name, body.set, labels, stored);
     const owner = this.#parts.membership.memberById(toHex(body.target, 0, body.target.length));
     if (owner === undefined) return answer(STATUS_STALE, null, false);
     return this.hints.store(owner, name, body.set, stored);
@@ -296,12 +301,13 @@ export class Replication {
     done: (status: number, digest0: number, digest1: number, set: VersionSet | null) => void,
   ): void {
     const want = body.want;
+    const dot = want === WANT_VERSION ? body.dot.slice() : null;
     if ((body.flags & FETCH_HINTS) !== 0) {
       return this.collectAsStandIn(name, (set) => {
         if (set === null) return done(STATUS_ABSENT, 0, 0, null);
         headDigestInto(set.head, 0, set.head.length, replyDigest, 0);
-        const fitting = want === WANT_DIGEST ? null : this.#fit(set);
-        return done(STATUS_DONE, replyDigest[0], replyDigest[1], fitting);
+        const wanted = want === WANT_DIGEST ? null : this.#wanted(set, dot);
+        return done(STATUS_DONE, replyDigest[0], replyDigest[1], wanted);
       });
     }
     if (want === WANT_DIGEST) {
@@ -309,13 +315,16 @@ export class Replication {
       if (!isHeld) return done(STATUS_ABSENT, 0, 0, null);
       return done(STATUS_DONE, replyDigest[0], replyDigest[1], null);
     }
-    const dot = want === WANT_VERSION ? body.dot.slice() : null;
     return this.objects.read(name, (outcome) => {
       if (outcome.status !== "found") return done(statusOf(outcome), 0, 0, null);
       headDigestInto(outcome.set.head, 0, outcome.set.head.length, replyDigest, 0);
-      const set = dot === null ? this.#fit(outcome.set) : oneVersion(outcome.set, dot);
-      return done(STATUS_DONE, replyDigest[0], replyDigest[1], set);
+      return done(STATUS_DONE, replyDigest[0], replyDigest[1], this.#wanted(outcome.set, dot));
     });
+  }
+
+  /** The version with a dot, or (null) the set as far as it fits. */
+  #wanted(set: VersionSet, dot: Uint8Array | null): VersionSet | null {
+    return dot === null ? this.#fit(set) : oneVersion(set, dot);
   }
 
   /** The set with as many bodies as fit a frame, at least the first. */

@@ -35,19 +35,25 @@ export class SupersededRequests {
     elapsedMs: number,
   ): void {
     if (isNoId(bytes, offset)) return;
-    const first = setOf(bytes, offset) * WAYS;
-    let oldest = first;
-    for (let slot = first; slot < first + WAYS; slot++) {
-      if (this.#matches(slot, bytes, offset, checksum, position0)) oldest = slot;
-      else if (this.#times[slot] < this.#times[oldest]) oldest = slot;
-    }
-    const word = oldest * WORDS;
+    const slot = this.#slotFor(bytes, offset, checksum, position0);
+    const word = slot * WORDS;
     for (let index = 0; index < 4; index++) {
       this.#words[word + index] = readU32(bytes, offset + 4 * index);
     }
     this.#words[word + 4] = checksum;
     this.#words[word + 5] = position0;
-    this.#times[oldest] = elapsedMs + 1;
+    this.#times[slot] = elapsedMs + 1;
+  }
+
+  /** The slot where this write is remembered already, or else the oldest of its set. */
+  #slotFor(bytes: Uint8Array, offset: number, checksum: number, position0: number): number {
+    const first = setOf(bytes, offset) * WAYS;
+    let oldest = first;
+    for (let slot = first; slot < first + WAYS; slot++) {
+      if (this.#matches(slot, bytes, offset, checksum, position0)) return slot;
+      if (this.#times[slot] < this.#times[oldest]) oldest = slot;
+    }
+    return oldest;
   }
 
   /** Whether a version with this id and content was superseded within the last 10 minutes. */

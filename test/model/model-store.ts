@@ -113,10 +113,13 @@ export class ModelStore implements Store {
       this.#seenRequests.add(requestId);
       this.#apply(key, entry, request, requestId);
     }
+    if (request.returnBody) return this.#read(request.name);
     const own = entry.versions.find((version) => version.requestId === requestId);
     const covered = [...dotsOf(request.context), ...(own === undefined ? [] : [own.dot])];
     const replicas = this.#plants("counts replicas that were not there", 5) ? 0 : this.#owners;
-    return { ...done(covered.join(" ")), primaries: replicas };
+    // A retry of what was overwritten meanwhile has no version to name.
+    const etag = own === undefined ? "" : `${own.dot}`;
+    return { ...done(covered.join(" ")), etag, primaries: replicas };
   }
 
   #apply(key: string, entry: Entry, request: PutRequest, requestId: string): void {

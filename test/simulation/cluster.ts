@@ -25,8 +25,8 @@ import { SimulatedNetwork } from "./network.ts";
 import type { Shape } from "./shape.ts";
 import type { Trace } from "./trace.ts";
 
-/** Within this time after a write every replica has synced it, if it runs and keeps its power. */
-export const SYNC_WINDOW_MS = SYNC_INTERVAL_MS_DEFAULT + 100;
+/** What a replica may take to sync a write beyond its interval and two syncs. */
+const SYNC_SLACK_MS = 50;
 
 const PORT = 7071;
 /** Small, so that a run rolls over segments. */
@@ -148,7 +148,7 @@ export class Cluster implements Servers, Breakable {
     node.start((error) => {
       if (error !== "") throw new Error(`${machine.name} does not start: ${error}`);
       process.isRunning = true;
-      machine.steadyAtMs = world.elapsedMs + SYNC_WINDOW_MS;
+      machine.steadyAtMs = world.elapsedMs + this.#syncWindowMs;
       trace.add(world.elapsedMs, `node ${index} runs`);
     });
   }
@@ -181,7 +181,7 @@ export class Cluster implements Servers, Breakable {
 
   pause(index: number, forMs: number): void {
     const machine = this.#machines[index];
-    this.#shake(machine, this.#options.world.elapsedMs + forMs + SYNC_WINDOW_MS);
+    this.#shake(machine, this.#options.world.elapsedMs + forMs + this.#syncWindowMs);
     machine.process?.clock.pause(forMs);
   }
 
@@ -289,6 +289,14 @@ export class Cluster implements Servers, Breakable {
     this.#options.died(machine.index);
   }
 
+  /**
+   * Within this time after a write a replica has synced it, if it runs and keeps its power: the
+   * interval, the sync that was under way, and its own.
+   */
+  get #syncWindowMs(): number {
+    return SYNC_INTERVAL_MS_DEFAULT + 2 * this.#options.shape.syncMsMax + SYNC_SLACK_MS;
+  }
+
   /** Syncing is held up until `untilMs`; what was written just before is not synced either. */
   #shake(machine: Machine, untilMs: number): void {
     machine.shakyFromMs = this.#unsyncedSince(machine);
@@ -298,12 +306,13 @@ export class Cluster implements Servers, Breakable {
   /** What this machine took before this time is synced. */
   #unsyncedSince(machine: Machine): number {
     const { elapsedMs } = this.#options.world;
-    return elapsedMs < machine.steadyAtMs ? machine.shakyFromMs : elapsedMs - SYNC_WINDOW_MS;
+    return elapsedMs < machine.steadyAtMs ? machine.shakyFromMs : elapsedMs - this.#syncWindowMs;
   }
 
   #emptyDisk(): SimulatedDisk {
     const { world, random } = this.#options;
-    return new SimulatedDisk(world, new SeededRandom(random.uint32()));
+    const { syncMsMax } = this.#options.shape;
+    return new SimulatedDisk(world, new SeededRandom(random.uint32()), { syncMsMax });
   }
 
   #log(name: string): Log {

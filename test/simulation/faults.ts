@@ -5,6 +5,7 @@
  *   links   one-way cuts are the element: a partition cuts all links between two groups both ways
  *   nodes   kill -9, power loss (new boot id, unsynced writes gone or torn), standing still, an empty
  *           disk; at most `downMax` nodes at a time, but for a blackout, which is all of them
+ *           some blackouts come right behind an acknowledgement, when least has been synced
  *   clocks  the wall clock jumps by up to an hour or by less than a second, in both directions
  *
  * A wipe waits until every member is there and complete (cluster.mayWipe): the atlas of allowed losses
@@ -15,6 +16,9 @@ import type { Clock, Timer } from "../../server/ports/clock.ts";
 import type { SeededRandom } from "../random.ts";
 import type { FaultShape, FaultWeights } from "./shape.ts";
 import type { Trace } from "./trace.ts";
+
+/** Of so many acknowledgements one is followed by a blackout, in runs that have blackouts. */
+const BLACKOUT_ONE_IN = 60;
 
 /** What faults can be done to. Nodes are numbered from 0. */
 export interface Breakable {
@@ -46,6 +50,7 @@ export class Faults {
   /** How many faults cut each link now. */
   readonly #cuts: number[];
   readonly #timers = new Set<Timer>();
+  #isMended = false;
   count = 0;
 
   constructor(
@@ -72,8 +77,15 @@ export class Faults {
     });
   }
 
+  /** A client was told that its write is done: now and then the very worst moment for the power to go. */
+  acknowledged(): void {
+    if (this.#isMended || this.#shape.weights.blackout === 0) return;
+    if (this.#random.chance(1, BLACKOUT_ONE_IN)) this.#later(0, () => this.#blackout());
+  }
+
   /** Ends all faults: links, nodes and clocks are well from now on; who stands still comes round. */
   mend(): void {
+    this.#isMended = true;
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
     const { count } = this.#target;

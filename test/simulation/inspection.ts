@@ -105,6 +105,25 @@ function entriesOf(engine: Engine, position0: number | null = null): IndexEntry[
 
 const decoder = new TextDecoder();
 
+/** Nodes that run and hold a write live, among their objects or as a hint for somebody. */
+export function holdersOf(cluster: Cluster, key: string, requestId: string): number {
+  let holders = 0;
+  for (let index = 0; index < cluster.count; index++) {
+    const node = cluster.node(index);
+    if (node === null || node.objects === null || node.hints === null) continue;
+    if (holds(node.objects, key, requestId) || holds(node.hints, key, requestId)) holders++;
+  }
+  return holders;
+}
+
+/** Whether an engine holds it under the name itself, or behind an owner's id as hints are. */
+function holds(engine: Engine, key: string, requestId: string): boolean {
+  return entriesOf(engine).some((entry) => {
+    const { key: name, set } = readSet(engine, entry);
+    return name.endsWith(key) && versionsOf(set).some((version) => version.requestId === requestId);
+  });
+}
+
 /** What every name's owners hold, read in full; `differs` is told of bytes that are not the same. */
 export function heldBy(
   cluster: Cluster,

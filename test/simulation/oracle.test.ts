@@ -60,8 +60,17 @@ function runOnModel(seed: number, plant: Plant | null): Run {
     },
   };
   const trace = new Trace(false);
-  const finished = (): void => {};
-  const workload = new Workload({ servers, clock, random, history, oracle, trace, shape, finished });
+  const workload = new Workload({
+    servers,
+    clock,
+    random,
+    history,
+    oracle,
+    trace,
+    shape,
+    acknowledged: () => {},
+    finished: () => {},
+  });
   workload.start();
   clock.run();
   workload.calls.checkAnswered();

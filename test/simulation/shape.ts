@@ -56,6 +56,8 @@ export interface Shape {
   readonly replicas: number;
   readonly engine: "log" | "memory";
   readonly clockEntriesMax: number;
+  /** The slowest sync of a disk. */
+  readonly syncMsMax: number;
   readonly network: NetworkShape;
   readonly faults: FaultShape;
   readonly workload: WorkloadShape;
@@ -76,6 +78,7 @@ export function drawShape(seed: number, operations: number): Shape {
     replicas: REPLICAS,
     engine,
     clockEntriesMax: random.chance(1, 4) ? 10 : 64,
+    syncMsMax: random.chance(1, 2) ? 2 : 1 + random.below(150),
     network: drawNetwork(random, isCalm),
     faults: drawFaults(random, isCalm, nodes, engine === "log"),
     workload: drawWorkload(random, operations),

@@ -16,9 +16,9 @@ import type { Result } from "../../server/coordination/store.ts";
 import { BUCKETS, type Counts, Workload } from "./workload.ts";
 import { SimulatedClock, World } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
-import { disagreements, heldBy, hintsOf, repairsOf } from "./inspection.ts";
+import { disagreements, heldBy, hintsOf, holdersOf, repairsOf } from "./inspection.ts";
 import { Faults } from "./faults.ts";
-import { History } from "./history.ts";
+import { History, type Write } from "./history.ts";
 import { Losses } from "./losses.ts";
 import { type HeldVersion, Oracle, type Violation } from "./oracle.ts";
 import { SeededRandom } from "../random.ts";
@@ -103,6 +103,7 @@ export class Simulation {
       oracle: this.oracle,
       trace: this.trace,
       shape: shape.workload,
+      acknowledged: (write) => this.#acknowledged(write),
       finished: () => {
         this.#isFinished = true;
       },
@@ -145,6 +146,21 @@ export class Simulation {
     this.faults.mend();
     this.cluster.setWeather(false);
     return ended || this.#give("never answered", "clients did not finish in an hour");
+  }
+
+  /** At the moment of an acknowledgement as many nodes as it counted must hold the write. */
+  #acknowledged(write: Write): void {
+    this.faults.acknowledged();
+    if (write.isBlind || this.losses.crashedSince(write.beganMs)) return;
+    // A later stamp that its coordinator had not seen may have won on a replica.
+    if (write.policy === "lww") return;
+    const writes = this.history.ofKey(write.key);
+    // Another write under way may have replaced it here and there.
+    if (writes.some((other) => other !== write && other.endedMs >= write.beganMs)) return;
+    const holders = holdersOf(this.cluster, write.key, write.requestId);
+    if (holders >= write.copies) return;
+    const detail = `#${write.id}: ${holders} nodes hold it, ${write.copies} were counted`;
+    this.oracle.accuse("too few replicas", write.key, detail);
   }
 
   /** Waits until all hints are delivered and all replicas equal, and then for silence. */

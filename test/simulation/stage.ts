@@ -214,6 +214,7 @@ function quietShape(nodes: number, seed: number): Shape {
     replicas: REPLICAS,
     engine: "log",
     clockEntriesMax: 10,
+    syncMsMax: 2,
     network: { lossPercent: 0, duplicatePercent: 0, delayMeanMs: 1 },
     faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: never },
     workload: {

@@ -11,7 +11,7 @@ import type { Clock } from "../../server/ports/clock.ts";
 import type { SeededRandom } from "../random.ts";
 import { Calls, type Servers } from "./calls.ts";
 import { Client } from "./client.ts";
-import type { History, Policy } from "./history.ts";
+import type { History, Policy, Write } from "./history.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Trace } from "./trace.ts";
 
@@ -78,6 +78,8 @@ export interface WorkloadOptions {
   readonly oracle: Oracle;
   readonly trace: Trace;
   readonly shape: WorkloadShape;
+  /** Called for each write that a client was told is done, at that moment. */
+  readonly acknowledged: (write: Write) => void;
   /** Called once, when every operation has ended for its client. */
   readonly finished: () => void;
 }

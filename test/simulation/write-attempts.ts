@@ -17,6 +17,12 @@ import { drawWrite, type DrawnWrite, shortfall } from "./quorums.ts";
 import { metaOf } from "./values.ts";
 import type { Key, Workload } from "./workload.ts";
 
+/**
+ * How long an attempt may go on behind its client's back: a node that stands still, a link that does,
+ * the store's own timeouts on both sides of forwarding.
+ */
+const STRAGGLER_MS = 40_000;
+
 export class WriteAttempts {
   readonly #client: Client;
   readonly #workload: Workload;
@@ -139,8 +145,14 @@ export class WriteAttempts {
     const write = this.#write;
     write.outcome = outcome === "refused" && this.#sawUnknown ? "unknown" : outcome;
     write.endedMs = options.clock.elapsedMs();
-    if (write.outcome === "done") counts.acknowledged++;
-    else if (write.outcome === "refused") counts.refused++;
+    const isOver = write.attempts === 1 && write.outcome === "done";
+    if (write.isBlind && !isOver) {
+      write.knowledge = blindUntil(write.knowledge, write.endedMs + STRAGGLER_MS);
+    }
+    if (write.outcome === "done") {
+      counts.acknowledged++;
+      options.acknowledged(write);
+    } else if (write.outcome === "refused") counts.refused++;
     else counts.unknown++;
     options.oracle.writeEnded(write);
     this.#client.rest();

@@ -5,9 +5,13 @@
  *   layout 7   1  1  0   ≥ need  a hint counts for W and DW, never for PW
  *   layout 8   2  1  1   ≥ need
  *
+ * An owner that was slow and the node that stood in for it meanwhile are one acknowledgement, not two:
+ * when the hint has been handed over there is one copy.
+ *
  * An older layout with fewer owners than W asks for as many as it has; the newest asks for all.
  */
 
+import type { Member } from "../membership/member.ts";
 import type { Plan, Target } from "./plan.ts";
 import type { WriteNeed } from "./quorum.ts";
 
@@ -17,6 +21,9 @@ export class Tally {
   readonly #acks: number[];
   readonly #durable: number[];
   readonly #primaryAcks: number[];
+  /** Owners that it was acknowledged for, by themselves or by a stand-in. */
+  readonly #served: Member[] = [];
+  readonly #servedDurably: Member[] = [];
   primaries = 0;
   fallbacks = 0;
 
@@ -43,17 +50,12 @@ export class Tally {
     const isPrimary = target.hintFor === null;
     if (isPrimary) this.primaries++;
     else this.fallbacks++;
-    for (let layout = 0; layout < this.#acks.length; layout++) {
-      if ((target.layouts & (1 << layout)) === 0) continue;
-      this.#acks[layout]++;
-      if (isPrimary) this.#primaryAcks[layout]++;
-    }
+    if (isPrimary) addTo(this.#primaryAcks, target.layouts);
+    if (isFirstFor(target, this.#served)) addTo(this.#acks, target.layouts);
   }
 
   durable(target: Target): void {
-    for (let layout = 0; layout < this.#durable.length; layout++) {
-      if ((target.layouts & (1 << layout)) !== 0) this.#durable[layout]++;
-    }
+    if (isFirstFor(target, this.#servedDurably)) addTo(this.#durable, target.layouts);
   }
 
   get isMet(): boolean {
@@ -81,5 +83,20 @@ export class Tally {
     const owners = this.#owners[layout];
     const { w, dw, pw } = this.#need;
     return { w: Math.min(w, owners), dw: Math.min(dw, owners), pw: Math.min(pw, owners) };
+  }
+}
+
+/** Whether nobody has answered for the target's owner yet; notes that somebody has. */
+function isFirstFor(target: Target, served: Member[]): boolean {
+  const owner = target.hintFor ?? target.member;
+  if (served.includes(owner)) return false;
+  served.push(owner);
+  return true;
+}
+
+/** One more in each of the layouts. */
+function addTo(counts: number[], layouts: number): void {
+  for (let layout = 0; layout < counts.length; layout++) {
+    if ((layouts & (1 << layout)) !== 0) counts[layout]++;
   }
 }

@@ -189,7 +189,8 @@ export class LocalCopy {
   ): Change {
     const incoming = this.#withoutLateTwins(name, held, given);
     reserve(mergedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
-    const length = mergeInto(held.head, 0, incoming.head, 0, scratch, 0, sources);
+    const length = mergedLength(held, incoming);
+    if (length < 0) return failure(STATUS_FAILED, "both heads together are beyond what one can count");
     const head = scratch.slice(0, length);
     const payloads: (Uint8Array | null)[] = [];
     for (let index = 0; index < versionCount(head, 0); index++) {
@@ -303,6 +304,16 @@ export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker)
     payloads.push(sources[index] === FROM_EVENT ? version.payload : null);
   }
   return done({ head, payloads }, true);
+}
+
+/** Merges two heads into scratch; -1 where the result is more than a head can say (a peer may send that). */
+function mergedLength(held: VersionSet, incoming: VersionSet): number {
+  try {
+    return mergeInto(held.head, 0, incoming.head, 0, scratch, 0, sources);
+  } catch (error) {
+    if (error instanceof RangeError) return -1;
+    throw error;
+  }
 }
 
 /** The body that came with the version at `index` of `head`; null where none did. */

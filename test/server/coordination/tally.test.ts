@@ -1,0 +1,110 @@
+/** The count of acknowledgements: what each one is worth, in one live layout and in two. */
+
+import t from "tap";
+import { type Plan, type Target, planWrite } from "../../../server/coordination/plan.ts";
+import { Tally } from "../../../server/coordination/tally.ts";
+import type { WriteNeed } from "../../../server/coordination/quorum.ts";
+import type { Layout } from "../../../server/membership/layout.ts";
+import { layoutOf, orderOf, sourceOf } from "./layouts.ts";
+
+const five = layoutOf("12345");
+const [a, b, c, d] = orderOf(five, 0);
+
+class Count {
+  readonly plan: Plan;
+  readonly tally: Tally;
+
+  constructor(layouts: readonly Layout[], unhealthy: string, need: WriteNeed, partition = 0) {
+    this.plan = planWrite(sourceOf(layouts, a, unhealthy), partition, 3);
+    const owners = layouts.map((layout) => Math.min(3, layout.nodes.length));
+    this.tally = new Tally(this.plan, need, owners);
+  }
+
+  target(digit: string): Target {
+    const target = this.plan.targets.find(({ member }) => member.id[0] === digit);
+    if (target === undefined) throw new Error(`${digit} is no target`);
+    return target;
+  }
+
+  acknowledge(digits: string, durably = ""): boolean {
+    for (const digit of digits) this.tally.acknowledged(this.target(digit));
+    for (const digit of durably) this.tally.durable(this.target(digit));
+    return this.tally.isMet;
+  }
+}
+
+t.test("W counts acknowledgements and DW the durable ones among them", (tt) => {
+  const count = new Count([five], "", { w: 2, dw: 1, pw: 0 });
+  tt.equal(count.acknowledge(a), false, "one");
+  tt.equal(count.acknowledge(b), false, "two, none of them durable");
+  tt.equal(count.acknowledge("", b), true, "one of them durable");
+  tt.same([count.tally.primaries, count.tally.fallbacks], [2, 0], "two primaries took part");
+  tt.end();
+});
+
+t.test("a stand-in counts for W and DW, and not for PW", (tt) => {
+  const loose = new Count([five], c, { w: 3, dw: 3, pw: 2 });
+  tt.equal(loose.acknowledge(a + b, a + b), false, "two of three");
+  tt.equal(loose.acknowledge(d, d), true, "the stand-in is the third");
+  const strict = new Count([five], c, { w: 3, dw: 0, pw: 3 });
+  tt.equal(strict.acknowledge(a + b + d), false, "but no primary");
+  tt.equal(strict.tally.canBeMet(strict.plan.targets), false, "which could be known before");
+  tt.equal(loose.tally.canBeMet(loose.plan.targets), true, "the other could be met");
+  tt.end();
+});
+
+t.test("an owner and its own stand-in are one acknowledgement; the owner makes it a primary's", (tt) => {
+  const count = new Count([five], "", { w: 2, dw: 2, pw: 1 });
+  const owner = count.target(b);
+  const standIn = { ...owner, member: count.plan.targets[2].member, hintFor: owner.member };
+  count.tally.acknowledged(standIn);
+  count.tally.durable(standIn);
+  tt.equal(count.tally.isMet, false, "one");
+  count.tally.acknowledged(owner);
+  count.tally.durable(owner);
+  tt.equal(count.tally.isMet, false, "still one: both keep it for the same owner");
+  tt.equal(count.acknowledge(a, a), true, "two owners have it");
+  tt.same([count.tally.primaries, count.tally.fallbacks], [2, 1], "three nodes took part");
+  tt.end();
+});
+
+t.test("with two live layouts the need has to be met in each", (tt) => {
+  const three = layoutOf("123");
+  const four = layoutOf("1234", three);
+  const partitions = Array.from({ length: 16 }, (_, index) => index);
+  const moved = partitions.find((one) => orderOf(four, one).slice(0, 3).includes("4")) ?? 0;
+  const fresh = orderOf(four, moved).slice(0, 3);
+  const gone = [..."123"].find((node) => !fresh.includes(node)) ?? "";
+  const [stays, staysToo] = [...fresh].filter((node) => node !== "4");
+  const need = { w: 2, dw: 1, pw: 0 };
+  const old = new Count([three, four], "", need, moved);
+  tt.equal(old.acknowledge(gone + stays, stays), false, "a quorum of the old layout alone");
+  tt.equal(old.acknowledge("4"), true, "and one of the new");
+  const young = new Count([three, four], "", need, moved);
+  tt.equal(young.acknowledge("4" + stays, stays), false, "a quorum of the new layout alone");
+  tt.equal(young.acknowledge(staysToo), true, "and one of the old");
+  const durable = new Count([three, four], "", need, moved);
+  tt.equal(durable.acknowledge(stays + staysToo, ""), false, "nothing durable");
+  tt.equal(durable.acknowledge("4", "4"), false, "durable in the new layout alone");
+  tt.equal(durable.acknowledge("", stays), true, "in both");
+  tt.end();
+});
+
+t.test("an older layout with fewer owners than W asks for as many as it has", (tt) => {
+  const one = layoutOf("1");
+  const three = layoutOf("123", one);
+  const count = new Count([one, three], "", { w: 3, dw: 2, pw: 2 });
+  tt.equal(count.acknowledge("12", "12"), false, "the newest asks for all");
+  tt.equal(count.acknowledge("3"), true, "the oldest for its one owner");
+  const without = new Count([one, three], "", { w: 2, dw: 0, pw: 0 });
+  tt.equal(without.acknowledge("23"), false, "but for that one it asks");
+  tt.end();
+});
+
+t.test("what was missing is said in one sentence", (tt) => {
+  const count = new Count([five], "", { w: 3, dw: 1, pw: 2 });
+  count.acknowledge(a);
+  const sentence = "1 replicas acknowledged the write, 0 of them durably; wanted is w=3, dw=1, pw=2";
+  tt.equal(count.tally.describe(), sentence, "with all that was asked");
+  tt.end();
+});

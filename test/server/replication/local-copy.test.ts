@@ -1,0 +1,238 @@
+/** A local copy: it changes by whole joins or events alone, says what came of them, and mends damage. */
+
+import t from "tap";
+import { ENTRY_BYTES } from "../../../core/vector-clock.ts";
+import {
+  HEAD_COUNT_MAX,
+  POLICY_LWW,
+  VERSION_BYTES,
+  writeHeadCounts,
+} from "../../../core/version-set.ts";
+import {
+  STATUS_DAMAGED,
+  STATUS_DONE,
+  STATUS_FAILED,
+  STATUS_FULL,
+  STATUS_INCOMPLETE,
+} from "../../../core/replica-frames.ts";
+import { Counters } from "../../../server/replication/counters.ts";
+import {
+  LocalCopy,
+  STATUS_REFUSED_HERE,
+  type Change,
+  type EventMaker,
+} from "../../../server/replication/local-copy.ts";
+import { mergeSets } from "../../../server/replication/merge-sets.ts";
+import { SupersededRequests } from "../../../server/replication/superseded.ts";
+import { DiskError } from "../../../storage/disk.ts";
+import type { Engine, VersionSet } from "../../../storage/engine.ts";
+import { openMemoryEngine } from "../../../storage/memory/memory-engine.ts";
+import { SimulatedClock, World } from "../../simulation/clock.ts";
+import { Machine } from "../../storage/engine-beds.ts";
+import { LABELS, nameOf, read } from "../../storage/sets.ts";
+import { FaultyEngine } from "./faulty-engine.ts";
+import { FIRST_VERSION, type OneVersion, bodiesOf, bodiless, setOfOne } from "./one-version.ts";
+
+const NAME = nameOf("b/k");
+const A: OneVersion = { actor: "a", counter: 1, body: "alpha", request: 1 };
+const B: OneVersion = { actor: "b", counter: 1, body: "beta", request: 2 };
+
+class Bed {
+  readonly engine: FaultyEngine;
+  readonly counters = new Counters();
+  readonly world = new World();
+  readonly copy: LocalCopy;
+  readonly told: string[] = [];
+
+  constructor(below?: Engine) {
+    const options = { folder: "objects", partitionBits: 4, freeBytesMin: 0, totalBytesMax: 0 };
+    this.engine = new FaultyEngine(below ?? openMemoryEngine(options));
+    const clock = new SimulatedClock(this.world, "n");
+    this.copy = new LocalCopy(this.engine, clock, new SupersededRequests(), this.counters);
+    this.copy.onDamage = () => this.told.push("damage");
+    this.copy.onForgotten = () => this.told.push("forgotten");
+  }
+
+  join(set: VersionSet): Change {
+    return one((done) => this.copy.join(NAME, set, LABELS, done));
+  }
+
+  restore(set: VersionSet): Change {
+    return one((done) => this.copy.restore(NAME, set, LABELS, done));
+  }
+
+  event(maker: Partial<EventMaker>): Change {
+    const whole: EventMaker = {
+      context: new Uint8Array(0),
+      contextCount: 0,
+      dotAsPair: false,
+      clockEntriesMax: 10,
+      make: () => null,
+      check: () => "",
+      ...maker,
+    };
+    return one((done) => this.copy.event(NAME, whole, LABELS, done));
+  }
+
+  /** The bodies that are held, or why they cannot be read. */
+  get held(): string[] {
+    const outcome = read(this.engine, NAME);
+    return outcome.status === "found" ? bodiesOf(outcome.set) : [outcome.status];
+  }
+}
+
+function one(ask: (done: (change: Change) => void) => void): Change {
+  const changes: Change[] = [];
+  ask((change) => changes.push(change));
+  if (changes.length !== 1) throw new Error(`called back ${changes.length} times`);
+  return changes[0];
+}
+
+/** The maker of this version. */
+function making(version: OneVersion): Partial<EventMaker> {
+  const { head, payloads } = setOfOne(version);
+  const entry = head.slice(FIRST_VERSION, FIRST_VERSION + VERSION_BYTES);
+  return { make: () => ({ entry, payload: payloads[0] ?? new Uint8Array(0) }) };
+}
+
+t.test("a set whose bodies are neither given nor stored is INCOMPLETE, and nothing of it is applied", (tt) => {
+  const bed = new Bed();
+  bed.join(setOfOne(A));
+  const both = mergeSets(setOfOne(A), setOfOne({ ...B, over: [A] }));
+  const change = bed.join(bodiless(both));
+  tt.equal(change.status, STATUS_INCOMPLETE, "a body is missing");
+  tt.same(bed.held, ["alpha"], "what it superseded is still there");
+  tt.equal(bed.join(both).status, STATUS_DONE, "with the body");
+  tt.same(bed.held, ["beta"], "it is applied");
+  tt.equal(bed.join(bodiless(both)).status, STATUS_DONE, "a body that is stored need not come again");
+  tt.end();
+});
+
+t.test("a join may be repeated and come in any order; the second time nothing changes", (tt) => {
+  const [left, right] = [new Bed(), new Bed()];
+  left.join(setOfOne(A));
+  const first = left.join(setOfOne(B));
+  const again = left.join(setOfOne(A));
+  right.join(setOfOne(B));
+  const other = right.join(setOfOne(A));
+  tt.same([first.isChanged, again.isChanged], [true, false], "changed once");
+  tt.same([other.digest0, other.digest1], [first.digest0, first.digest1], "one digest in both orders");
+  tt.same([again.digest0, again.digest1], [first.digest0, first.digest1], "told without a change too");
+  tt.same(left.held, ["alpha", "beta"], "both versions");
+  tt.end();
+});
+
+t.test("a late twin of a write that was superseded here stays superseded", (tt) => {
+  const bed = new Bed();
+  bed.join(setOfOne(A));
+  bed.join(setOfOne({ ...B, over: [A] }));
+  const twin = setOfOne({ ...A, actor: "z" });
+  tt.equal(bed.join(twin).status, STATUS_DONE, "it is acknowledged");
+  tt.same(bed.held, ["beta"], "and not shown again");
+  tt.equal(bed.counters.lateTwins, 1, "counted");
+  bed.join(setOfOne({ ...A, actor: "y", body: "other" }));
+  tt.same(bed.held, ["beta", "other"], "the same id with another content is another write");
+  bed.world.run(600_001);
+  bed.join(setOfOne({ ...A, actor: "x" }));
+  tt.same(bed.held, ["alpha", "beta", "other"], "after ten minutes nobody remembers");
+  tt.end();
+});
+
+t.test("a late twin of policy lww is left to the greater stamp", (tt) => {
+  const bed = new Bed();
+  const write = { ...A, policy: POLICY_LWW, stampMs: 100 };
+  bed.join(setOfOne(write));
+  bed.join(setOfOne({ ...B, policy: POLICY_LWW, stampMs: 200 }));
+  bed.join(setOfOne({ ...write, actor: "z", stampMs: 300 }));
+  tt.same(bed.held, ["alpha"], "elsewhere it may have won already");
+  tt.end();
+});
+
+t.test("an event adds its version to what is held; a check may refuse it before anything is written", (tt) => {
+  const bed = new Bed();
+  bed.join(setOfOne(A));
+  const refused = bed.event({ ...making(B), check: () => "No more" });
+  tt.same([refused.status, refused.detail], [STATUS_REFUSED_HERE, "No more"], "refused");
+  tt.same(bed.held, ["alpha"], "with nothing written");
+  const made = bed.event(making(B));
+  tt.equal(made.status, STATUS_DONE, "made");
+  tt.same(bodiesOf(made.set), ["-", "beta"], "what travels is the head, and the new body");
+  tt.same(bed.held, ["alpha", "beta"], "both are held");
+  tt.end();
+});
+
+t.test("a full disk, a full actor file, a refused write: each says so and changes nothing", (tt) => {
+  const bed = new Bed();
+  bed.join(setOfOne(A));
+  bed.engine.isFull = true;
+  tt.equal(bed.join(setOfOne(B)).status, STATUS_FULL, "a join");
+  tt.equal(bed.event(making(B)).status, STATUS_FULL, "an event");
+  bed.engine.isFull = false;
+  const failing = bed.event({
+    make: () => {
+      throw new DiskError("ENOSPC", "no space left");
+    },
+  });
+  tt.equal(failing.status, STATUS_FULL, "a dot that cannot be reserved");
+  tt.same(bed.held, ["alpha"], "nothing has changed");
+  tt.end();
+});
+
+t.test("on damage no version is made; a set from a replica takes its place, and dots are forgotten", (tt) => {
+  const bed = new Bed();
+  bed.join(setOfOne(A));
+  bed.engine.damage(NAME);
+  tt.equal(bed.event(making(B)).status, STATUS_DAMAGED, "an event is refused");
+  tt.equal(bed.join(bodiless(setOfOne(A))).status, STATUS_INCOMPLETE, "a body that cannot be read is missing");
+  tt.same(bed.told, ["damage", "damage"], "nothing is forgotten by looking");
+  tt.equal(bed.join(setOfOne(A)).status, STATUS_DONE, "a whole set is taken");
+  tt.same(bed.told, ["damage", "damage", "damage", "forgotten"], "in place of what cannot be read");
+  tt.same(bed.held, ["alpha"], "and can be read");
+  tt.end();
+});
+
+for (const [size, length] of [["small", 100], ["large", 20_000]] as const) {
+  t.test(`restore() mends a ${size} body that is damaged under a sound head, from the log`, (tt) => {
+    const machine = new Machine(3);
+    const bed = new Bed(machine.open());
+    const whole = mergeSets(setOfOne({ ...A, body: "x".repeat(length) }), setOfOne(B));
+    bed.join(whole);
+    machine.sync(bed.engine);
+    const path = machine.disk.files().find((file) => file.endsWith(".log")) ?? "";
+    const log = machine.disk.contents(path);
+    const place = new TextDecoder("latin1").decode(log).indexOf("x".repeat(length)) + length - 1;
+    tt.ok(place > length, "the body is in the log");
+    machine.disk.flip(path, 8 * place);
+    tt.same(bed.held, ["damaged"], "it cannot be read");
+    bed.join(whole);
+    tt.same(bed.held, ["damaged"], "a join reads heads alone, and does not see it");
+    tt.equal(bed.restore(bodiless(whole)).status, STATUS_DONE, "nor does a restore without bodies help");
+    tt.same(bed.held, ["damaged"], "as there is nothing to help with");
+    tt.equal(bed.restore(whole).status, STATUS_DONE, "a restore");
+    tt.same(bed.held, ["beta", "x".repeat(length)], "writes the bodies anew");
+    tt.notOk(bed.told.includes("forgotten"), "no dot was forgotten: the head is sound");
+    tt.equal(bed.restore(whole).isChanged, false, "and there is nothing more to do");
+    tt.end();
+  });
+}
+
+t.test("two heads that are too large for one are refused, and nothing is thrown", (tt) => {
+  const bed = new Bed();
+  const half = (first: number): VersionSet => {
+    const count = 40_000;
+    const head = new Uint8Array(8 + count * ENTRY_BYTES);
+    const single = setOfOne(A).head;
+    for (let index = 0; index < count; index++) {
+      const at = 8 + index * ENTRY_BYTES;
+      head.set(single.subarray(single.length - ENTRY_BYTES), at);
+      new DataView(head.buffer).setUint32(at, first + index, false);
+    }
+    writeHeadCounts(head, 0, 0, count);
+    return { head, payloads: [] };
+  };
+  tt.equal(bed.join(half(1)).status, STATUS_DONE, "forty thousand entries");
+  const change = bed.join(half(1_000_000));
+  tt.equal(change.status, STATUS_FAILED, `eighty thousand are more than ${HEAD_COUNT_MAX}`);
+  tt.equal(bed.join(half(1)).isChanged, false, "what was held is held");
+  tt.end();
+});

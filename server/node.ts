@@ -101,6 +101,9 @@ const DRAIN_MS_MAX = 8_000;
 /** What surrounds a set in a frame: name, header, fixed fields. */
 const FRAME_ROOM_BYTES = 8_192;
 
+/** Recent objects held in memory: reads look there before they go to the log (the paper's 6.1). */
+const OBJECT_BUFFER_BYTES = 16 << 20;
+
 /** Everything that exists only once the node is a member. */
 interface Running {
   readonly objects: Engine;
@@ -364,7 +367,9 @@ export class Node {
     if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");
     const soon = (callback: () => void): void => clock.soon(callback);
     const { segmentBytes } = this.#config;
-    return openLogEngine(disk, { ...options, segmentBytes, soon }, (engine, error) => {
+    const bufferBytes = folder === "objects" ? OBJECT_BUFFER_BYTES : 0;
+    const log = { ...options, segmentBytes, bufferBytes, soon };
+    return openLogEngine(disk, log, (engine, error) => {
       if (engine !== null) this.#tellRecovery(folder, engine);
       done(engine, error);
     });

@@ -33,6 +33,7 @@ import { LogSync } from "./log-sync.ts";
 import { LogWriter } from "./log-writer.ts";
 import { RecordMap } from "./record-map.ts";
 import type { RecordStatus } from "./record-reader.ts";
+import { ObjectBuffer } from "../object-buffer.ts";
 import { Recovery, type RecoveryReport } from "./recovery.ts";
 import { NewerFormatError } from "./segment-scan.ts";
 import { SegmentSupply } from "./segment-supply.ts";
@@ -46,6 +47,8 @@ export interface LogOptions extends EngineOptions {
    * Size of a segment's file; a larger record makes a larger one. 4 KiB to 1 GiB; default 64 MiB.
    */
   readonly segmentBytes?: number;
+  /** Bytes of recent sets that are held in memory (storage/object-buffer); default none. */
+  readonly bufferBytes?: number;
   /** Runs a callback at the end of this turn of the event loop (the clock port's). */
   readonly soon: (callback: () => void) => void;
 }
@@ -86,6 +89,7 @@ class LogFileEngine implements LogEngine {
   readonly #writer: LogWriter;
   readonly #sets: SetWriter;
   readonly #sync: LogSync;
+  readonly #buffer: ObjectBuffer;
   readonly #supply: SegmentSupply;
   readonly #watermark: Watermark;
   /** Why nothing may be written any more; "": all is well. */
@@ -103,6 +107,7 @@ class LogFileEngine implements LogEngine {
     const { folder, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
     disk.makeFolder(folder);
     disk.syncFolder("");
+    this.#buffer = new ObjectBuffer(options.bufferBytes ?? 0);
     this.#map = new RecordMap(options.partitionBits);
     this.#watermark = new Watermark(disk, this.#map, options);
     this.#supply = new SegmentSupply(disk, folder, segmentBytes);
@@ -200,7 +205,9 @@ class LogFileEngine implements LogEngine {
     } catch (error) {
       return this.#undo(error);
     }
-    this.#map.put(this.#writer.header, isKnown);
+    const { header } = this.#writer;
+    this.#map.put(header, isKnown);
+    this.#buffer.written(name, set, header.segment, header.offset);
     this.#sync.written();
     return DONE;
   }
@@ -278,11 +285,20 @@ class LogFileEngine implements LogEngine {
     let damage = "";
     do {
       const { segment, offset, length } = this.#map;
+      const held = this.#buffer.find(name, segment, offset, payloads);
+      if (held !== undefined) {
+        this.#prove(name, segment, offset);
+        return { status: "found", set: held };
+      }
       const status = reader.read(segment, offset, length, name.bytes);
       if (status === "damaged") damage = reader.detail;
       else if (status === "found") {
         this.#prove(name, segment, offset);
-        return this.#collect(payloads);
+        const outcome = this.#collect(payloads);
+        if (payloads && outcome.status === "found") {
+          this.#buffer.found(name, outcome.set, segment, offset);
+        }
+        return outcome;
       }
     } while (index.next());
     return damage === "" ? ABSENT : this.#damage(damage);

@@ -201,8 +201,13 @@ export class LocalCopy {
       }
       payloads.push(takesBodies ? (payload ?? bodyFrom(incoming, head, index)) : payload);
     }
-    if (!takesBodies && sameBytes(held.head, head)) return done({ head, payloads }, false);
-    return this.#store(name, held, { head, payloads }, labels);
+    const isSame = !takesBodies && sameBytes(held.head, head);
+    const change = isSame
+      ? done({ head, payloads }, false)
+      : this.#store(name, held, { head, payloads }, labels);
+    // What is dead on arrival may have a twin that is still on its way.
+    if (change.status === STATUS_DONE) this.#rememberSuperseded(name, given.head, head);
+    return change;
   }
 
   /**
@@ -254,7 +259,7 @@ export class LocalCopy {
     return done(set, true);
   }
 
-  /** Held versions that do not live on: their writes must not come back through a late twin. */
+  /** Versions that do not live on: their writes must not come back through a late twin. */
   #rememberSuperseded(name: ObjectName, before: Uint8Array, after: Uint8Array): void {
     for (let index = 0; index < versionCount(before, 0); index++) {
       const offset = versionOffset(0, index);

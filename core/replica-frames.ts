@@ -54,7 +54,7 @@ export const STATUS_INCOMPLETE = 4;
 export const STATUS_DAMAGED = 5;
 /** The request's layout has been retired. */
 export const STATUS_STALE = 6;
-/** The frame was malformed. */
+/** The frame was malformed, or its sender may not ask this: only members replicate and fetch. */
 export const STATUS_MALFORMED = 7;
 /** Not a member, or still starting. */
 export const STATUS_NOT_READY = 8;

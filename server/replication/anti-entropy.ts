@@ -16,7 +16,7 @@
  * time is begun by a node; peers answer any number. Paper 4.7; digests come from the index alone.
  */
 
-import { ObjectName } from "../../core/object-name.ts";
+import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
   PURPOSE_ANTI_ENTROPY,
   STATUS_DONE,
@@ -79,19 +79,24 @@ export class AntiEntropy {
     this.#copy = copy;
     this.#completeness = completeness;
     peers.onMessage("compare-roots", (body, from, reply, refuse) => {
-      const answer = this.#isStopped ? null : this.#answerRoots(body, from);
+      const answer = this.#serves(from) ? this.#answerRoots(body) : null;
       if (answer === null) refuse("compare-roots wants a list of partitions and one of digests");
       else reply(answer);
     });
-    peers.onMessage("compare-range", (body, _from, reply, refuse) => {
-      const answer = this.#isStopped ? null : this.#answerRange(body);
+    peers.onMessage("compare-range", (body, from, reply, refuse) => {
+      const answer = this.#serves(from) ? this.#answerRange(body) : null;
       if (answer === null) refuse("compare-range wants from, to, two digest words and a count");
       else reply(answer);
     });
-    peers.onMessage("fetch-entry", (body, _from, reply, refuse) => {
-      if (this.#isStopped || !isWords(body, 3)) refuse("fetch-entry wants three words");
+    peers.onMessage("fetch-entry", (body, from, reply, refuse) => {
+      if (!this.#serves(from) || !isWords(body, 3)) refuse("fetch-entry wants three words");
       else this.#answerEntry(body, reply);
     });
+  }
+
+  /** Members alone compare; a client has other ways to read, which are checked. */
+  #serves(from: PeerIdentity): boolean {
+    return !this.#isStopped && from.role === "peer";
   }
 
   start(): void {
@@ -176,7 +181,7 @@ export class AntiEntropy {
   }
 
   /** [partitions that differ, partitions asked for that are complete here] */
-  #answerRoots(body: unknown, _from: PeerIdentity): unknown {
+  #answerRoots(body: unknown): unknown {
     if (!Array.isArray(body) || body.length !== 2) return null;
     const [partitions, digests] = body as [unknown, unknown];
     if (!isWords(partitions, -1) || !isWords(digests, 2 * partitions.length)) return null;
@@ -433,6 +438,7 @@ function readEntry(answer: unknown): { name: ObjectName; set: VersionSet } | nul
   if (!Array.isArray(answer) || answer.length !== 2) return null;
   const [name, bytes] = answer as [unknown, unknown];
   if (!(name instanceof Uint8Array) || !(bytes instanceof Uint8Array)) return null;
+  if (checkName(name) !== "") return null;
   const set = readSet(bytes, 0, bytes.length);
   return set === null ? null : { name: new ObjectName(name.slice()), set };
 }

@@ -47,7 +47,7 @@ import type { Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Connection } from "../wire/connection.ts";
-import type { Peers } from "../wire/peers.ts";
+import type { PeerIdentity, Peers } from "../wire/peers.ts";
 import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./anti-entropy.ts";
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
@@ -105,8 +105,12 @@ export class Replication {
       this.objects,
       this.completeness,
     );
-    peers.onRequest(KIND_REPLICATE, (frame, connection) => this.#onReplicate(frame, connection));
-    peers.onRequest(KIND_FETCH, (frame, connection) => this.#onFetch(frame, connection));
+    peers.onRequest(KIND_REPLICATE, (frame, connection, from) => {
+      this.#onReplicate(frame, connection, from);
+    });
+    peers.onRequest(KIND_FETCH, (frame, connection, from) => {
+      this.#onFetch(frame, connection, from);
+    });
   }
 
   /** REQUIRES: this node is a member. */
@@ -239,7 +243,7 @@ export class Replication {
     });
   }
 
-  #onReplicate(frame: FrameView, connection: Connection): void {
+  #onReplicate(frame: FrameView, connection: Connection, from: PeerIdentity): void {
     const { correlation, layout } = frame;
     const answer = (status: number, change: Change | null, isDurable: boolean): void => {
       const kind = KIND_REPLICATE | REPLY_BIT;
@@ -250,7 +254,7 @@ export class Replication {
       replyDigest[1] = change.digest1;
       writeReplicated(isDurable, replyDigest, connection.buffer, offset);
     };
-    const refusal = this.#refusal(frame);
+    const refusal = this.#refusal(frame, from);
     if (refusal !== STATUS_DONE) return answer(refusal, null, false);
     const body = readReplicate(frame.bytes, frame.start, frame.end);
     if (body === null || checkName(body.name) !== "") return answer(STATUS_MALFORMED, null, false);
@@ -275,11 +279,11 @@ export class Replication {
     return this.hints.store(owner, name, body.set, stored);
   }
 
-  #onFetch(frame: FrameView, connection: Connection): void {
+  #onFetch(frame: FrameView, connection: Connection, from: PeerIdentity): void {
     const { correlation, layout } = frame;
     const kind = KIND_FETCH | REPLY_BIT;
     const body = readFetch(frame.bytes, frame.start, frame.end);
-    const refusal = body === null ? STATUS_MALFORMED : this.#refusal(frame);
+    const refusal = body === null ? STATUS_MALFORMED : this.#refusal(frame, from);
     if (body === null || refusal !== STATUS_DONE || checkName(body.name) !== "") {
       const status = refusal === STATUS_DONE ? STATUS_MALFORMED : refusal;
       connection.reserve(kind, 0, status, correlation, layout, 0);
@@ -340,8 +344,10 @@ export class Replication {
     return { head: set.head, payloads };
   }
 
-  #refusal(frame: FrameView): number {
+  #refusal(frame: FrameView, from: PeerIdentity): number {
     const { membership } = this.#parts;
+    // A finished state is taken as it is: only members may hand one over.
+    if (from.role !== "peer") return STATUS_MALFORMED;
     if (this.#isStopped || !membership.ready) return STATUS_NOT_READY;
     if (!membership.layouts.isRetired(frame.layout)) return STATUS_DONE;
     this.counters.staleRefused++;

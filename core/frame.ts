@@ -41,7 +41,6 @@ export const KIND_GET = 2;
 /** Coordinator to replica. */
 export const KIND_REPLICATE = 3;
 export const KIND_FETCH = 4;
-export const KIND_PAYLOAD = 5;
 /** The handshake: first frame of a connection, CBOR. */
 export const KIND_HELLO = 16;
 /** Empty, answered empty. */

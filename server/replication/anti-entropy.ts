@@ -90,7 +90,7 @@ export class AntiEntropy {
     });
     peers.onMessage("fetch-entry", (body, from, reply, refuse) => {
       if (!this.#serves(from) || !isWords(body, 3)) refuse("fetch-entry wants three words");
-      else this.#answerEntry(body, reply);
+      else this.#answerEntry(body, reply, refuse);
     });
   }
 
@@ -209,11 +209,16 @@ export class AntiEntropy {
     return listRange(this.#copy.engine, from, to, here.count);
   }
 
-  /** [name, set] or nothing where it is no longer there or cannot be read. */
-  #answerEntry(body: number[], reply: (value: unknown) => void): void {
+  /** [name, set], or nothing where it is no longer there; refused where it cannot be read. */
+  #answerEntry(
+    body: number[],
+    reply: (value: unknown) => void,
+    refuse: (sentence: string) => void,
+  ): void {
     const entry = { position0: body[0], position1: body[1], tag: body[2] };
     this.#copy.engine.readEntry(entry, (name, outcome) => {
-      if (name === null || outcome.status !== "found") return reply(null);
+      if (name === null || outcome.status === "absent") return reply(null);
+      if (outcome.status !== "found") return refuse(`the object cannot be read: ${outcome.detail}`);
       const bytes = new Uint8Array(setLength(outcome.set));
       writeSet(outcome.set, bytes, 0);
       return reply([name.bytes.slice(), bytes]);
@@ -239,8 +244,10 @@ class Session {
     this.#counts = counts;
   }
 
+  /** Ends it early: what is not compared yet does not count as compared. */
   abandon(): void {
     this.#isAbandoned = true;
+    this.#isSound = false;
   }
 
   run(

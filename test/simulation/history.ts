@@ -52,10 +52,12 @@ export interface Write {
   readonly beganMs: number;
   /** How often it was sent. */
   attempts: number;
+  /** Some attempt may have left it with stand-ins. */
+  mayHaveStandIns: boolean;
   /** "pending" while its client waits or retries. */
   outcome: Outcome | "pending";
   endedMs: number;
-  /** Replicas that had it when it was acknowledged, and the primaries among them. */
+  /** Replicas that had it when it was acknowledged, at least; and the primaries that took part. */
   copies: number;
   primaries: number;
   /** Replicas that had it durably when it was acknowledged. */
@@ -88,6 +90,7 @@ export class History {
       ...plan,
       body: plan.isDelete ? new Uint8Array(0) : bodyOf(id),
       attempts: 0,
+      mayHaveStandIns: false,
       outcome: "pending",
       endedMs: Infinity,
       copies: 0,
@@ -151,6 +154,18 @@ export function knowledgeOfPut(write: Write): Knowledge {
     tombstonesUntilMs,
     anythingUntilMs,
   };
+}
+
+/**
+ * How long an attempt may go on behind its client's back: a node that stands still, a link that does,
+ * the store's own timeouts on both sides of forwarding.
+ */
+const STRAGGLER_MS = 40_000;
+
+/** Until when any attempt at an ended write may still have an effect that its client does not know of. */
+export function reachMs(write: Write): number {
+  const isOver = write.attempts === 1 && write.outcome !== "unknown";
+  return isOver ? write.endedMs : write.endedMs + STRAGGLER_MS;
 }
 
 /** Whether `later` may have replaced `earlier`: its context may cover it. */

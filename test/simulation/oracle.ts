@@ -244,12 +244,14 @@ export class Oracle {
 
   /**
    * Whether an overwritten write may be back as the version that another attempt made. Which requests
-   * were overwritten is remembered in memory alone, and each replica knows only what it saw itself: a
-   * crash forgets it, and with "the last write wins" the second version may be the last.
+   * were overwritten is remembered in memory alone, by the replicas that saw it: a crash forgets it; a
+   * version that was overwritten while it was a hint is never seen by an owner; and where the last
+   * write wins, the second version may be the last.
    */
   #isLateTwin(earlier: Write): boolean {
     if (earlier.attempts < 2) return false;
-    return earlier.policy === "lww" || this.#losses.crashedSince(earlier.beganMs);
+    if (earlier.policy === "lww" || earlier.mayHaveStandIns) return true;
+    return this.#losses.crashedSince(earlier.beganMs);
   }
 
   /** Whether an overwritten value may be held beside what overwrote it. */

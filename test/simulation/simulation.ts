@@ -18,7 +18,7 @@ import { SimulatedClock, World } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
 import { disagreements, heldBy, hintsOf, holdersOf, repairsOf } from "./inspection.ts";
 import { Faults } from "./faults.ts";
-import { History, type Write } from "./history.ts";
+import { History, reachMs, type Write } from "./history.ts";
 import { Losses } from "./losses.ts";
 import { type HeldVersion, Oracle, type Violation } from "./oracle.ts";
 import { SeededRandom } from "../random.ts";
@@ -156,7 +156,7 @@ export class Simulation {
     if (write.policy === "lww") return;
     const writes = this.history.ofKey(write.key);
     // Another write under way may have replaced it here and there.
-    if (writes.some((other) => other !== write && other.endedMs >= write.beganMs)) return;
+    if (writes.some((other) => other !== write && reachMs(other) >= write.beganMs)) return;
     const holders = holdersOf(this.cluster, write.key, write.requestId);
     if (holders >= write.copies) return;
     const detail = `#${write.id}: ${holders} nodes hold it, ${write.copies} were counted`;

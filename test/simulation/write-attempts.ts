@@ -12,16 +12,10 @@ import type { PutRequest, Result } from "../../server/coordination/store.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Client, Held, WriteKind } from "./client.ts";
 import { summaryOf } from "./client.ts";
-import { type Knowledge, knowledgeOfPut, type Write } from "./history.ts";
+import { type Knowledge, knowledgeOfPut, reachMs, type Write } from "./history.ts";
 import { drawWrite, type DrawnWrite, shortfall } from "./quorums.ts";
 import { metaOf } from "./values.ts";
 import type { Key, Workload } from "./workload.ts";
-
-/**
- * How long an attempt may go on behind its client's back: a node that stands still, a link that does,
- * the store's own timeouts on both sides of forwarding.
- */
-const STRAGGLER_MS = 40_000;
 
 export class WriteAttempts {
   readonly #client: Client;
@@ -91,6 +85,7 @@ export class WriteAttempts {
   }
 
   #ended(result: Result | null, beganMs: number): void {
+    if (result === null || result.fallbacks > 0) this.#write.mayHaveStandIns = true;
     if (result === null || result.outcome === "unknown") {
       this.#sawUnknown = true;
       return this.#again("unknown");
@@ -113,15 +108,11 @@ export class WriteAttempts {
   }
 
   #acknowledged(result: Result, beganMs: number): void {
-    const { clock } = this.#workload.options;
     const write = this.#write;
     const { enough } = this.#drawn;
     write.copies = enough.replicas;
     write.primaries = enough.primaries;
     write.durable = enough.durable;
-    if (write.isBlind && write.attempts === 1) {
-      write.knowledge = blindUntil(write.knowledge, clock.elapsedMs());
-    }
     if (this.#request.returnBody) this.#client.see(this.#key, result, beganMs, 0);
     else if (!(write.isDelete && write.isBlind)) this.#acknowledgedBy(result);
     this.#settle("done");
@@ -133,7 +124,7 @@ export class WriteAttempts {
     const lack = shortfall(result, this.#drawn.enough);
     const { oracle } = this.#workload.options;
     if (lack !== "") oracle.accuse("too few replicas", write.key, `#${write.id}: ${lack}`);
-    write.copies = result.primaries + result.fallbacks;
+    // An owner and its stand-in may both be counted there: `copies` stays what was asked for.
     write.primaries = result.primaries;
     // No etag: the write had been overwritten before this attempt, and its context is as it was.
     const knowledge = result.etag === "" ? write.knowledge : knowledgeOfPut(write);
@@ -145,10 +136,7 @@ export class WriteAttempts {
     const write = this.#write;
     write.outcome = outcome === "refused" && this.#sawUnknown ? "unknown" : outcome;
     write.endedMs = options.clock.elapsedMs();
-    const isOver = write.attempts === 1 && write.outcome === "done";
-    if (write.isBlind && !isOver) {
-      write.knowledge = blindUntil(write.knowledge, write.endedMs + STRAGGLER_MS);
-    }
+    if (write.isBlind) write.knowledge = blindUntil(write.knowledge, reachMs(write));
     if (write.outcome === "done") {
       counts.acknowledged++;
       options.acknowledged(write);

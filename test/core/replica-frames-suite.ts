@@ -143,6 +143,18 @@ export const suite: Case[] = [
     },
   },
   {
+    name: "readReplicate() refuses a body whose set is longer or shorter than it says",
+    run(check) {
+      const bytes = replicateBytes(randomReplicate(new SeededRandom(12)));
+      for (const change of [1, 255]) {
+        const other = bytes.slice();
+        other[4] += change;
+        check.equal(readReplicate(other, 0, other.length), null, `set length changed by ${change}`);
+      }
+      check.ok(readReplicate(bytes, 0, bytes.length), "and takes it as it was");
+    },
+  },
+  {
     name: "every truncation of 40 bodies of each kind is null or well-formed",
     run(check) {
       const random = new SeededRandom(10);

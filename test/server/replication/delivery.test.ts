@@ -11,10 +11,13 @@ import { SmallCluster, type SmallNode, nameOf } from "./small-cluster.ts";
 const NAME = nameOf("cart/user-17");
 const SET_BYTES_MAX = 1_500;
 
-/** Ten siblings of 300 bytes: three frames of the size above would not hold them. */
+/** What all of the versions below supersede: only the head over them tells of it. */
+const SUPERSEDED = { actor: "o", counter: 7, body: "old" };
+
+/** Ten siblings of 300 bytes: two frames of the size above would not hold them. */
 function largeSet(): VersionSet {
   const versions = [..."abcdefghij"].map((actor, index) =>
-    setOfOne({ actor, counter: 1, body: actor.repeat(300), request: index + 1 }),
+    setOfOne({ actor, counter: 1, body: actor.repeat(300), request: index + 1, over: [SUPERSEDED] }),
   );
   return versions.reduce(mergeSets);
 }

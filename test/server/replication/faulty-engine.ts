@@ -20,6 +20,8 @@ const decoder = new TextDecoder();
 export class FaultyEngine implements Engine {
   /** Writes are refused. */
   isFull = false;
+  /** Writes that were refused so far. */
+  refusals = 0;
   /** What a sync says; null: it waits until release(). */
   durable: boolean | null = true;
   readonly #engine: Engine;
@@ -70,7 +72,10 @@ export class FaultyEngine implements Engine {
   }
 
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
-    if (this.isFull) return { status: "full", detail: "a test said so" };
+    if (this.isFull) {
+      this.refusals++;
+      return { status: "full", detail: "a test said so" };
+    }
     const outcome = this.#engine.write(name, set, labels);
     this.#damaged.delete(decoder.decode(name.bytes));
     return outcome;

@@ -20,6 +20,7 @@ import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
   PURPOSE_ANTI_ENTROPY,
   STATUS_DONE,
+  STATUS_INCOMPLETE,
   readSet,
   setLength,
   writeSet,
@@ -51,6 +52,8 @@ export interface AntiEntropyHost extends ReplicationHost {
   readonly layouts: readonly Layout[];
   /** Whether what is compared now counts for completeness: all members have adopted the newest layout. */
   readonly countsForCompleteness: boolean;
+  /** The set with as many bodies as fit a frame. */
+  fit(set: VersionSet): VersionSet;
   /** Something that was partial may be complete now. */
   onCompared(): void;
 }
@@ -219,8 +222,9 @@ export class AntiEntropy {
     this.#copy.engine.readEntry(entry, (name, outcome) => {
       if (name === null || outcome.status === "absent") return reply(null);
       if (outcome.status !== "found") return refuse(`the object cannot be read: ${outcome.detail}`);
-      const bytes = new Uint8Array(setLength(outcome.set));
-      writeSet(outcome.set, bytes, 0);
+      const set = this.#host.fit(outcome.set);
+      const bytes = new Uint8Array(setLength(set));
+      writeSet(set, bytes, 0);
       return reply([name.bytes.slice(), bytes]);
     });
   }
@@ -346,6 +350,8 @@ class Session {
   #take(name: ObjectName, set: VersionSet, done: (isSound: boolean) => void): void {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
     this.#copy.join(name, set, labels, (change) => {
+      // Theirs does not fit a frame: they get ours, and will find that they are ahead and send theirs.
+      if (change.status === STATUS_INCOMPLETE) return this.#send(name, () => done(false));
       if (change.status !== STATUS_DONE) return done(false);
       if (change.isChanged) this.#host.counters.antiEntropyRepairs++;
       if (isSameHead(change.set.head, set.head)) return done(true);

@@ -388,6 +388,7 @@ export class Replication {
         const { live, current, syncTarget } = membership.layouts;
         return live.length === 1 || syncTarget === current.number;
       },
+      fit: (set: VersionSet) => this.#fit(set),
       onCompared: () => this.#reportSynced(),
     };
   }

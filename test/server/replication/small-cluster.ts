@@ -28,6 +28,9 @@ import { FaultyEngine } from "./faulty-engine.ts";
 
 const PARTITION_BITS = 4;
 const LIMIT_MS = 60_000;
+/** What surrounds a set in a frame, and what membership needs in any case. */
+const FRAME_ROOM_BYTES = 8_192;
+const FRAME_BYTES_MIN = 1 << 16;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -78,7 +81,12 @@ export class SmallNode {
     const totalBytesMax = cluster.options.hintBytesMax ?? 0;
     this.hints = new FaultyEngine(openMemoryEngine({ ...engine, folder: "hints", totalBytesMax }));
     const identity = Identity.load(disk, random, name);
-    this.peers = new Peers(this.#ports, identity, { admit: (who) => this.membership.admit(who) });
+    const { setBytesMax } = cluster.options;
+    const frameBytesMax = Math.max(FRAME_BYTES_MIN, (setBytesMax ?? 1 << 20) + FRAME_ROOM_BYTES);
+    this.peers = new Peers(this.#ports, identity, {
+      admit: (who) => this.membership.admit(who),
+      limits: { frameBytesMax },
+    });
     this.membership = new Membership({
       ports: this.#ports,
       peers: this.peers,

@@ -82,7 +82,9 @@ export const suite: Case[] = [
       const bytes = randomBytes(new SeededRandom(4), 33);
       check.same(fromHex(toHex(bytes, 0, 33)), bytes, "all bytes");
       check.equal(toHex(Uint8Array.of(9, 0x0a, 0xf0), 1, 3), "0af0", "a part");
-      for (const text of ["0", "0g", "AB", "0x", " 0", "00\n"]) check.equal(fromHex(text), null, text);
+      for (const text of ["0", "0g", "AB", "0x", " 0", "00\n"]) {
+        check.equal(fromHex(text), null, text);
+      }
     },
   },
   {

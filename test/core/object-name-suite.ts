@@ -1,7 +1,7 @@
 /** Object names: the limits of bucket and key, and what tells names apart. */
 
 import { BUCKET_BYTES_MAX, KEY_BYTES_MAX } from "../../core/limits.ts";
-import { ObjectName, checkName, equalBytes, nameTag } from "../../core/object-name.ts";
+import { checkName, equalBytes, nameTag, ObjectName } from "../../core/object-name.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case } from "../suite.ts";
 import { collidingNames } from "./md5-collision.ts";
@@ -15,7 +15,8 @@ function nameOf(bucketBytes: number, keyBytes: number): Uint8Array {
 
 export const suite: Case[] = [
   {
-    name: "checkName() takes buckets of 1 to 255 bytes and keys of 1 to 4,096, and says which is wrong",
+    name:
+      "checkName() takes buckets of 1 to 255 bytes and keys of 1 to 4,096, and says which is wrong",
     run(check) {
       check.equal(checkName(nameOf(1, 1)), "", "the shortest");
       check.equal(checkName(nameOf(BUCKET_BYTES_MAX, KEY_BYTES_MAX)), "", "the longest of both");

@@ -1,10 +1,12 @@
-/** Payloads: the metadata block in front of a value, its limits, and what it does with any bytes. */
+/**
+ * Payloads: the metadata block in front of a value, its limits, and what it does with any bytes.
+ */
 
 import { META_BLOCK_BYTES_MAX } from "../../core/limits.ts";
 import { decodeMeta, encodeMeta, encodePayload, type PayloadMeta } from "../../core/payload.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case } from "../suite.ts";
-import { randomBytes, tryCuts, tryMutations, type Trial } from "./wire-sets.ts";
+import { randomBytes, type Trial, tryCuts, tryMutations } from "./wire-sets.ts";
 
 const LETTERS = ["a", "z", "-", "é", "漢", "😀", " ", "\ufeff", "\u0000"];
 const encoder = new TextEncoder();
@@ -25,7 +27,9 @@ function randomMeta(random: SeededRandom): PayloadMeta {
   return { contentType: randomText(random, 20), meta };
 }
 
-/** A block that was decoded has to encode again: what one node takes, another must be able to send. */
+/**
+ * A block that was decoded has to encode again: what one node takes, another must be able to send.
+ */
 const trial: Trial<PayloadMeta> = {
   read: (bytes, start, end) => decodeMeta(bytes.subarray(start, end), end - start),
   fault: (meta) => {
@@ -60,14 +64,21 @@ export const suite: Case[] = [
     },
   },
   {
-    name: "encodeMeta() takes a block of 4,096 bytes, a content type of 255, a name of 255; not one more",
+    name:
+      "encodeMeta() takes a block of 4,096 bytes, a content type and a name of 255, not more",
     run(check) {
       check.equal(encodeMeta(blockOf(META_BLOCK_BYTES_MAX)).length, META_BLOCK_BYTES_MAX, "4,096");
       check.throws(() => encodeMeta(blockOf(META_BLOCK_BYTES_MAX + 1)), "4,097");
-      const typed = (length: number) => ({ contentType: "é".repeat(length / 2) + "x".repeat(length % 2), meta: [] });
+      const typed = (length: number) => ({
+        contentType: "é".repeat(length / 2) + "x".repeat(length % 2),
+        meta: [],
+      });
       check.equal(encodeMeta(typed(255)).length, 256, "a content type of 255 bytes");
       check.throws(() => encodeMeta(typed(256)), "of 256");
-      const named = (length: number): PayloadMeta => ({ contentType: "", meta: [["n".repeat(length), ""]] });
+      const named = (length: number): PayloadMeta => ({
+        contentType: "",
+        meta: [["n".repeat(length), ""]],
+      });
       check.equal(encodeMeta(named(255)).length, 1 + 1 + 255 + 2, "a name of 255 bytes");
       check.throws(() => encodeMeta(named(256)), "of 256");
     },
@@ -78,13 +89,20 @@ export const suite: Case[] = [
       check.equal(decodeMeta(new Uint8Array(0), 0), null, "no block");
       check.equal(decodeMeta(Uint8Array.of(5, 65), 2), null, "a content type beyond its block");
       check.equal(decodeMeta(Uint8Array.of(1, 0xff), 2), null, "text that is no UTF-8");
-      check.equal(decodeMeta(Uint8Array.of(0, 1, 65, 2, 0, 66), 6), null, "a value beyond its block");
+      check.equal(
+        decodeMeta(Uint8Array.of(0, 1, 65, 2, 0, 66), 6),
+        null,
+        "a value beyond its block",
+      );
       const long = new Uint8Array(META_BLOCK_BYTES_MAX + 1);
       long.set(encoder.encode("\u0000\u0001n"));
       const length = META_BLOCK_BYTES_MAX + 1 - 5;
       long.set(Uint8Array.of(length & 255, length >> 8), 3);
       check.equal(decodeMeta(long, long.length), null, "a block above the limit");
-      check.ok(decodeMeta(encodeMeta(blockOf(META_BLOCK_BYTES_MAX)), META_BLOCK_BYTES_MAX), "at it");
+      check.ok(
+        decodeMeta(encodeMeta(blockOf(META_BLOCK_BYTES_MAX)), META_BLOCK_BYTES_MAX),
+        "at it",
+      );
     },
   },
   {

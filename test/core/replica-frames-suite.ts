@@ -1,28 +1,38 @@
-/** The bodies of REPLICATE and FETCH: what is written is read, and any bytes are either that or null. */
+/**
+ * The bodies of REPLICATE and FETCH: what is written is read, and any bytes are either that or
+ * null.
+ */
 
 import { toHex } from "../../core/bytes.ts";
 import {
-  WANT_VERSION,
-  fetchLength,
+  type FetchBody,
+  type FetchedBody,
   fetchedLength,
+  fetchLength,
   readFetch,
   readFetched,
   readReplicate,
   readSet,
+  type ReplicateBody,
   replicateLength,
   setLength,
+  WANT_VERSION,
+  type WireSet,
   writeFetch,
   writeFetched,
   writeReplicate,
   writeSet,
-  type FetchBody,
-  type FetchedBody,
-  type ReplicateBody,
-  type WireSet,
 } from "../../core/replica-frames.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case } from "../suite.ts";
-import { faultOfSet, randomBytes, randomSet, tryCuts, tryMutations, type Trial } from "./wire-sets.ts";
+import {
+  faultOfSet,
+  randomBytes,
+  randomSet,
+  type Trial,
+  tryCuts,
+  tryMutations,
+} from "./wire-sets.ts";
 
 const SEED = seedFrom(process.env.SEED, 77);
 
@@ -106,7 +116,11 @@ export const suite: Case[] = [
         check.same(readFetched(reply, 0, reply.length), fetched, `FETCH reply, SEED=${SEED}`);
         const again = new Uint8Array(bytes.length);
         writeReplicate(replicate, again, 0);
-        check.equal(toHex(again, 0, again.length), toHex(bytes, 0, bytes.length), "no byte is left over");
+        check.equal(
+          toHex(again, 0, again.length),
+          toHex(bytes, 0, bytes.length),
+          "no byte is left over",
+        );
       }
     },
   },
@@ -123,7 +137,11 @@ export const suite: Case[] = [
         check.equal(readSet(longer, 0, longer.length), null, "a byte more");
         check.equal(readSet(bytes, 0, bytes.length - 1), null, "a byte less");
         bytes[4]++;
-        check.equal(readSet(bytes, 0, bytes.length), null, "a payload is announced that is not there");
+        check.equal(
+          readSet(bytes, 0, bytes.length),
+          null,
+          "a payload is announced that is not there",
+        );
       }
     },
   },
@@ -172,7 +190,13 @@ export const suite: Case[] = [
     run(check) {
       const random = new SeededRandom(11);
       const count = 20_000;
-      tryMutations(check, random, count, () => replicateBytes(randomReplicate(random)), replicateTrial);
+      tryMutations(
+        check,
+        random,
+        count,
+        () => replicateBytes(randomReplicate(random)),
+        replicateTrial,
+      );
       tryMutations(check, random, count, () => fetchBytes(randomFetch(random)), fetchTrial);
       tryMutations(check, random, count, () => fetchedBytes(randomFetched(random)), fetchedTrial);
     },

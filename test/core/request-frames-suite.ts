@@ -1,23 +1,32 @@
-/** The bodies of PUT, GET and their RESULT: what is written is read, and any bytes are that or null. */
+/**
+ * The bodies of PUT, GET and their RESULT: what is written is read, and any bytes are that or null.
+ */
 
 import {
-  RESULT_CODES,
-  RESULT_OUTCOMES,
   decodeResult,
   encodeResult,
+  type GetBody,
   getLength,
+  type PutBody,
   putLength,
   readGet,
   readPut,
+  RESULT_CODES,
+  RESULT_OUTCOMES,
+  type ResultBody,
   writeGet,
   writePut,
-  type GetBody,
-  type PutBody,
-  type ResultBody,
 } from "../../core/request-frames.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case } from "../suite.ts";
-import { faultOfSet, randomBytes, randomSet, tryCuts, tryMutations, type Trial } from "./wire-sets.ts";
+import {
+  faultOfSet,
+  randomBytes,
+  randomSet,
+  type Trial,
+  tryCuts,
+  tryMutations,
+} from "./wire-sets.ts";
 
 const SEED = seedFrom(process.env.SEED, 78);
 
@@ -112,10 +121,12 @@ export const suite: Case[] = [
     run(check) {
       const random = new SeededRandom(2);
       for (let round = 0; round < 200; round++) {
-        for (const [bytes, read] of [
-          [putBytes(randomPut(random)), readPut],
-          [getBytes(randomGet(random)), readGet],
-        ] as const) {
+        for (
+          const [bytes, read] of [
+            [putBytes(randomPut(random)), readPut],
+            [getBytes(randomGet(random)), readGet],
+          ] as const
+        ) {
           const longer = new Uint8Array(bytes.length + 1);
           longer.set(bytes);
           check.equal(read(longer, 0, longer.length), null, "a byte more");
@@ -140,8 +151,7 @@ export const suite: Case[] = [
     name: "the codes of results stand where they have always stood",
     run(check) {
       const text = RESULT_CODES.join(" ");
-      const known =
-        " not-found bad-parameter bad-context wrong-type stale-layout stale-request " +
+      const known = " not-found bad-parameter bad-context wrong-type stale-layout stale-request " +
         "precondition-failed value-too-large overloaded quorum-unreachable absence-unknown " +
         "clock-skew too-many-siblings not-ready write-unknown read-timeout disk-full hints-full";
       check.ok(text.startsWith(known), "numbers on the wire are appended, never renumbered");

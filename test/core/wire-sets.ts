@@ -14,9 +14,9 @@ import type { WireSet } from "../../core/replica-frames.ts";
 import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/vector-clock.ts";
 import {
   HEAD_BYTES,
-  VERSION_BYTES,
   isWellFormedHead,
   payloadLength,
+  VERSION_BYTES,
   versionCount,
   versionOffset,
   writeHeadCounts,
@@ -31,7 +31,9 @@ export function randomBytes(random: SeededRandom, length: number): Uint8Array {
   return bytes;
 }
 
-/** A well-formed set of up to six versions by as many actors; about a third of its bodies left out. */
+/**
+ * A well-formed set of up to six versions by as many actors; about a third of its bodies left out.
+ */
 export function randomSet(random: SeededRandom): WireSet {
   const count = random.below(7);
   const head = new Uint8Array(HEAD_BYTES + count * (VERSION_BYTES + ENTRY_BYTES));
@@ -71,7 +73,9 @@ export function faultOfSet(set: WireSet | null): string {
   for (let index = 0; index < set.payloads.length; index++) {
     const payload = set.payloads[index];
     const wanted = payloadLength(set.head, versionOffset(0, index));
-    if (payload !== null && payload.length !== wanted) return `payload ${index} is not of its length`;
+    if (payload !== null && payload.length !== wanted) {
+      return `payload ${index} is not of its length`;
+    }
   }
   return "";
 }
@@ -113,21 +117,32 @@ function faultOfPlaces(value: unknown, bytes: Uint8Array, end: number): string {
 /** What came of a body that may be anything: "null", its decoded text, or "fault: …". */
 export function verdict<Body>(body: Uint8Array, trial: Trial<Body>): string {
   const among0 = decodeBetween(body, 0, trial);
-  return among0 === decodeBetween(body, 255, trial) ? among0 : "fault: it reads what lies around it";
+  return among0 === decodeBetween(body, 255, trial)
+    ? among0
+    : "fault: it reads what lies around it";
 }
 
 /** Every prefix and every suffix of a valid body, the whole and nothing left aside. */
-export function tryCuts<Body>(check: Check, body: Uint8Array, trial: Trial<Body>, what: string): void {
+export function tryCuts<Body>(
+  check: Check,
+  body: Uint8Array,
+  trial: Trial<Body>,
+  what: string,
+): void {
   for (let cut = 0; cut < body.length; cut++) {
     const head = verdict(body.subarray(0, cut), trial);
     const tail = verdict(body.subarray(body.length - cut), trial);
     for (const text of [head, tail]) {
-      if (text.startsWith("fault")) check.ok(false, `${what}, ${cut} of ${body.length} bytes: ${text}`);
+      if (text.startsWith("fault")) {
+        check.ok(false, `${what}, ${cut} of ${body.length} bytes: ${text}`);
+      }
     }
   }
 }
 
-/** `count` bodies, each with up to four bytes of a valid one changed, some with a changed length. */
+/**
+ * `count` bodies, each with up to four bytes of a valid one changed, some with a changed length.
+ */
 export function tryMutations<Body>(
   check: Check,
   random: SeededRandom,

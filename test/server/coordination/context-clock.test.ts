@@ -4,12 +4,12 @@ import t from "tap";
 import { clockCovers } from "../../../core/vector-clock.ts";
 import { clockCount, clockOffset } from "../../../core/version-set.ts";
 import {
-  NO_CONTEXT,
   clockOfHead,
+  type ContextClock,
   contextOfPut,
   contextOfRead,
+  NO_CONTEXT,
   readContext,
-  type ContextClock,
 } from "../../../server/coordination/context-clock.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
 import { FIRST_VERSION, setOfOne } from "../replication/one-version.ts";
@@ -36,7 +36,7 @@ t.test("a read's context covers all that was shown, and remembers who answered",
   tt.end();
 });
 
-t.test("a put's context covers what it was given and its own version, and no sibling beside it", (tt) => {
+t.test("a put's context covers what it was given and its own version, no sibling beside it", (tt) => {
   const version = A.head.slice(FIRST_VERSION, FIRST_VERSION + 56);
   const blind = readContext(contextOfPut(NO_CONTEXT, BOTH.head, version, KEY, NAME), KEY, NAME);
   tt.same([covers(blind, A), covers(blind, B)], [true, false], "its own alone");
@@ -47,7 +47,7 @@ t.test("a put's context covers what it was given and its own version, and no sib
   tt.end();
 });
 
-t.test("no context, and one that is cut, changed, of another object or of another cluster", (tt) => {
+t.test("no context, and one that is cut, changed, or of another object or cluster", (tt) => {
   tt.equal(readContext("", KEY, NAME), NO_CONTEXT, "none is fine");
   const text = contextOfRead(BOTH.head, null, KEY, NAME);
   tt.equal(readContext(text, KEY, nameOf("cart/user-18")), null, "another object's");
@@ -56,7 +56,9 @@ t.test("no context, and one that is cut, changed, of another object or of anothe
     const letter = text[place] === "A" ? "B" : "A";
     const changed = text.slice(0, place) + letter + text.slice(place + 1);
     if (readContext(changed, KEY, NAME) !== null) tt.fail(`letter ${place} changed is accepted`);
-    if (readContext(text.slice(0, place), KEY, NAME) !== null && place > 0) tt.fail(`cut at ${place}`);
+    if (readContext(text.slice(0, place), KEY, NAME) !== null && place > 0) {
+      tt.fail(`cut at ${place}`);
+    }
   }
   tt.end();
 });

@@ -1,9 +1,12 @@
-/** The read path on an open cluster: whose answer counts, what travels, and what is made good on the way. */
+/**
+ * The read path on an open cluster: whose answer counts, what travels, and what is made good on the
+ * way.
+ */
 
 import t from "tap";
 import { headDigestInto, versionCount } from "../../../core/version-set.ts";
 import type { ObjectName } from "../../../core/object-name.ts";
-import { SmallCluster, type SmallNode, nameOf, valuesOf } from "../replication/small-cluster.ts";
+import { nameOf, SmallCluster, type SmallNode, valuesOf } from "../replication/small-cluster.ts";
 
 const NAME = nameOf("cart/user-17");
 
@@ -13,7 +16,7 @@ function forget(node: SmallNode, name: ObjectName): void {
   if (node.objects.digestInto(name, digest, 0)) node.objects.remove(name, digest[0], digest[1]);
 }
 
-t.test("\"not found\" needs R complete primaries that hold nothing", (tt) => {
+t.test('"not found" needs R complete primaries that hold nothing', (tt) => {
   const cluster = new SmallCluster(5);
   const [first, second, third] = cluster.preference(NAME);
   tt.equal(first.get(NAME, 3).code, "not-found", "three complete primaries");
@@ -71,7 +74,7 @@ t.test("a read makes stale and empty primaries equal, and writes nothing to a st
   tt.end();
 });
 
-t.test("a stand-in's set that does not fit a frame is read version by version, each with its own body", (tt) => {
+t.test("a stand-in's large set is read version by version, each with its own body", (tt) => {
   const cluster = new SmallCluster(5, { setBytesMax: 2_000 });
   const [first, second, third, fourth] = cluster.preference(NAME);
   cluster.lose(third);
@@ -83,7 +86,11 @@ t.test("a stand-in's set that does not fit a frame is read version by version, e
   const result = first.get(NAME, 3);
   tt.same(valuesOf(result), values, "all three values are read from it");
   cluster.run(50);
-  tt.equal(versionCount(second.held(NAME)?.head ?? new Uint8Array(8), 0), 3, "and the owners repaired");
+  tt.equal(
+    versionCount(second.held(NAME)?.head ?? new Uint8Array(8), 0),
+    3,
+    "and the owners repaired",
+  );
   tt.end();
 });
 

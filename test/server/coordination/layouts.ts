@@ -1,7 +1,7 @@
 /** Layouts and members for tests of plans and tallies, made without a network. */
 
 import type { PlanSource } from "../../../server/coordination/plan.ts";
-import { type Layout, foundLayout, layoutWith } from "../../../server/membership/layout.ts";
+import { foundLayout, type Layout, layoutWith } from "../../../server/membership/layout.ts";
 import { Member } from "../../../server/membership/member.ts";
 import { Peers } from "../../../server/wire/peers.ts";
 import { WireWorld } from "../wire/wire-world.ts";
@@ -15,7 +15,16 @@ function admission(digit: string) {
 
 function recordOf(digit: string) {
   const { id, attributes } = admission(digit);
-  return { id, version: 1, ...attributes, adopted: 0, synced: 0, reading: 0, partial: 0, actor: "" };
+  return {
+    id,
+    version: 1,
+    ...attributes,
+    adopted: 0,
+    synced: 0,
+    reading: 0,
+    partial: 0,
+    actor: "",
+  };
 }
 
 /** A layout of these nodes, one digit each; the first is the founder. */

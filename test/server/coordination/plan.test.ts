@@ -1,7 +1,7 @@
 /** Whom a request goes to: owners, stand-ins and orphans, in one live layout and in two. */
 
 import t from "tap";
-import { type Plan, nextStandIn, planRead, planWrite } from "../../../server/coordination/plan.ts";
+import { nextStandIn, type Plan, planRead, planWrite } from "../../../server/coordination/plan.ts";
 import { layoutOf, orderOf, sourceOf } from "./layouts.ts";
 
 /** Targets as "node", or "node for owner", with the layouts in which they count. */
@@ -25,17 +25,21 @@ t.test("a healthy partition's write goes to its owners, in preference order", (t
   tt.end();
 });
 
-t.test("the first healthy node behind the owners stands in, one for each that is suspected", (tt) => {
+t.test("the first healthy node behind the owners stands in, one for each suspected", (tt) => {
   const one = planWrite(sourceOf([five], a, b), 0, 3);
   tt.equal(textOf(one), `${a}:1, ${d} for ${b}:1, ${c}:1`, "one");
   const two = planWrite(sourceOf([five], a, b + c), 0, 3);
   tt.equal(textOf(two), `${a}:1, ${d} for ${b}:1, ${e} for ${c}:1`, "two");
   const sick = planWrite(sourceOf([five], a, b + d), 0, 3);
-  tt.equal(textOf(sick), `${a}:1, ${e} for ${b}:1, ${c}:1`, "a suspected node stands in for nobody");
+  tt.equal(
+    textOf(sick),
+    `${a}:1, ${e} for ${b}:1, ${c}:1`,
+    "a suspected node stands in for nobody",
+  );
   tt.end();
 });
 
-t.test("an owner for whom nobody is left is an orphan; W=1 can be met while one node is up", (tt) => {
+t.test("an owner for whom nobody is left is an orphan; W=1 needs one node", (tt) => {
   const plan = planWrite(sourceOf([five], a, b + c + d), 0, 3);
   tt.equal(textOf(plan), `${a}:1, ${e} for ${b}:1`, "one stand-in for two");
   tt.same(plan.orphans.map(({ id }) => id[0]), [c], "an orphan");
@@ -45,7 +49,7 @@ t.test("an owner for whom nobody is left is an orphan; W=1 can be met while one 
   tt.end();
 });
 
-t.test("with two live layouts a write goes to the owners of both, and reads to the one that they use", (tt) => {
+t.test("with two live layouts a write goes to the owners of both, a read to one's", (tt) => {
   const three = layoutOf("123");
   const four = layoutOf("1234", three);
   const source = sourceOf([three, four], "1");
@@ -56,7 +60,11 @@ t.test("with two live layouts a write goes to the owners of both, and reads to t
       const bits = (old.includes(node) ? 1 : 0) | (fresh.includes(node) ? 2 : 0);
       return `${node}:${bits.toString(2)}`;
     });
-    tt.equal(textOf(planWrite(source, partition, 3)), wanted.join(", "), `write, partition ${partition}`);
+    tt.equal(
+      textOf(planWrite(source, partition, 3)),
+      wanted.join(", "),
+      `write, partition ${partition}`,
+    );
     const reads = [...old].map((node) => `${node}:1`).join(", ");
     tt.equal(textOf(planRead(source, partition, 3)), reads, `read, partition ${partition}`);
   }
@@ -68,11 +76,17 @@ t.test("with two live layouts nobody stands in who is an owner in either", (tt) 
   const six = layoutOf("123456", four);
   const source = sourceOf([four, six], "1", "2");
   for (let partition = 0; partition < 16; partition++) {
-    const owners = new Set(orderOf(four, partition).slice(0, 3) + orderOf(six, partition).slice(0, 3));
+    const owners = new Set(
+      orderOf(four, partition).slice(0, 3) + orderOf(six, partition).slice(0, 3),
+    );
     const plan = planWrite(source, partition, 3);
     const standIns = plan.targets.filter(({ hintFor }) => hintFor !== null);
     for (const { member } of standIns) tt.notOk(owners.has(member.id[0]), `partition ${partition}`);
-    tt.equal(plan.targets.length + plan.orphans.length, owners.size, "each owner is served or an orphan");
+    tt.equal(
+      plan.targets.length + plan.orphans.length,
+      owners.size,
+      "each owner is served or an orphan",
+    );
     const next = nextStandIn(source, plan.layouts, partition, 3, plan.targets);
     if (next !== null) tt.notOk(owners.has(next.id[0]), "nor is the next one an owner");
   }

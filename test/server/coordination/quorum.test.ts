@@ -1,7 +1,12 @@
 /** Quorums: which setting counts, what words mean, and the sentence for a number that cannot be. */
 
 import t from "tap";
-import { copiesOf, readNeed, writeNeed, type QuorumProperties } from "../../../server/coordination/quorum.ts";
+import {
+  copiesOf,
+  type QuorumProperties,
+  readNeed,
+  writeNeed,
+} from "../../../server/coordination/quorum.ts";
 import type { Quorum, WriteOptions } from "../../../server/coordination/store.ts";
 
 const CLUSTER = { r: "quorum", w: "quorum", dw: 1, pr: 0, pw: 0 } as const;
@@ -46,7 +51,7 @@ t.test("W counts as the greatest of W, DW and PW, R of R and PR", (tt) => {
   tt.end();
 });
 
-t.test("a number from 1 (W, R) or 0 (DW, PW, PR) to N is taken, any other refused with a sentence", (tt) => {
+t.test("a number up to N is taken, any other refused with a sentence", (tt) => {
   for (const [name, least] of [["w", 1], ["dw", 0], ["pw", 0]] as const) {
     tt.equal(typeof write({ [name]: least }), "object", `${name}=${least}`);
     tt.equal(typeof write({ [name]: 3 }), "object", `${name}=3`);
@@ -59,7 +64,11 @@ t.test("a number from 1 (W, R) or 0 (DW, PW, PR) to N is taken, any other refuse
   tt.match(read(4, 0), /^Parameter r is 4, wanted is a number from 1 to 3/, "r");
   tt.match(read(1, 4), /^Parameter pr is 4, wanted is a number from 0 to 3/, "pr");
   tt.match(read(0, 0), /^Parameter r is 0/, "r=0");
-  tt.equal(typeof write({ w: 3 }, NO_BUCKET, 3, 1), "object", "N counts, though fewer are members now");
+  tt.equal(
+    typeof write({ w: 3 }, NO_BUCKET, 3, 1),
+    "object",
+    "N counts, though fewer are members now",
+  );
   tt.end();
 });
 

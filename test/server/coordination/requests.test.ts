@@ -1,4 +1,7 @@
-/** Requests under way: a drain ends when all that began before it has ended, and waits for nothing else. */
+/**
+ * Requests under way: a drain ends when all that began before it has ended, and waits for nothing
+ * else.
+ */
 
 import t from "tap";
 import { Requests } from "../../../server/coordination/requests.ts";
@@ -22,7 +25,7 @@ t.test("a drain waits for what began before it, and not for what begins after", 
   tt.end();
 });
 
-t.test("a request that ends late holds up all drains since it began, and later ones only until then", (tt) => {
+t.test("a request that ends late holds up all drains since it began", (tt) => {
   const requests = new Requests();
   const ended: number[] = [];
   const slow = requests.begin();

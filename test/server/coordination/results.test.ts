@@ -5,17 +5,17 @@ import { decodeResult } from "../../../core/request-frames.ts";
 import { encodeMeta, encodePayload } from "../../../core/payload.ts";
 import {
   encodeEnded,
+  type Ended,
   endedOf,
   finished,
   quorumByte,
   quorumOfByte,
   refused,
   unknown,
-  type Ended,
 } from "../../../server/coordination/results.ts";
 import type { ErrorCode, Quorum } from "../../../server/coordination/store.ts";
 import { readNeed } from "../../../server/coordination/quorum.ts";
-import { siblingsOf, shownVersions } from "../../../server/coordination/view.ts";
+import { shownVersions, siblingsOf } from "../../../server/coordination/view.ts";
 import { setOfOne } from "../replication/one-version.ts";
 
 /** Every code that a request can end with: a type-checked list. */
@@ -75,11 +75,15 @@ t.test("every refusal and every unknown outcome arrives with its code and senten
     tt.same(travelled(ended), ended, `${code}, unknown`);
   }
   const parts = { context: "", etag: "", primaries: 3, fallbacks: 0, siblings: [] };
-  tt.same(travelled(finished("not-found", parts, null)), finished("not-found", parts, null), "not found");
+  tt.same(
+    travelled(finished("not-found", parts, null)),
+    finished("not-found", parts, null),
+    "not found",
+  );
   tt.end();
 });
 
-t.test("a quorum travels as a byte; a number that no byte can say is refused there as here", (tt) => {
+t.test("a quorum travels as a byte; a number that no byte can say is refused there", (tt) => {
   const quorums: Quorum[] = ["default", "one", "quorum", "all", 0, 1, 3, 250];
   for (const quorum of quorums) tt.equal(quorumOfByte(quorumByte(quorum)), quorum, `${quorum}`);
   for (const wrong of [252, 255, 256, 1e9, -1, 1.5, NaN]) {

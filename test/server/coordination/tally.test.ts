@@ -1,7 +1,7 @@
 /** The count of acknowledgements: what each one is worth, in one live layout and in two. */
 
 import t from "tap";
-import { type Plan, type Target, planWrite } from "../../../server/coordination/plan.ts";
+import { type Plan, planWrite, type Target } from "../../../server/coordination/plan.ts";
 import { Tally } from "../../../server/coordination/tally.ts";
 import type { WriteNeed } from "../../../server/coordination/quorum.ts";
 import type { Layout } from "../../../server/membership/layout.ts";
@@ -53,7 +53,7 @@ t.test("a stand-in counts for W and DW, and not for PW", (tt) => {
   tt.end();
 });
 
-t.test("an owner and its own stand-in are one acknowledgement; the owner makes it a primary's", (tt) => {
+t.test("an owner and its own stand-in are one acknowledgement", (tt) => {
   const count = new Count([five], "", { w: 2, dw: 2, pw: 1 });
   const owner = count.target(b);
   const standIn = { ...owner, member: count.plan.targets[2].member, hintFor: owner.member };
@@ -104,7 +104,8 @@ t.test("an older layout with fewer owners than W asks for as many as it has", (t
 t.test("what was missing is said in one sentence", (tt) => {
   const count = new Count([five], "", { w: 3, dw: 1, pw: 2 });
   count.acknowledge(a);
-  const sentence = "1 replicas acknowledged the write, 0 of them durably; wanted is w=3, dw=1, pw=2";
+  const sentence =
+    "1 replicas acknowledged the write, 0 of them durably; wanted is w=3, dw=1, pw=2";
   tt.equal(count.tally.describe(), sentence, "with all that was asked");
   tt.end();
 });

@@ -1,14 +1,17 @@
-/** A coordinator's new version: a retry makes none, stamps rise above all that was seen, limits hold. */
+/**
+ * A coordinator's new version: a retry makes none, stamps rise above all that was seen, limits
+ * hold.
+ */
 
 import t from "tap";
 import { HybridClock } from "../../../core/hybrid-clock.ts";
 import { SIBLINGS_MAX } from "../../../core/limits.ts";
 import { compareStamps, entryCounter, stampMs } from "../../../core/vector-clock.ts";
 import {
-  POLICY_LWW,
   isTombstone,
   newestStamp,
   payloadChecksum,
+  POLICY_LWW,
   versionExpiryMs,
   versionPolicy,
   versionStamp,
@@ -89,7 +92,7 @@ t.test("a retry of what was superseded makes no version", (tt) => {
   tt.end();
 });
 
-t.test("a stamp is above the wall clock's, any that is held, and any in the context; and covered first", (tt) => {
+t.test("a stamp is above the wall clock's and any held or seen, and covered first", (tt) => {
   const bed = new Bed();
   const nowMs = bed.clock.nowMs();
   const held = setOfOne({ actor: "h", counter: 1, body: "", stampMs: nowMs + 1_000 }).head;
@@ -99,9 +102,17 @@ t.test("a stamp is above the wall clock's, any that is held, and any in the cont
   const plain = made({}, NOTHING.head);
   tt.equal(stampMs(plain, versionStamp(0)), nowMs, "the wall clock's");
   const above = made({}, held);
-  tt.equal(compareStamps(above, versionStamp(0), held, newestStamp(held, 0)), 1, "above what is held");
+  tt.equal(
+    compareStamps(above, versionStamp(0), held, newestStamp(held, 0)),
+    1,
+    "above what is held",
+  );
   const informed = made({ context: clockOfHead(seen) }, NOTHING.head);
-  tt.equal(compareStamps(informed, versionStamp(0), seen, newestStamp(seen, 0)), 1, "and what was seen");
+  tt.equal(
+    compareStamps(informed, versionStamp(0), seen, newestStamp(seen, 0)),
+    1,
+    "and what was seen",
+  );
   tt.ok(bed.coveredMs >= stampMs(informed, versionStamp(0)), "it was covered on disk");
   tt.same([plain, above, informed].map((entry) => entryCounter(entry, 0)), [1, 2, 3], "dots rise");
   tt.end();
@@ -115,7 +126,11 @@ t.test("the entry says what the write is", (tt) => {
   const lww = entryOf({ isLastWriteWins: true, expiryMs: 5_000_000_000_000 });
   tt.equal(versionPolicy(lww, 0), POLICY_LWW, "policy");
   tt.equal(versionExpiryMs(lww, 0), 5_000_000_000_000, "expiry");
-  tt.equal(isTombstone(entryOf({ isTombstone: true, payload: none, metaLength: 0 }), 0), true, "tombstone");
+  tt.equal(
+    isTombstone(entryOf({ isTombstone: true, payload: none, metaLength: 0 }), 0),
+    true,
+    "tombstone",
+  );
   tt.end();
 });
 
@@ -125,7 +140,11 @@ t.test("the hundredth version is the last; a dot that cannot be reserved is a fu
   writeHeadCounts(head, 0, SIBLINGS_MAX, 0);
   tt.equal(bed.maker().check(head), "", "a hundred");
   writeHeadCounts(head, 0, SIBLINGS_MAX + 1, 0);
-  tt.match(bed.maker().check(head), /100 siblings already and the limit is 100: read it/, "one more");
+  tt.match(
+    bed.maker().check(head),
+    /100 siblings already and the limit is 100: read it/,
+    "one more",
+  );
   bed.isDiskFull = true;
   const full = eventOver(NAME, NOTHING, bed.maker());
   tt.same([full.status, full.detail], [STATUS_FULL, "no space left"], "full");

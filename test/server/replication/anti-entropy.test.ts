@@ -1,10 +1,13 @@
-/** Anti-entropy on an open cluster: replicas that differ become equal without a read, whatever they hold. */
+/**
+ * Anti-entropy on an open cluster: replicas that differ become equal without a read, whatever they
+ * hold.
+ */
 
 import t from "tap";
 import type { VersionSet } from "../../../storage/engine.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
 import { bodiesOf, setOfOne } from "./one-version.ts";
-import { SmallCluster, type SmallNode, nameOf } from "./small-cluster.ts";
+import { nameOf, SmallCluster, type SmallNode } from "./small-cluster.ts";
 
 const LABELS = { layout: 1, round: 0 };
 const NAME = nameOf("cart/user-17");
@@ -21,7 +24,10 @@ t.test("what each side lacks is fetched and sent, and then a comparison finds no
   const cluster = new SmallCluster(2);
   const [left, right] = cluster.nodes;
   for (let number = 0; number < 400; number++) {
-    const [mine, theirs] = [setOfOne({ actor: "a", counter: number + 1, body: "left" }), sibling("b", 4)];
+    const [mine, theirs] = [
+      setOfOne({ actor: "a", counter: number + 1, body: "left" }),
+      sibling("b", 4),
+    ];
     if (number % 3 !== 0) left.objects.write(nameOf(`b/${number}`), mine, LABELS);
     if (number % 3 !== 1) right.objects.write(nameOf(`b/${number}`), theirs, LABELS);
   }
@@ -43,7 +49,12 @@ t.test("sets that do not fit a frame become equal too, from one side and from bo
   cluster.until("the other has it", () => sizesOf(right) === "ab");
   const more = mergeSets(sibling("c", 40_000), sibling("d", 40_000));
   left.replication.objects.join(NAME, more, LABELS, () => {});
-  right.replication.objects.join(NAME, mergeSets(sibling("e", 40_000), sibling("f", 40_000)), LABELS, () => {});
+  right.replication.objects.join(
+    NAME,
+    mergeSets(sibling("e", 40_000), sibling("f", 40_000)),
+    LABELS,
+    () => {},
+  );
   tt.same([sizesOf(left), sizesOf(right)], ["abcd", "abef"], "each has what the other lacks");
   cluster.until("both have all", () => sizesOf(left) === "abcdef" && sizesOf(right) === "abcdef");
   tt.end();
@@ -57,7 +68,10 @@ t.test("a wiped replica is complete only when all that it owns has come", (tt) =
   }
   third.replication.completeness.partialAll();
   const partition = third.replication.partitionOf(NAME);
-  cluster.until("it says that it is complete", () => third.replication.completeness.isComplete(partition));
+  cluster.until(
+    "it says that it is complete",
+    () => third.replication.completeness.isComplete(partition),
+  );
   tt.equal(sizesOf(third), "ab", "then it has the object");
   tt.end();
 });

@@ -1,4 +1,7 @@
-/** Complete or partial: what makes a replica complete, what is kept of it, and towards which side it errs. */
+/**
+ * Complete or partial: what makes a replica complete, what is kept of it, and towards which side it
+ * errs.
+ */
 
 import t from "tap";
 import { Completeness } from "../../../server/replication/completeness.ts";
@@ -16,7 +19,9 @@ function open(disk: SmallDisk, partitions = Q): Completeness {
 }
 
 function completeOnes(completeness: Completeness): number[] {
-  return Array.from({ length: Q }, (_, index) => index).filter((index) => completeness.isComplete(index));
+  return Array.from({ length: Q }, (_, index) => index).filter((index) =>
+    completeness.isComplete(index)
+  );
 }
 
 t.test("one complete peer makes a partition complete; of partial ones it takes all", (tt) => {
@@ -56,7 +61,11 @@ t.test("what was saved comes back, and what was not does not", (tt) => {
   completeness.save();
   completeness.compared(7, "a", true, ["a"]);
   const wanted = Array.from({ length: Q }, (_, index) => index).filter((index) => index !== 7);
-  tt.same(completeOnes(open(disk)), wanted, "a partition that became complete just now is partial again");
+  tt.same(
+    completeOnes(open(disk)),
+    wanted,
+    "a partition that became complete just now is partial again",
+  );
   completeness.partialAll();
   tt.same(completeOnes(open(disk)), [], "what becomes partial is on disk at once");
   tt.end();

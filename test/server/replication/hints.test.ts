@@ -1,11 +1,13 @@
-/** Hinted handoff: a hint is given up for a copy that is synced at its owner, and for nothing else. */
+/**
+ * Hinted handoff: a hint is given up for a copy that is synced at its owner, and for nothing else.
+ */
 
 import t from "tap";
 import { STATUS_DONE, STATUS_FULL } from "../../../core/replica-frames.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
 import type { Change } from "../../../server/replication/local-copy.ts";
-import { type OneVersion, bodiesOf, setOfOne } from "./one-version.ts";
-import { SmallCluster, type SmallNode, nameOf } from "./small-cluster.ts";
+import { bodiesOf, type OneVersion, setOfOne } from "./one-version.ts";
+import { nameOf, SmallCluster, type SmallNode } from "./small-cluster.ts";
 
 const NAME = nameOf("cart/user-17");
 const A: OneVersion = { actor: "a", counter: 1, body: "alpha", request: 1 };
@@ -72,7 +74,7 @@ t.test("a hint stays until the owner says that it is durable", (tt) => {
   tt.end();
 });
 
-t.test("a hint that grew while it was being delivered stays, and goes with what it grew by", (tt) => {
+t.test("a hint that grew while it was being delivered stays, and goes later", (tt) => {
   const trial = new Trial();
   trial.owner.objects.durable = null;
   trial.store(setOfOne(A));
@@ -87,7 +89,7 @@ t.test("a hint that grew while it was being delivered stays, and goes with what 
   tt.end();
 });
 
-t.test("an owner that refuses is not asked for each of its hints, and others' hints go on", (tt) => {
+t.test("an owner that refuses is not asked for each hint, and others' hints go on", (tt) => {
   const trial = new Trial();
   const [other] = trial.cluster.preference(NAME);
   trial.owner.objects.isFull = true;
@@ -118,7 +120,10 @@ t.test("hundreds of hints for several owners are all handed over", (tt) => {
   const trial = new Trial();
   const owners = trial.cluster.nodes.filter((node) => node !== trial.keeper);
   for (const owner of owners) trial.cluster.network.cut(trial.keeper.name, owner.name);
-  trial.cluster.until("all are suspected", () => owners.every((owner) => !owner.seenBy(trial.keeper).healthy));
+  trial.cluster.until(
+    "all are suspected",
+    () => owners.every((owner) => !owner.seenBy(trial.keeper).healthy),
+  );
   for (let number = 0; number < 300; number++) {
     const owner = owners[number % owners.length];
     trial.keeper.replication.hints.store(

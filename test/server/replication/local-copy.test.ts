@@ -1,4 +1,7 @@
-/** A local copy: it changes by whole joins or events alone, says what came of them, and mends damage. */
+/**
+ * A local copy: it changes by whole joins or events alone, says what came of them, and mends
+ * damage.
+ */
 
 import t from "tap";
 import { ENTRY_BYTES } from "../../../core/vector-clock.ts";
@@ -17,10 +20,10 @@ import {
 } from "../../../core/replica-frames.ts";
 import { Counters } from "../../../server/replication/counters.ts";
 import {
-  LocalCopy,
-  STATUS_REFUSED_HERE,
   type Change,
   type EventMaker,
+  LocalCopy,
+  STATUS_REFUSED_HERE,
 } from "../../../server/replication/local-copy.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
 import { SupersededRequests } from "../../../server/replication/superseded.ts";
@@ -31,7 +34,7 @@ import { SimulatedClock, World } from "../../simulation/clock.ts";
 import { Machine } from "../../storage/engine-beds.ts";
 import { LABELS, nameOf, read } from "../../storage/sets.ts";
 import { FaultyEngine } from "./faulty-engine.ts";
-import { FIRST_VERSION, type OneVersion, bodiesOf, bodiless, setOfOne } from "./one-version.ts";
+import { bodiesOf, bodiless, FIRST_VERSION, type OneVersion, setOfOne } from "./one-version.ts";
 
 const NAME = nameOf("b/k");
 const A: OneVersion = { actor: "a", counter: 1, body: "alpha", request: 1 };
@@ -95,7 +98,7 @@ function making(version: OneVersion): Partial<EventMaker> {
   return { make: () => ({ entry, payload: payloads[0] ?? new Uint8Array(0) }) };
 }
 
-t.test("a set whose bodies are neither given nor stored is INCOMPLETE, and nothing of it is applied", (tt) => {
+t.test("a set that lacks bodies which are not stored applies nothing", (tt) => {
   const bed = new Bed();
   bed.join(setOfOne(A));
   const both = mergeSets(setOfOne(A), setOfOne({ ...B, over: [A] }));
@@ -104,7 +107,11 @@ t.test("a set whose bodies are neither given nor stored is INCOMPLETE, and nothi
   tt.same(bed.held, ["alpha"], "what it superseded is still there");
   tt.equal(bed.join(both).status, STATUS_DONE, "with the body");
   tt.same(bed.held, ["beta"], "it is applied");
-  tt.equal(bed.join(bodiless(both)).status, STATUS_DONE, "a body that is stored need not come again");
+  tt.equal(
+    bed.join(bodiless(both)).status,
+    STATUS_DONE,
+    "a body that is stored need not come again",
+  );
   tt.end();
 });
 
@@ -116,8 +123,16 @@ t.test("a join may be repeated and come in any order; the second time nothing ch
   right.join(setOfOne(B));
   const other = right.join(setOfOne(A));
   tt.same([first.isChanged, again.isChanged], [true, false], "changed once");
-  tt.same([other.digest0, other.digest1], [first.digest0, first.digest1], "one digest in both orders");
-  tt.same([again.digest0, again.digest1], [first.digest0, first.digest1], "told without a change too");
+  tt.same(
+    [other.digest0, other.digest1],
+    [first.digest0, first.digest1],
+    "one digest in both orders",
+  );
+  tt.same(
+    [again.digest0, again.digest1],
+    [first.digest0, first.digest1],
+    "told without a change too",
+  );
   tt.same(left.held, ["alpha", "beta"], "both versions");
   tt.end();
 });
@@ -148,7 +163,7 @@ t.test("a late twin of policy lww is left to the greater stamp", (tt) => {
   tt.end();
 });
 
-t.test("an event adds its version to what is held; a check may refuse it before anything is written", (tt) => {
+t.test("an event adds its version to what is held, unless a check refuses it before", (tt) => {
   const bed = new Bed();
   bed.join(setOfOne(A));
   const refused = bed.event({ ...making(B), check: () => "No more" });
@@ -161,7 +176,7 @@ t.test("an event adds its version to what is held; a check may refuse it before 
   tt.end();
 });
 
-t.test("a full disk, a full actor file, a refused write: each says so and changes nothing", (tt) => {
+t.test("a full disk, a dot that cannot be had: each says so and changes nothing", (tt) => {
   const bed = new Bed();
   bed.join(setOfOne(A));
   bed.engine.isFull = true;
@@ -178,12 +193,16 @@ t.test("a full disk, a full actor file, a refused write: each says so and change
   tt.end();
 });
 
-t.test("on damage no version is made; a set from a replica takes its place, and dots are forgotten", (tt) => {
+t.test("on damage no version is made; a set from a replica takes its place", (tt) => {
   const bed = new Bed();
   bed.join(setOfOne(A));
   bed.engine.damage(NAME);
   tt.equal(bed.event(making(B)).status, STATUS_DAMAGED, "an event is refused");
-  tt.equal(bed.join(bodiless(setOfOne(A))).status, STATUS_INCOMPLETE, "a body that cannot be read is missing");
+  tt.equal(
+    bed.join(bodiless(setOfOne(A))).status,
+    STATUS_INCOMPLETE,
+    "a body that cannot be read is missing",
+  );
   tt.same(bed.told, ["damage", "damage"], "nothing is forgotten by looking");
   tt.equal(bed.join(setOfOne(A)).status, STATUS_DONE, "a whole set is taken");
   tt.same(bed.told, ["damage", "damage", "damage", "forgotten"], "in place of what cannot be read");
@@ -192,7 +211,7 @@ t.test("on damage no version is made; a set from a replica takes its place, and 
 });
 
 for (const [size, length] of [["small", 100], ["large", 20_000]] as const) {
-  t.test(`restore() mends a ${size} body that is damaged under a sound head, from the log`, (tt) => {
+  t.test(`restore() mends a ${size} body in the log that is damaged under a sound head`, (tt) => {
     const machine = new Machine(3);
     const bed = new Bed(machine.open());
     const whole = mergeSets(setOfOne({ ...A, body: "x".repeat(length) }), setOfOne(B));
@@ -206,7 +225,11 @@ for (const [size, length] of [["small", 100], ["large", 20_000]] as const) {
     tt.same(bed.held, ["damaged"], "it cannot be read");
     bed.join(whole);
     tt.same(bed.held, ["damaged"], "a join reads heads alone, and does not see it");
-    tt.equal(bed.restore(bodiless(whole)).status, STATUS_DONE, "nor does a restore without bodies help");
+    tt.equal(
+      bed.restore(bodiless(whole)).status,
+      STATUS_DONE,
+      "nor does a restore without bodies help",
+    );
     tt.same(bed.held, ["damaged"], "as there is nothing to help with");
     tt.equal(bed.restore(whole).status, STATUS_DONE, "a restore");
     tt.same(bed.held, ["beta", "x".repeat(length)], "writes the bodies anew");

@@ -1,4 +1,6 @@
-/** The join of two sets with their bodies: each version keeps its own, from whichever side has it. */
+/**
+ * The join of two sets with their bodies: each version keeps its own, from whichever side has it.
+ */
 
 import t from "tap";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
@@ -18,7 +20,7 @@ t.test("bodies follow their versions, from either side", (tt) => {
   tt.end();
 });
 
-t.test("a body that one side lacks is taken from the other, and one that both lack stays open", (tt) => {
+t.test("a body that one side lacks is taken from the other; one that both lack stays open", (tt) => {
   const ab = mergeSets(setOfOne(A), setOfOne(B));
   tt.same(bodiesOf(mergeSets(bodiless(ab), ab)), ["alpha", "beta"], "from the right");
   tt.same(bodiesOf(mergeSets(ab, bodiless(ab))), ["alpha", "beta"], "from the left");

@@ -1,7 +1,7 @@
 /** Sets of one version, by whom and over what one says, with a body that fits its checksum. */
 
 import { crc32c } from "../../../core/crc32c.ts";
-import { ENTRY_BYTES, SINGLE, clockAdd } from "../../../core/vector-clock.ts";
+import { clockAdd, ENTRY_BYTES, SINGLE } from "../../../core/vector-clock.ts";
 import {
   HEAD_BYTES,
   POLICY_SIBLINGS,

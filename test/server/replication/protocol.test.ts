@@ -1,17 +1,22 @@
-/** server/PROTOCOL.md on the hot bodies: its worked example against a running node, its numbers against the sources. */
+/**
+ * server/PROTOCOL.md on the hot bodies: its worked example against a running node, its numbers
+ * against the sources.
+ */
 
 import { readFileSync } from "node:fs";
 import t from "tap";
 import * as replica from "../../../core/replica-frames.ts";
 import * as request from "../../../core/request-frames.ts";
 import { SimulatedClock } from "../../simulation/clock.ts";
-import { RawLink, concat, helloOf } from "../wire/wire-world.ts";
-import { SmallCluster, nameOf } from "./small-cluster.ts";
+import { concat, helloOf, RawLink } from "../wire/wire-world.ts";
+import { nameOf, SmallCluster } from "./small-cluster.ts";
 
 const text = readFileSync(new URL("../../../server/PROTOCOL.md", import.meta.url), "utf8");
 const section = text.slice(text.indexOf("## 5."), text.indexOf("## 6."));
 
-/** The bytes of a block that is fenced as "hex <name>": two digits each, up to the comment column. */
+/**
+ * The bytes of a block that is fenced as "hex <name>": two digits each, up to the comment column.
+ */
 function example(name: string): Uint8Array {
   const block = new RegExp("```hex " + name + "\n([^`]*)```").exec(text)?.[1] ?? "";
   const rows = block.split("\n").map((row) => row.split("   ")[0]);
@@ -34,12 +39,14 @@ t.test("a node answers the worked example of the hot bodies byte by byte", (tt) 
   cluster.run(5);
   tape.send(helloOf({ cluster: node.membership.clusterId, node: "e".repeat(16), role: "peer" }));
   cluster.run(5);
-  for (const [asked, answered] of [
-    ["replicate", "replicated"],
-    ["fetch-digest", "fetched-digest"],
-    ["fetch-version", "fetched-version"],
-    ["replicate", "replicated"],
-  ] as const) {
+  for (
+    const [asked, answered] of [
+      ["replicate", "replicated"],
+      ["fetch-digest", "fetched-digest"],
+      ["fetch-version", "fetched-version"],
+      ["replicate", "replicated"],
+    ] as const
+  ) {
     tape.bytes = new Uint8Array(0);
     const bytes = example(asked);
     // Numbers rise along a connection: the one that comes again gets another.
@@ -74,11 +81,11 @@ t.test("statuses, codes, flags and words in the document are those of the source
     if (code !== "") tt.match(section.replaceAll("\n", " "), `${place} \`${code}\``, code);
   });
   const { QUORUM_ALL, QUORUM_QUORUM, QUORUM_ONE, QUORUM_DEFAULT } = request;
-  const words = `${QUORUM_ALL} *all*, ${QUORUM_QUORUM} *quorum*, ${QUORUM_ONE} *one*, ${QUORUM_DEFAULT} *as`;
+  const words =
+    `${QUORUM_ALL} *all*, ${QUORUM_QUORUM} *quorum*, ${QUORUM_ONE} *one*, ${QUORUM_DEFAULT} *as`;
   tt.match(section, words, "quorums");
   const { PUT_DELETE, PUT_RETURN_BODY, PUT_IF_ABSENT, PUT_FORWARDED } = request;
-  const flags =
-    `${PUT_DELETE} delete · ${PUT_RETURN_BODY} return the body · ` +
+  const flags = `${PUT_DELETE} delete · ${PUT_RETURN_BODY} return the body · ` +
     `${PUT_IF_ABSENT} only if there is none · ${PUT_FORWARDED} handed on`;
   tt.match(section, flags, "flags of PUT");
   const { PURPOSE_WRITE, PURPOSE_REPAIR, PURPOSE_HINT, PURPOSE_ANTI_ENTROPY } = replica;

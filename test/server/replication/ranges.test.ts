@@ -2,7 +2,12 @@
 
 import t from "tap";
 import { headDigestInto } from "../../../core/version-set.ts";
-import { ENTRY_BYTES, differences, listRange, rangeDigest } from "../../../server/replication/ranges.ts";
+import {
+  differences,
+  ENTRY_BYTES,
+  listRange,
+  rangeDigest,
+} from "../../../server/replication/ranges.ts";
 import type { Engine } from "../../../storage/engine.ts";
 import { openMemoryEngine } from "../../../storage/memory/memory-engine.ts";
 import { SeededRandom, seedFrom } from "../../random.ts";
@@ -13,7 +18,12 @@ const again = `again: SEED=${seed} npx tap run test/server/replication/ranges.te
 const TOP = 0xffffffff;
 
 function engineOf(): Engine {
-  return openMemoryEngine({ folder: "objects", partitionBits: 4, freeBytesMin: 0, totalBytesMax: 0 });
+  return openMemoryEngine({
+    folder: "objects",
+    partitionBits: 4,
+    freeBytesMin: 0,
+    totalBytesMax: 0,
+  });
 }
 
 /** Writes version `counter` of object `number`. */
@@ -31,7 +41,7 @@ function contents(engine: Engine, from: number, to: number): string {
   return lines.sort().join("\n");
 }
 
-t.test("digests are equal where contents are equal, whatever the order of writing, and only there", (tt) => {
+t.test("digests are equal where contents are, whatever the order of writing, and only there", (tt) => {
   const random = new SeededRandom(seed);
   for (let round = 0; round < 60; round++) {
     const left = engineOf();
@@ -56,7 +66,7 @@ t.test("digests are equal where contents are equal, whatever the order of writin
   tt.end();
 });
 
-t.test("differences() names each entry that is not the same on both sides, and says who has it", (tt) => {
+t.test("differences() names each entry that is not the same on both sides, and who has it", (tt) => {
   const random = new SeededRandom(seed + 1);
   for (let round = 0; round < 60; round++) {
     const here = engineOf();
@@ -80,7 +90,7 @@ t.test("differences() names each entry that is not the same on both sides, and s
   tt.end();
 });
 
-t.test("listRange() lists what is in the range, with its digest, and no more than was asked for", (tt) => {
+t.test("listRange() lists what is in the range, and no more than was asked for", (tt) => {
   const engine = engineOf();
   for (let number = 0; number < 20; number++) write(engine, number, 1);
   tt.equal(listRange(engine, 0, TOP, 5).length, 5 * ENTRY_BYTES, "five of twenty");
@@ -93,7 +103,11 @@ t.test("listRange() lists what is in the range, with its digest, and no more tha
   const view = new DataView(listed.buffer, listed.byteOffset);
   const words = [0, 4, 8, 12, 16].map((at) => view.getUint32(at, true));
   const { position1, tag } = nameOf("b/7");
-  tt.same(words, [position0, position1, tag, digest[0], digest[1]], "position, tag, digest of the head");
+  tt.same(
+    words,
+    [position0, position1, tag, digest[0], digest[1]],
+    "position, tag, digest of the head",
+  );
   tt.end();
 });
 
@@ -101,6 +115,10 @@ t.test("a listing that ends in a broken entry is read up to it", (tt) => {
   const engine = engineOf();
   for (let number = 0; number < 3; number++) write(engine, number, 1);
   const whole = listRange(engine, 0, TOP, 3);
-  tt.equal(differences(new Uint8Array(0), whole.subarray(0, whole.length - 1)).length, 2, "two of three");
+  tt.equal(
+    differences(new Uint8Array(0), whole.subarray(0, whole.length - 1)).length,
+    2,
+    "two of three",
+  );
   tt.end();
 });

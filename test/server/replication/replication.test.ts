@@ -10,15 +10,15 @@ import {
   REPLY_BIT,
 } from "../../../core/frame.ts";
 import {
+  fetchLength,
   PURPOSE_REPAIR,
   PURPOSE_WRITE,
   REPLICATE_DURABLE,
   REPLICATE_HINTED,
+  replicateLength,
   STATUS_DONE,
   STATUS_MALFORMED,
   WANT_SET,
-  fetchLength,
-  replicateLength,
   writeFetch,
   writeReplicate,
 } from "../../../core/replica-frames.ts";
@@ -28,14 +28,16 @@ import type { VersionSet } from "../../../storage/engine.ts";
 import { randomSet } from "../../core/wire-sets.ts";
 import { SeededRandom, seedFrom } from "../../random.ts";
 import { SimulatedClock } from "../../simulation/clock.ts";
-import { RawLink, concat, frameOf, helloOf } from "../wire/wire-world.ts";
+import { concat, frameOf, helloOf, RawLink } from "../wire/wire-world.ts";
 import { setOfOne } from "./one-version.ts";
-import { SmallCluster, type SmallNode, nameOf } from "./small-cluster.ts";
+import { nameOf, SmallCluster, type SmallNode } from "./small-cluster.ts";
 
 const NAME = nameOf("cart/user-17");
 const SET = setOfOne({ actor: "a", counter: 1, body: "alpha" });
 
-/** A connection to a node that speaks any bytes, as `role`; a peer pretends to be another member. */
+/**
+ * A connection to a node that speaks any bytes, as `role`; a peer pretends to be another member.
+ */
 function dial(cluster: SmallCluster, node: SmallNode, role: "peer" | "client"): RawLink {
   const other = cluster.nodes.find((one) => one !== node);
   const link = new RawLink();
@@ -67,7 +69,12 @@ function fetchBytes(name = NAME.bytes, want = WANT_SET, flags = 0): Uint8Array {
 }
 
 /** The frame with a layout number that is not retired. */
-function framed(cluster: SmallCluster, kind: number, correlation: number, body: Uint8Array): Uint8Array {
+function framed(
+  cluster: SmallCluster,
+  kind: number,
+  correlation: number,
+  body: Uint8Array,
+): Uint8Array {
   const frame = frameOf(kind, correlation, body);
   frame[12] = cluster.nodes[0].membership.layouts.current.number;
   return frame;
@@ -89,14 +96,18 @@ t.test("members replicate, fetch and compare; a client may do none of it", (tt) 
     return link.frames.map(({ status }) => status);
   };
   const refused = 0xff03;
-  tt.same(asked("client"), [STATUS_MALFORMED, STATUS_MALFORMED, refused, refused, refused], "a client");
+  tt.same(
+    asked("client"),
+    [STATUS_MALFORMED, STATUS_MALFORMED, refused, refused, refused],
+    "a client",
+  );
   tt.equal(node.held(NAME), null, "nothing was written");
   tt.same(asked("peer"), [STATUS_DONE, STATUS_DONE, 0, 0, 0], "a member");
   tt.equal(node.held(NAME)?.payloads.length, 1, "it was written");
   tt.end();
 });
 
-t.test("an entry that a peer hands over in a comparison has to have a name that can be one", (tt) => {
+t.test("a name that a peer hands over in a comparison has to be one", (tt) => {
   const cluster = new SmallCluster(2);
   const [node, peer] = cluster.nodes;
   const bad = nameOf("no-slash");
@@ -120,21 +131,44 @@ function mutated(random: SeededRandom, valid: Uint8Array): Uint8Array {
   return body;
 }
 
-function randomRequest(random: SeededRandom, member: Uint8Array): { kind: number; body: Uint8Array } {
+function randomRequest(
+  random: SeededRandom,
+  member: Uint8Array,
+): { kind: number; body: Uint8Array } {
   const name = nameOf(`b/${random.below(20)}`).bytes;
   const any = (length: number): Uint8Array => {
     const bytes = new Uint8Array(random.below(length));
     random.fill(bytes);
     return bytes;
   };
-  const numbers = { timeoutMs: 50, ttlSeconds: 0, w: 1, dw: 0, pw: 0, r: 1, pr: 0, flags: random.below(16) };
-  const put = { ...numbers, name, context: any(3), etags: any(3), meta: any(20), body: any(50), requestId: any(1) };
+  const numbers = {
+    timeoutMs: 50,
+    ttlSeconds: 0,
+    w: 1,
+    dw: 0,
+    pw: 0,
+    r: 1,
+    pr: 0,
+    flags: random.below(16),
+  };
+  const put = {
+    ...numbers,
+    name,
+    context: any(3),
+    etags: any(3),
+    meta: any(20),
+    body: any(50),
+    requestId: any(1),
+  };
   const get = { ...numbers, name };
   switch (random.below(5)) {
     case 0: {
       const flags = random.chance(1, 3) ? REPLICATE_HINTED : REPLICATE_DURABLE;
       const purpose = random.chance(1, 2) ? PURPOSE_REPAIR : PURPOSE_WRITE;
-      return { kind: KIND_REPLICATE, body: replicateBytes(randomSet(random), name, flags, purpose, member) };
+      return {
+        kind: KIND_REPLICATE,
+        body: replicateBytes(randomSet(random), name, flags, purpose, member),
+      };
     }
     case 1:
       return { kind: KIND_FETCH, body: fetchBytes(name, random.below(3), random.below(2)) };
@@ -152,13 +186,14 @@ function randomRequest(random: SeededRandom, member: Uint8Array): { kind: number
       const word = (): number => (random.chance(1, 3) ? random.below(20) : random.uint32());
       const type = ["compare-roots", "compare-range", "fetch-entry"][random.below(3)];
       const words = Array.from({ length: random.below(7) }, word);
-      const body = [words, [words, words], [[word()], [word(), word()]], null, "text"][random.below(5)];
+      const body =
+        [words, [words, words], [[word()], [word(), word()]], null, "text"][random.below(5)];
       return { kind: KIND_MESSAGE, body: encodeMessage([type, body]) };
     }
   }
 }
 
-t.test("4,000 mutated frames of all kinds: each is answered or refused, nothing is thrown", (tt) => {
+t.test("4,000 mutated frames of all kinds are answered or refused, nothing is thrown", (tt) => {
   const seed = seedFrom(process.env.SEED, 99);
   const random = new SeededRandom(seed);
   const cluster = new SmallCluster(2);

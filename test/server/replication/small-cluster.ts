@@ -23,7 +23,7 @@ import { SeededRandom } from "../../random.ts";
 import { SimulatedClock, World } from "../../simulation/clock.ts";
 import { SimulatedNetwork } from "../../simulation/network.ts";
 import { testConfig } from "../membership/community.ts";
-import { SmallDisk, silentLog } from "../membership/small-disk.ts";
+import { silentLog, SmallDisk } from "../membership/small-disk.ts";
 import { FaultyEngine } from "./faulty-engine.ts";
 
 const PARTITION_BITS = 4;
@@ -42,8 +42,8 @@ export interface ClusterOptions {
 }
 
 export type PutExtras = Partial<
-  Pick<PutRequest, "context" | "requestId" | "isDelete" | "precondition" | "returnBody"> &
-    WriteOptions
+  & Pick<PutRequest, "context" | "requestId" | "isDelete" | "precondition" | "returnBody">
+  & WriteOptions
 >;
 
 export function nameOf(text: string): ObjectName {

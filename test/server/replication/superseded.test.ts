@@ -46,10 +46,12 @@ t.test("a version without an id is nobody's retry", (tt) => {
   tt.end();
 });
 
-t.test("of ids that share a set the last four are known, and one seen twice takes one place", (tt) => {
+t.test("of ids that share a set the last four are known, each in one place", (tt) => {
   const requests = new SupersededRequests();
   const knows = (number: number) => requests.has(idOf(number), 0, CHECKSUM, POSITION, 100);
-  for (const number of [1, 2, 3, 1, 4]) requests.remember(idOf(number), 0, CHECKSUM, POSITION, 10 + number);
+  for (const number of [1, 2, 3, 1, 4]) {
+    requests.remember(idOf(number), 0, CHECKSUM, POSITION, 10 + number);
+  }
   tt.same([1, 2, 3, 4].map(knows), [true, true, true, true], "four");
   requests.remember(idOf(2), 0, CHECKSUM, POSITION, 50);
   requests.remember(idOf(5), 0, CHECKSUM, POSITION, 60);

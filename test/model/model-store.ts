@@ -1,8 +1,8 @@
 /**
- * The store as its contract reads, in a page: one copy, no nodes, no disk; a version is an object, a
- * clock is a set of dots. It answers late, refuses at times and at times leaves its client in doubt,
- * as the contract allows. The simulator's oracle is tried on it: as it stands the oracle must find
- * nothing, and with any of the planted bugs the oracle must find that bug.
+ * The store as its contract reads, in a page: one copy, no nodes, no disk; a version is an object,
+ * a clock is a set of dots. It answers late, refuses at times and at times leaves its client in
+ * doubt, as the contract allows. The simulator's oracle is tried on it: as it stands the oracle
+ * must find nothing, and with any of the planted bugs the oracle must find that bug.
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
@@ -123,7 +123,8 @@ export class ModelStore implements Store {
   }
 
   #apply(key: string, entry: Entry, request: PutRequest, requestId: string): void {
-    const readsFirst = request.context === "" && (request.isDelete || request.precondition !== null);
+    const depends = request.isDelete || request.precondition !== null;
+    const readsFirst = request.context === "" && depends;
     const covered = new Set(readsFirst ? entry.clock : dotsOf(request.context));
     const dot = ++this.#dots;
     const sibling = { body: request.body, meta: request.meta, timeMs: dot, expiryMs: 0 };

@@ -1,8 +1,8 @@
 /**
- * Simulation seed 28 (2026-11-20). Last write wins; one write was coordinated twice (a retry), another
- * one in between. A replica that had seen the first version lose remembered its request as superseded and
- * killed the second on arrival; elsewhere the second had killed the write in between. When the two
- * states met, each killed the other's, and an acknowledged object was gone.
+ * Simulation seed 28 (2026-11-20). Last write wins; one write was coordinated twice (a retry),
+ * another one in between. A replica that had seen the first version lose remembered its request as
+ * superseded and killed the second on arrival; elsewhere the second had killed the write in
+ * between. When the two states met, each killed the other's, and an acknowledged object was gone.
  */
 
 import t from "tap";

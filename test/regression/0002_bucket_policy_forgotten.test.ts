@@ -1,7 +1,7 @@
 /**
- * Simulation seed 612 (2026-11-20). A node learned a bucket's policy from gossip, kept it in memory for a
- * second, and was killed within that second. It came back, heard nobody, and wrote with the default
- * policy: siblings in a bucket where the last write wins.
+ * Simulation seed 612 (2026-11-20). A node learned a bucket's policy from gossip, kept it in memory
+ * for a second, and was killed within that second. It came back, heard nobody, and wrote with the
+ * default policy: siblings in a bucket where the last write wins.
  */
 
 import t from "tap";

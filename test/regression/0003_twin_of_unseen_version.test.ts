@@ -1,8 +1,8 @@
 /**
- * Simulation seed 665 (2026-11-20). Two stand-ins each took an attempt at one write; a client that saw the
- * first version overwrote it through an owner, which knew that version from the context alone. The first
- * hint was dead on arrival, and nobody noted whose request it was; so the second, a late twin, was
- * taken for news, and the overwritten value stood beside its successor for good.
+ * Simulation seed 665 (2026-11-20). Two stand-ins each took an attempt at one write; a client that
+ * saw the first version overwrote it through an owner, which knew that version from the context
+ * alone. The first hint was dead on arrival, and nobody noted whose request it was; so the second,
+ * a late twin, was taken for news, and the overwritten value stood beside its successor for good.
  */
 
 import t from "tap";

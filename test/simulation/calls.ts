@@ -1,7 +1,7 @@
 /**
- * Requests on their way: each is put to one node, waits for one answer, and is given up when the node
- * dies or the client has waited long enough. A living node must answer each request exactly once,
- * however late; what it answers after the client has gone is counted and nothing else.
+ * Requests on their way: each is put to one node, waits for one answer, and is given up when the
+ * node dies or the client has waited long enough. A living node must answer each request exactly
+ * once, however late; what it answers after the client has gone is counted and nothing else.
  */
 
 import type { Clock, Timer } from "../../server/ports/clock.ts";

@@ -120,7 +120,9 @@ export class Client {
 
   #addToCart(key: Key, seen: Held, result: Result): void {
     const items = new Set<number>();
-    for (const sibling of result.siblings) for (const item of itemsOf(sibling.body)) items.add(item);
+    for (const sibling of result.siblings) {
+      for (const item of itemsOf(sibling.body)) items.add(item);
+    }
     this.#write(key, seen, (id) => cartOf(key.text, id, items.add(id)), {});
   }
 

@@ -1,10 +1,11 @@
 /**
- * A whole cluster in one process: machines with a disk and a wall clock each, a network between them,
- * and on every machine that is up one node of the product, made of nothing but simulated ports.
+ * A whole cluster in one process: machines with a disk and a wall clock each, a network between
+ * them, and on every machine that is up one node of the product, made of nothing but simulated
+ * ports.
  *
  *   machine   outlives its processes: disk, date, boot id
- *   process   one Node with its ports. A crash drops it as it stands: no stop(), its timers never fire
- *             again, its sockets are cut, its disk handle is dead
+ *   process   one Node with its ports. A crash drops it as it stands: no stop(), its timers never
+ *             fire again, its sockets are cut, its disk handle is dead
  *
  *   kill -9       the kernel stays: same boot id, all that was written is there at the next start
  *   power loss    another boot id; what was not synced is lost or torn; peers are told nothing
@@ -205,7 +206,9 @@ export class Cluster implements Servers, Breakable {
     machine.steadyAtMs = 0;
   }
 
-  /** Whether all nodes run and agree that they all are members, with one layout and nothing to move. */
+  /**
+   * Whether all nodes run and agree that they all are members, with one layout and nothing to move.
+   */
   isSettled(): boolean {
     for (let index = 0; index < this.count; index++) {
       const node = this.node(index);

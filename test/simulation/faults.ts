@@ -1,15 +1,15 @@
 /**
- * What goes wrong, and when: draws a fault every so often, lets it last, mends it. Several may last at
- * one time. At the end `mend` repairs everything at once and for good.
+ * What goes wrong, and when: draws a fault every so often, lets it last, mends it. Several may last
+ * at one time. At the end `mend` repairs everything at once and for good.
  *
  *   links   one-way cuts are the element: a partition cuts all links between two groups both ways
- *   nodes   kill -9, power loss (new boot id, unsynced writes gone or torn), standing still, an empty
- *           disk; at most `downMax` nodes at a time, but for a blackout, which is all of them
- *           some blackouts come right behind an acknowledgement, when least has been synced
+ *   nodes   kill -9, power loss (new boot id, unsynced writes gone or torn), standing still, an
+ *           empty disk; at most `downMax` nodes at a time, but for a blackout, which is all of
+ *           them; some blackouts come right behind an acknowledgement, when least is synced
  *   clocks  the wall clock jumps by up to an hour or by less than a second, in both directions
  *
- * A wipe waits until every member is there and complete (cluster.mayWipe): the atlas of allowed losses
- * is in losses.ts.
+ * A wipe waits until every member is there and complete (cluster.mayWipe): the atlas of allowed
+ * losses is in losses.ts.
  */
 
 import type { Clock, Timer } from "../../server/ports/clock.ts";
@@ -77,13 +77,18 @@ export class Faults {
     });
   }
 
-  /** A client was told that its write is done: now and then the very worst moment for the power to go. */
+  /**
+   * A client was told that its write is done: now and then the very worst moment for the power to
+   * go.
+   */
   acknowledged(): void {
     if (this.#isMended || this.#shape.weights.blackout === 0) return;
     if (this.#random.chance(1, BLACKOUT_ONE_IN)) this.#later(0, () => this.#blackout());
   }
 
-  /** Ends all faults: links, nodes and clocks are well from now on; who stands still comes round. */
+  /**
+   * Ends all faults: links, nodes and clocks are well from now on; who stands still comes round.
+   */
   mend(): void {
     this.#isMended = true;
     for (const timer of this.#timers) timer.cancel();
@@ -147,7 +152,9 @@ export class Faults {
     const { count } = this.#target;
     const links: [number, number][] = [];
     for (let from = 0; from < count; from++) {
-      for (let to = 0; to < count; to++) if (from !== to && isCut(from, to)) links.push([from, to]);
+      for (let to = 0; to < count; to++) {
+        if (from !== to && isCut(from, to)) links.push([from, to]);
+      }
     }
     for (const [from, to] of links) this.#count(from, to, 1);
     this.#later(lastsMs, () => {

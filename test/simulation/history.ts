@@ -1,12 +1,13 @@
 /**
- * What the clients did, as the oracle remembers it: every write with what its context covered and how
- * it ended, every value so that a read can be traced back to the write that made it.
+ * What the clients did, as the oracle remembers it: every write with what its context covered and
+ * how it ended, every value so that a read can be traced back to the write that made it.
  *
  * A context is opaque; what the oracle knows of it is what its client was shown:
  *
  *   must   writes that it certainly covers: those that were shown, what those covered, and so on
- *   may    besides: tombstones, which a read never shows but whose dots its clock may hold, and in a
- *          last-write-wins bucket everything that lost. Known only by a time: what began before it.
+ *   may    besides: tombstones, which a read never shows but whose dots its clock may hold, and in
+ *          a last-write-wins bucket everything that lost. Known only by a time: what began before
+ *          it.
  *
  * The oracle accuses only where `must` leaves no excuse and excuses wherever `may` gives one.
  */
@@ -130,7 +131,11 @@ export class History {
 }
 
 /** What the context of a read covers that showed these writes and ended at `endedMs`. */
-export function knowledgeOfRead(shown: readonly Write[], policy: Policy, endedMs: number): Knowledge {
+export function knowledgeOfRead(
+  shown: readonly Write[],
+  policy: Policy,
+  endedMs: number,
+): Knowledge {
   const must = new Set<number>();
   for (const write of shown) {
     must.add(write.id);
@@ -157,12 +162,15 @@ export function knowledgeOfPut(write: Write): Knowledge {
 }
 
 /**
- * How long an attempt may go on behind its client's back: a node that stands still, a link that does,
- * the store's own timeouts on both sides of forwarding.
+ * How long an attempt may go on behind its client's back: a node that stands still, a link that
+ * does, the store's own timeouts on both sides of forwarding.
  */
 const STRAGGLER_MS = 40_000;
 
-/** Until when any attempt at an ended write may still have an effect that its client does not know of. */
+/**
+ * Until when any attempt at an ended write may still have an effect that its client does not know
+ * of.
+ */
 export function reachMs(write: Write): number {
   const isOver = write.attempts === 1 && write.outcome !== "unknown";
   return isOver ? write.endedMs : write.endedMs + STRAGGLER_MS;

@@ -1,6 +1,6 @@
 /**
- * Looking into the nodes of a simulated cluster, past all interfaces: what each replica holds, whether
- * the owners of every name hold the same bytes, what is still to be done.
+ * Looking into the nodes of a simulated cluster, past all interfaces: what each replica holds,
+ * whether the owners of every name hold the same bytes, what is still to be done.
  */
 
 import { partitionOf } from "../../core/ring.ts";
@@ -71,7 +71,8 @@ function disagreement(cluster: Cluster, entry: IndexEntry): string[] {
     });
     const digest = match === undefined ? "nothing" : `${match.digest0} ${match.digest1}`;
     first ??= digest;
-    if (digest !== first) found.push(`${owner.membership.self.name} of ${placeOf(entry)}: ${digest}`);
+    if (digest === first) continue;
+    found.push(`${owner.membership.self.name} of ${placeOf(entry)}: ${digest}`);
   }
   return found;
 }
@@ -124,7 +125,9 @@ function holds(engine: Engine, key: string, requestId: string): boolean {
   });
 }
 
-/** What every name's owners hold, read in full; `differs` is told of bytes that are not the same. */
+/**
+ * What every name's owners hold, read in full; `differs` is told of bytes that are not the same.
+ */
 export function heldBy(
   cluster: Cluster,
   differs: (key: string, detail: string) => void,

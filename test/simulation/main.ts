@@ -1,7 +1,8 @@
 /**
  * The simulator from the command line:
  *
- *   SEED=7 bun test/simulation/main.ts             replays one seed and prints the hash of its trace
+ *   SEED=7 bun test/simulation/main.ts             replays one seed and prints the hash of its
+ *                                                  trace
  *   SEED=7 TRACE=1 …                               and the trace itself
  *   SEEDS=1-200 …                                  runs a range and sums up
  *   HASHES=1 …                                     and prints the hash of each seed's trace
@@ -70,9 +71,9 @@ function tellOne({ seed, shape, counts, hash, faults, losses, events, simulatedM
       `delay ${network.delayMeanMs} ms, ${faults} faults, ${losses} losses`,
   );
   say(
-    `${counts.operations} operations: ${counts.writes} writes, ${counts.acknowledged} acknowledged, ` +
-      `${counts.refused} refused, ${counts.unknown} unknown; ` +
-      `${counts.readsDone} of ${counts.reads} reads done`,
+    `${counts.operations} operations: ${counts.writes} writes, ` +
+      `${counts.acknowledged} acknowledged, ${counts.refused} refused, ` +
+      `${counts.unknown} unknown; ${counts.readsDone} of ${counts.reads} reads done`,
   );
   say(`${events} events in ${Math.floor(simulatedMs / 1000)} simulated seconds`);
   say(`trace ${hash}`);
@@ -126,11 +127,12 @@ function tellTotal(total: Total): void {
   say(
     `${total.seeds} seeds, ${total.operations} operations, ${total.acknowledged} acknowledged ` +
       `writes, ${total.lost} lost, ${total.refused} refused, ${total.unknown} unknown, ` +
-      `${total.reads} reads, ${total.falseSiblings} false siblings, ${total.lateTwins} late twins; ` +
-      `${total.faults} faults, ` +
-      `${total.losses} disks or powers lost, ${Math.floor(total.simulatedMs / 3_600_000)} simulated hours`,
+      `${total.reads} reads, ${total.falseSiblings} false siblings, ` +
+      `${total.lateTwins} late twins; ${total.faults} faults, ${total.losses} disks or powers ` +
+      `lost, ${Math.floor(total.simulatedMs / 3_600_000)} simulated hours`,
   );
-  if (total.failed.length > 0) say(`${total.failed.length} seeds failed: ${total.failed.join(" ")}`);
+  if (total.failed.length === 0) return;
+  say(`${total.failed.length} seeds failed: ${total.failed.join(" ")}`);
 }
 
 function say(line: string): void {

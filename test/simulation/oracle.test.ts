@@ -1,6 +1,7 @@
 /**
- * The tests' own test: an oracle that accuses a correct store is useless, and one that lets a planted
- * bug through is worse. Simulated clients work on the model store, first as it is, then with each bug.
+ * The tests' own test: an oracle that accuses a correct store is useless, and one that lets a
+ * planted bug through is worse. Simulated clients work on the model store, first as it is, then
+ * with each bug.
  */
 
 import t from "tap";
@@ -47,7 +48,7 @@ function runOnModel(seed: number, plant: Plant | null): Run {
   const clock = new VirtualClock();
   const random = new SeededRandom(seed);
   const history = new History();
-  const losses = new Losses(OWNERS);
+  const losses = new Losses();
   const truncated = (): boolean => false;
   const accused = (): void => {};
   const oracle = new Oracle({ history, losses, owners: OWNERS, truncated, accused }, idOfBody);
@@ -142,7 +143,7 @@ function acknowledged(copies: number, durable: number): Write {
 }
 
 t.test("the fault atlas", (t) => {
-  const losses = new Losses(OWNERS);
+  const losses = new Losses();
   losses.power(0, 1100, 900);
   t.not(losses.atRisk(acknowledged(1, 1)), "power loss takes no durable copy");
   t.ok(losses.atRisk(acknowledged(1, 0)), "the only copy was not synced");
@@ -153,7 +154,5 @@ t.test("the fault atlas", (t) => {
   t.ok(losses.atRisk(acknowledged(1, 1)), "a wiped disk takes durable copies");
   t.ok(losses.atRisk(acknowledged(2, 1)), "one copy wiped, the other not synced");
   t.not(losses.atRisk(acknowledged(3, 1)), "three copies, two gone");
-  losses.checkpoint(9600);
-  t.not(losses.atRisk(acknowledged(1, 0)), "all owners were seen to hold it since");
   t.end();
 });

@@ -1,25 +1,25 @@
 /**
  * The judge of a simulated run: what a read may show while faults last, and what must be there when
- * all is healed. It knows only what the clients did and were told (history.ts), never the code's own
- * reasons, after riak's ec_eqc (must set, may set) and RocksDB's ExpectedState.
+ * all is healed. It knows only what the clients did and were told (history.ts), never the code's
+ * own reasons, after riak's ec_eqc (must set, may set) and RocksDB's ExpectedState.
  *
- *   acknowledged   must survive, unless a write that may have seen it replaced it and is itself there
- *                  (or was replaced in turn), or the fault atlas allows its loss (losses.ts)
+ *   acknowledged   must survive, unless a write that may have seen it replaced it and is itself
+ *                  there (or was replaced in turn), or the fault atlas allows its loss (losses.ts)
  *   unknown        may be there or not
  *   refused        must never be seen, neither before nor after
- *   overwritten    what an acknowledged write certainly saw must not be there when all is healed: not
- *                  as a false sibling, and after a delete not as an object that came back
+ *   overwritten    what an acknowledged write certainly saw must not be there when all is healed:
+ *                  not as a false sibling, and after a delete not as an object that came back
  *   read           shows only whole values that somebody wrote to this key, none twice, none beside
  *                  one that overwrote it; and if its primaries and those that acknowledged a write
  *                  before it are more than all primaries, it shows that write or what replaced it
  *   lww            one version; never none after an acknowledged write; any write may have won but
  *                  one that an acknowledged write saw
  *
- * A write that was tried more than once may have two dots, one of them overwritten and the other not
- * (a late twin); what the store cannot know of that is counted instead of accused (isLateTwin).
+ * A write that was tried more than once may have two dots, one of them overwritten and the other
+ * not (a late twin); what the store cannot know of that is counted instead of accused (isLateTwin).
  *
- * A context covers for certain what its client was itself shown; and what that had overwritten, once
- * the states that say so have met. So a pair at once is accused only of the former.
+ * A context covers for certain what its client was itself shown; and what that had overwritten,
+ * once the states that say so have met. So a pair at once is accused only of the former.
  *
  * Truncated clocks may make false siblings (SPEC section 1): where a node counted a truncation, an
  * overwritten value beside others is counted instead of accused; a deleted one that its delete had
@@ -243,10 +243,10 @@ export class Oracle {
   }
 
   /**
-   * Whether an overwritten write may be back as the version that another attempt made. Which requests
-   * were overwritten is remembered in memory alone, by the replicas that saw it: a crash forgets it; a
-   * version that was overwritten while it was a hint is never seen by an owner; and where the last
-   * write wins, the second version may be the last.
+   * Whether an overwritten write may be back as the version that another attempt made. Which
+   * requests were overwritten is remembered in memory alone, by the replicas that saw it: a crash
+   * forgets it; a version that was overwritten while it was a hint is never seen by an owner; and
+   * where the last write wins, the second version may be the last.
    */
   #isLateTwin(earlier: Write): boolean {
     if (earlier.attempts < 2) return false;
@@ -278,7 +278,8 @@ export class Oracle {
     if (write.isDelete && write.isBlind && write.attempts > 1) return true;
     visited.add(write);
     return writes.some((later) => {
-      if (later.outcome === "refused" || visited.has(later) || !mayCover(later, write)) return false;
+      if (later.outcome === "refused" || visited.has(later)) return false;
+      if (!mayCover(later, write)) return false;
       return this.#isHealed(later, live, writes, visited);
     });
   }
@@ -293,7 +294,8 @@ export class Oracle {
     if (write.isDelete || isIn(write, shown)) return true;
     visited.add(write);
     return writes.some((later) => {
-      if (later.outcome === "refused" || visited.has(later) || !mayCover(later, write)) return false;
+      if (later.outcome === "refused" || visited.has(later)) return false;
+      if (!mayCover(later, write)) return false;
       return this.#isAccounted(later, shown, writes, visited);
     });
   }

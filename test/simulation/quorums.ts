@@ -65,7 +65,8 @@ export function shortfall(result: Result, enough: Enough): string {
   const replicas = result.primaries + result.fallbacks;
   if (replicas >= enough.replicas && result.primaries >= enough.primaries) return "";
   const had = `${result.primaries} primaries and ${result.fallbacks} fallbacks`;
-  return `done with ${had}; wanted ${enough.replicas} replicas, ${enough.primaries} of them primaries`;
+  const wanted = `${enough.replicas} replicas, ${enough.primaries} of them primaries`;
+  return `done with ${had}; wanted ${wanted}`;
 }
 
 const named: readonly Quorum[] = ["default", "default", "quorum", "one", "all"];

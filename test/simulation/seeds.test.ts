@@ -31,7 +31,8 @@ function run(command: string, args: string[], environment: Record<string, string
   // Under tap, Node's loader options are in the environment; they are not for what is started here.
   const env = { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1", ...environment };
   return new Promise((resolve) => {
-    execFile(command, args, { env, timeout: LIMIT_MS, maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    const options = { env, timeout: LIMIT_MS, maxBuffer: 1 << 26 };
+    execFile(command, args, options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : 1, out: stdout + (error === null ? "" : stderr) });
     });
   });

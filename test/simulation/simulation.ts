@@ -1,15 +1,17 @@
 /**
  * One run of one seed, from an empty world to the verdict:
  *
- *   found      the nodes start one after another and join; the bucket with last-write-wins is set up
+ *   found      the nodes start one after another and join; one bucket gets "the last write
+ *              wins"
  *   storm      clients work, faults strike (the shape of the seed says what and how often)
- *   heal       all faults are mended at once; the cluster has ten simulated minutes to deliver every
- *              hint and to make all replicas equal, with no client in sight
+ *   heal       all faults are mended at once; the cluster has ten simulated minutes to deliver
+ *              every hint and to make all replicas equal, with no client in sight
  *   silence    and then it has nothing left to repair
  *   verdict    replicas byte for byte, the oracle over what they hold, a read of every key through
  *              every node, one answer for every request
  *
- * Nothing here depends on the time of day or on the machine: a seed gives the same trace everywhere.
+ * Nothing here depends on the time of day or on the machine: a seed gives the same trace
+ * everywhere.
  */
 
 import type { Result } from "../../server/coordination/store.ts";
@@ -80,7 +82,7 @@ export class Simulation {
     const clock = new SimulatedClock(world, "clients");
     this.shape = shape;
     this.trace = new Trace(options.keepTrace);
-    this.losses = new Losses(owners);
+    this.losses = new Losses();
     const truncated = (): boolean => this.cluster.truncations > 0;
     const accused = ({ verdict, key, detail }: Violation): void => {
       this.#say(`VIOLATION ${verdict} ${key}: ${detail}`);
@@ -182,7 +184,8 @@ export class Simulation {
     }
     const settled = this.cluster.isSettled() ? "" : "; not all are members";
     const left = `${hintsOf(this.cluster)} hints, repairs at ${repairs}${settled}`;
-    return this.#give("not converged", [left, ...disagreements(this.cluster)].slice(0, 5).join("; "));
+    const all = [left, ...disagreements(this.cluster)];
+    return this.#give("not converged", all.slice(0, 5).join("; "));
   }
 
   #judge(): void {

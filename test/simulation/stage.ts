@@ -1,6 +1,6 @@
 /**
- * A simulated cluster for scenarios that are told step by step: nothing goes wrong but what the script
- * does, and each request is run to its end before the next line.
+ * A simulated cluster for scenarios that are told step by step: nothing goes wrong but what the
+ * script does, and each request is run to its end before the next line.
  */
 
 import { ObjectName } from "../../core/object-name.ts";
@@ -48,7 +48,7 @@ export class Stage {
       world: this.world,
       random: new SeededRandom(seed),
       trace: this.trace,
-      losses: new Losses(REPLICAS),
+      losses: new Losses(),
       died: () => {},
     });
     for (let node = 0; node < nodes; node++) {
@@ -120,7 +120,9 @@ export class Stage {
     return { owners: order.slice(0, REPLICAS), others: order.slice(REPLICAS) };
   }
 
-  /** Cuts the machines in groups that do not hear each other; who is in none belongs to one more. */
+  /**
+   * Cuts the machines in groups that do not hear each other; who is in none belongs to one more.
+   */
   partition(...groups: readonly (readonly number[])[]): void {
     const groupOf = (node: number): number => groups.findIndex((group) => group.includes(node));
     this.#cut((from, to) => groupOf(from) !== groupOf(to));

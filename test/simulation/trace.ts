@@ -1,6 +1,7 @@
 /**
- * What happened in a simulated run, line by line, and a hash over it: two runs with one hash took the
- * same steps, on whatever runtime. The lines themselves are kept only when somebody wants to read them.
+ * What happened in a simulated run, line by line, and a hash over it: two runs with one hash took
+ * the same steps, on whatever runtime. The lines themselves are kept only when somebody wants to
+ * read them.
  *
  *      12.250  client 3  put  sib/k4 #118 through node 2: done (2+0)
  *      └ simulated milliseconds since the start of the run

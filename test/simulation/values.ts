@@ -2,7 +2,8 @@
  * The values that simulated clients write: each says who wrote it, so that a read can be judged.
  *
  *   "sib/k4#118#…"             key, id of the write, then filler drawn from the id
- *   "cart/k1#231#7,19,231"     a cart: the items in it; an item is the id of the write that added it
+ *   "cart/k1#231#7,19,231"     a cart: the items in it; an item is the id of the write that added
+ *                              it
  *
  * A key of a simulation is ASCII without "#".
  */

@@ -1,9 +1,9 @@
 /**
  * The simulated clients of a run: who they are, what they have done, and when they are through.
  *
- * Each client (client.ts) works in a closed loop until the run's operations have all been claimed. The
- * mix is drawn per seed (swarm testing): a run that never deletes reaches states that a run of every
- * kind would not.
+ * Each client (client.ts) works in a closed loop until the run's operations have all been claimed.
+ * The mix is drawn per seed (swarm testing): a run that never deletes reaches states that a run of
+ * every kind would not.
  */
 
 import { ObjectName } from "../../core/object-name.ts";

@@ -1,7 +1,7 @@
 /**
- * One write as its client sees it: a first attempt, and after "unknown" or a passing refusal further
- * ones through other nodes under the same request id, until one is acknowledged or the client has had
- * enough. The write's outcome is that of all attempts together:
+ * One write as its client sees it: a first attempt, and after "unknown" or a passing refusal
+ * further ones through other nodes under the same request id, until one is acknowledged or the
+ * client has had enough. The write's outcome is that of all attempts together:
  *
  *   any done → done;  else any unknown (or never answered) → unknown;  else refused
  *
@@ -103,7 +103,8 @@ export class WriteAttempts {
 
   #again(outcome: "refused" | "unknown"): void {
     const { shape, random, clock } = this.#workload.options;
-    if (this.#write.attempts >= shape.attemptsMax || random.chance(1, 4)) return this.#settle(outcome);
+    const isTired = this.#write.attempts >= shape.attemptsMax || random.chance(1, 4);
+    if (isTired) return this.#settle(outcome);
     clock.after(1 + random.below(400), () => this.next());
   }
 

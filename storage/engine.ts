@@ -101,7 +101,7 @@ export interface Engine {
 
   /**
    * Reads a set, with payloads or (payloads: false) the head alone; may call back before it
-   * returns.
+   * returns. A read of the head alone always does: what reads, thinks and writes again is one step.
    */
   read(
     name: ObjectName,

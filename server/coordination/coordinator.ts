@@ -26,7 +26,7 @@ import {
 } from "../../core/request-frames.ts";
 import { STATUS_DAMAGED, STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
 import { AFTER, DOT_BYTES, EQUAL, clockCompare } from "../../core/vector-clock.ts";
-import { clockCount } from "../../core/version-set.ts";
+import { clockCount, newestStamp } from "../../core/version-set.ts";
 import type { BucketProperties } from "../membership/buckets.ts";
 import type { Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
@@ -225,8 +225,9 @@ export class Coordinator implements Store {
     const { reader } = putCase.context;
     const primaries = plan.targets.filter((target) => target.hintFor === null);
     const known = primaries.find((target) => target.member.id === reader)?.member;
-    if (known !== undefined && !known.isSelf) return [known];
-    return isTarget ? [] : plan.targets.map((target) => target.member);
+    const others = isTarget ? [] : plan.targets.map((target) => target.member);
+    if (known === undefined || known.isSelf) return others;
+    return [known, ...others.filter((member) => member !== known)];
   }
 
   #forwardPut(putCase: PutCase, members: Member[], done: (forwarded: Forwarded) => void): void {
@@ -242,15 +243,29 @@ export class Coordinator implements Store {
     return unknown(code, `The request was handed on and ${why}${meaning}`, NOBODY);
   }
 
-  /** Reads first where a condition or a delete without a context asks for it. */
+  /** Reads first where a condition, a delete without a context or an unknown stamp asks for it. */
   #checkFirst(putCase: PutCase, plan: Plan, done: Done): void {
     const { request } = putCase;
     const readsFirst = request.isDelete && request.context === "";
-    if (request.precondition === null && !readsFirst) return this.#write(putCase, plan, done);
+    if (request.precondition === null && !readsFirst) return this.#stampFirst(putCase, plan, done);
     return this.#gatherFor(putCase, false, (gathered) => {
       const verdict = this.#judge(putCase, gathered);
       if ("result" in verdict) return done(verdict);
       return this.#write({ ...putCase, context: verdict }, this.#planOf(putCase), done);
+    });
+  }
+
+  /**
+   * A last write wins by its stamp, which has to exceed all that is held. A coordinator without a copy
+   * of its own asks for them; where too few answer it writes all the same, since writes are always taken.
+   */
+  #stampFirst(putCase: PutCase, plan: Plan, done: Done): void {
+    const hasCopy = plan.targets.some((target) => target.member.isSelf && target.hintFor === null);
+    if (putCase.properties.policy !== "lww" || hasCopy) return this.#write(putCase, plan, done);
+    return this.#gatherFor(putCase, false, ({ set }) => {
+      const { hybridClock } = this.#parts;
+      if (set !== null) hybridClock.observeAt(set.head, newestStamp(set.head, 0));
+      this.#write(putCase, this.#planOf(putCase), done);
     });
   }
 

@@ -302,7 +302,7 @@ class Session {
     const question = [from, to, here.digest0, here.digest1, here.count];
     this.#call("compare-range", question, (answer) => {
       if (answer === "equal") return this.#ranges(left, done);
-      if (answer === "cut") return this.#ranges([...left, ...cut(range)], done);
+      if (answer === "cut" && to > from) return this.#ranges([...left, ...cut(range)], done);
       if (!(answer instanceof Uint8Array) || answer.length % ENTRY_BYTES !== 0) {
         this.#isSound = false;
         return this.#ranges(left, done);

@@ -56,6 +56,8 @@ export class Hints {
   #window = 0;
   #waiting: Waiting[] = [];
   #inFlight = 0;
+  /** Owners of hints that are kept: those of the last scan, and those since. Null: not scanned yet. */
+  #owners: Set<string> | null = null;
   /** Owners that did not take a hint in this scan. */
   readonly #unwilling = new Set<string>();
 
@@ -82,7 +84,7 @@ export class Hints {
   store(owner: Member, name: ObjectName, set: VersionSet, done: (change: Change) => void): void {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
     this.copy.join(hintName(owner.idBytes, name), set, labels, (change) => {
-      this.#count(change);
+      this.#count(owner, change);
       done(change);
     });
   }
@@ -96,14 +98,15 @@ export class Hints {
   ): void {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
     this.copy.event(hintName(owner.idBytes, name), maker, labels, (change) => {
-      this.#count(change);
+      this.#count(owner, change);
       done(change);
     });
   }
 
-  #count(change: Change): void {
+  #count(owner: Member, change: Change): void {
     if (change.status === STATUS_DONE) {
       this.#host.counters.hintsStored++;
+      this.#owners?.add(owner.id);
       this.#schedule(SCAN_INTERVAL_MS);
     } else {
       this.#host.counters.hintsFull++;
@@ -135,6 +138,12 @@ export class Hints {
       return;
     }
     if (this.count === 0) return;
+    // Looking through all hints of a dead owner every few seconds would read them for nothing.
+    if (this.#owners !== null && ![...this.#owners].some((id) => this.#isWilling(id))) {
+      this.#schedule(SCAN_INTERVAL_MS);
+      return;
+    }
+    this.#owners = new Set();
     this.#timer?.cancel();
     this.#timer = null;
     this.#isScanning = true;
@@ -179,9 +188,13 @@ export class Hints {
   /** The hint's owner, if it may be given something now. */
   #ownerOf(hint: ObjectName): Member | undefined {
     const id = toHex(hint.bytes, 0, OWNER_BYTES);
+    this.#owners?.add(id);
+    return this.#isWilling(id) && !this.#unwilling.has(id) ? this.#host.memberById(id) : undefined;
+  }
+
+  #isWilling(id: string): boolean {
     const owner = this.#host.memberById(id);
-    if (owner === undefined || !owner.healthy || owner.isSelf) return undefined;
-    return this.#unwilling.has(id) ? undefined : owner;
+    return owner !== undefined && owner.healthy && !owner.isSelf;
   }
 
   #deliver(owner: Member, hint: ObjectName, set: VersionSet): void {

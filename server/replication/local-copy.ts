@@ -14,6 +14,7 @@
  */
 
 import { compareBytes } from "../../core/bytes.ts";
+import { crc32c } from "../../core/crc32c.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   STATUS_DAMAGED,
@@ -21,6 +22,7 @@ import {
   STATUS_FAILED,
   STATUS_FULL,
   STATUS_INCOMPLETE,
+  STATUS_MALFORMED,
 } from "../../core/replica-frames.ts";
 import { FROM_EVENT, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
 import { FROM_RIGHT, mergeInto, mergedLengthMax, withoutVersion } from "../../core/version-merge.ts";
@@ -199,6 +201,9 @@ export class LocalCopy {
       if (source >= FROM_RIGHT && payload === null) {
         return failure(STATUS_INCOMPLETE, "a body is missing that is not stored here");
       }
+      if (payload !== null && !isSound(payload, head, versionOffset(0, index))) {
+        return failure(STATUS_MALFORMED, "a body arrived that fails its checksum");
+      }
       payloads.push(takesBodies ? (payload ?? bodyFrom(incoming, head, index)) : payload);
     }
     const isSame = !takesBodies && sameBytes(held.head, head);
@@ -331,6 +336,11 @@ function bodyFrom(given: VersionSet, head: Uint8Array, index: number): Uint8Arra
 
 function sameVersion(left: Uint8Array, leftAt: number, right: Uint8Array, rightAt: number): boolean {
   return compareBytes(left, leftAt, right, rightAt, VERSION_BYTES) === 0;
+}
+
+/** Paired with the engine's check at each read: what is wrong on arrival is never acknowledged. */
+function isSound(payload: Uint8Array, head: Uint8Array, version: number): boolean {
+  return crc32c(payload, 0, payload.length, 0) === payloadChecksum(head, version);
 }
 
 function bodiless(set: VersionSet): VersionSet {

@@ -6,7 +6,9 @@ SOURCES  := $(shell find core storage server $(wildcard client) -name "*.ts")
 # it; the runtime's own limit of 16 KiB would refuse it. No .env or bunfig.toml lying about is read.
 COMPILE  := --compile --compile-exec-argv=--max-http-header-size=65536 \
             --no-compile-autoload-dotenv --no-compile-autoload-bunfig
-TESTS    ?= $(shell find test -name '*.test.ts' | sort)
+# The two longest first, so that the short ones fill the other core beside them.
+LONG     := test/simulation/seeds.test.ts test/runtimes.test.ts
+TESTS    ?= $(LONG) $(filter-out $(LONG),$(shell find test -name '*.test.ts' | sort))
 
 .PHONY: help build run types test sim bench bench-cluster clean
 .DELETE_ON_ERROR:

@@ -26,7 +26,7 @@ types: node_modules/.package-lock.json ## check the types
 
 test: dist/halo types ## every test (TESTS="file …" for some); under 5 minutes on 2 cores
 	@mkdir -p build
-	$(BIN)/tap run --disable-coverage --allow-empty-coverage --timeout=240 \
+	$(BIN)/tap run --disable-coverage --allow-empty-coverage --timeout=240 --jobs=2 \
 		--reporter=terse --output-file=build/test.tap $(TESTS)
 
 sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEEDS=1-200, TRACE=1

@@ -191,9 +191,14 @@ export const suite: readonly Case[] = [
     name: "The measure of allocation sees one small object a call",
     async run(check) {
       const kept: { call: number }[] = [{ call: 0 }];
-      const growth = await heapGrowth((calls) => {
+      const allocate = (calls: number): void => {
         for (let call = 0; call < calls; call++) kept[0] = { call };
-      }, HEAP_CALLS);
+      };
+      // Collections may fall right before each reading once; not six times over.
+      let growth = 0;
+      for (let attempt = 0; attempt < 6 && growth <= HEAP_NOISE_BYTES; attempt++) {
+        growth = Math.max(growth, await heapGrowth(allocate, HEAP_CALLS));
+      }
       check.ok(growth > HEAP_NOISE_BYTES, `the heap grew by ${growth} bytes only`);
     },
   },

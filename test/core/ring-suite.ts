@@ -5,7 +5,7 @@
 
 import { assign, preferenceLists } from "../../core/placement.ts";
 import { partitionOf, partitionOfName, Ring } from "../../core/ring.ts";
-import { HEAP_NOISE_BYTES, heapGrowth } from "../heap-growth.ts";
+import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { modelPartition, modelPosition } from "../model/ring-model.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case } from "../suite.ts";
@@ -108,7 +108,7 @@ export const suite: readonly Case[] = [
       const ring = new Ring(10, table);
       const name = bytesOf("bucket/key-00001");
       const target = new Uint16Array(3);
-      const growth = await heapGrowth((calls) => {
+      const growth = await steadyHeapGrowth((calls) => {
         for (let call = 0; call < calls; call++) {
           name[15] = call;
           ring.preferenceInto(name, 0, name.length, 3, target, 0);

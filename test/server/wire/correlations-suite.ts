@@ -2,7 +2,7 @@
 
 import { Correlations } from "../../../server/wire/correlations.ts";
 import type { ReplyHandler } from "../../../server/wire/reply-handler.ts";
-import { HEAP_NOISE_BYTES, heapGrowth } from "../../heap-growth.ts";
+import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../../heap-growth.ts";
 import { SeededRandom } from "../../random.ts";
 import type { Case } from "../../suite.ts";
 
@@ -91,7 +91,7 @@ export const suite: Case[] = [
       const table = new Correlations(1_000);
       for (let tag = 0; tag < 100; tag++) open(table, tag);
       // Whole numbers: fractions are boxed by V8 on their way into any function.
-      const growth = await heapGrowth((calls) => {
+      const growth = await steadyHeapGrowth((calls) => {
         for (let call = 0; call < calls; call++) {
           const number = table.peek();
           table.open(number, KIND, nobody, call, call, call);

@@ -2,7 +2,7 @@
 
 import { systemClock } from "../../../server/ports/clock.ts";
 import { TICK_MS, type TimerTarget, TimerWheel } from "../../../server/wire/timer-wheel.ts";
-import { HEAP_NOISE_BYTES, heapGrowth } from "../../heap-growth.ts";
+import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../../heap-growth.ts";
 import { SeededRandom } from "../../random.ts";
 import { SimulatedClock, World } from "../../simulation/clock.ts";
 import type { Case } from "../../suite.ts";
@@ -181,7 +181,7 @@ export const suite: Case[] = [
       const still = { ...systemClock, elapsedMs: () => 5, after: () => ({ cancel: () => {} }) };
       const wheel = new TimerWheel(still);
       wheel.schedule(1, target, 0);
-      const growth = await heapGrowth((calls) => {
+      const growth = await steadyHeapGrowth((calls) => {
         for (let call = 0; call < calls; call++) {
           wheel.cancel(wheel.schedule(5_000 + (call & 1023), target, call));
         }

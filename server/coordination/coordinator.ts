@@ -15,16 +15,7 @@ import type { ObjectName } from "../../core/object-name.ts";
 import { encodeMeta, encodePayload } from "../../core/payload.ts";
 import type { HybridClock } from "../../core/hybrid-clock.ts";
 import { REQUEST_ID_AGE_MS_MAX } from "../../core/limits.ts";
-import {
-  GET_FORWARDED,
-  PUT_DELETE,
-  PUT_FORWARDED,
-  PUT_IF_ABSENT,
-  PUT_RETURN_BODY,
-  type GetBody,
-  type PutBody,
-} from "../../core/request-frames.ts";
-import { STATUS_DAMAGED, STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
+import { STATUS_DAMAGED } from "../../core/replica-frames.ts";
 import { AFTER, DOT_BYTES, EQUAL, clockCompare } from "../../core/vector-clock.ts";
 import { clockCount, newestStamp } from "../../core/version-set.ts";
 import type { BucketProperties } from "../membership/buckets.ts";
@@ -43,13 +34,24 @@ import {
   type ContextClock,
 } from "./context-clock.ts";
 import { Explain } from "./explain.ts";
-import { forwardGet, forwardPut, type Forwarded } from "./forward.ts";
+import { forwardGet, forwardPut, getBodyOf, putBodyOf, type Forwarded } from "./forward.ts";
 import { Gather, type Gathered } from "./gather.ts";
 import { planRead, planWrite, type Plan } from "./plan.ts";
 import { Put, type PutEnd } from "./put.ts";
 import { copiesOf, readNeed, writeNeed, type ReadNeed, type WriteNeed } from "./quorum.ts";
+import {
+  NOBODY,
+  absenceUnknown,
+  badContext,
+  notReady,
+  notStored,
+  quorumUnreachable,
+  staleRequest,
+  tooFewAnswered,
+  tooFewToCheck,
+} from "./refusals.ts";
 import { Requests } from "./requests.ts";
-import { endedOf, finished, quorumByte, refused, unknown, type Ended } from "./results.ts";
+import { endedOf, finished, refused, unknown, type Ended } from "./results.ts";
 import type {
   Explanation,
   GetRequest,
@@ -97,7 +99,6 @@ interface PutCase {
 
 type Done = (ended: Ended) => void;
 
-const encoder = new TextEncoder();
 const NO_BYTES = new Uint8Array(0);
 
 export class Coordinator implements Store {
@@ -233,7 +234,7 @@ export class Coordinator implements Store {
   #forwardPut(putCase: PutCase, members: Member[], done: (forwarded: Forwarded) => void): void {
     const { replication, membership } = this.#parts;
     replication.counters.forwarded++;
-    forwardPut(members, membership.layouts.current.number, putBodyOf(putCase), done);
+    forwardPut(members, membership.layouts.current.number, putBodyOf(putCase.request, putCase.requestId), done);
   }
 
   #forwardEnded(forwarded: Forwarded, code: "write-unknown" | "read-timeout"): Ended {
@@ -535,101 +536,4 @@ export class Coordinator implements Store {
   #copies(properties: BucketProperties): number {
     return copiesOf(properties, this.#parts.membership.layouts.current.replicas);
   }
-}
-
-const NOBODY = { primaries: 0, fallbacks: 0 };
-
-function notReady(): Ended {
-  return refused("not-ready", "This node is not a member of a cluster yet, or is stopping");
-}
-
-function badContext(): Ended {
-  return refused(
-    "bad-context",
-    "The context is corrupt or belongs to another object: give the one that this object's read gave",
-  );
-}
-
-function staleRequest(ageMs: number): Ended {
-  const minutes = Math.floor(ageMs / 60_000);
-  return refused(
-    "stale-request",
-    `The request id was drawn ${minutes} minutes ago, the limit for retries is ` +
-      `${REQUEST_ID_AGE_MS_MAX / 60_000}: read the object, and write anew if it is not there`,
-  );
-}
-
-function absenceUnknown(): Ended {
-  return refused(
-    "absence-unknown",
-    "No version was found, but too few complete replicas answered to say that there is none",
-  );
-}
-
-/** A write that a failing disk did not take may still be found at its next start: unknown, not refused. */
-function notStored(plan: Plan, change: Change): Ended {
-  const detail = `This node cannot write: ${change.detail}`;
-  if (change.status === STATUS_FAILED) return unknown("write-unknown", detail, NOBODY);
-  if (change.status !== STATUS_FULL) return refused("quorum-unreachable", detail);
-  const isHint = plan.targets.some((target) => target.member.isSelf && target.hintFor !== null);
-  return refused(isHint ? "hints-full" : "disk-full", detail);
-}
-
-function tooFewToCheck(need: WriteNeed): Ended {
-  return refused(
-    "quorum-unreachable",
-    `Too few replicas answered to check the object before a write with w=${need.w}`,
-  );
-}
-
-function tooFewAnswered(need: ReadNeed, gathered: Gathered): Ended {
-  const { primaries, fallbacks } = gathered;
-  const wanted = `r=${need.r}` + (need.pr > 0 ? `, pr=${need.pr}` : "");
-  const detail = `${primaries + fallbacks} replicas answered in time, wanted is ${wanted}`;
-  return unknown("read-timeout", detail, gathered);
-}
-
-function quorumUnreachable(plan: Plan, need: WriteNeed): Ended {
-  const primaries = plan.targets.filter((target) => target.hintFor === null).length;
-  const wanted = `w=${need.w}` + (need.pw > 0 ? `, pw=${need.pw}` : "");
-  return refused(
-    "quorum-unreachable",
-    `${plan.targets.length} nodes can take this write, ${primaries} of them owners; ` +
-      `wanted is ${wanted}`,
-  );
-}
-
-function putBodyOf(putCase: PutCase): PutBody {
-  const { request, requestId } = putCase;
-  const { options, precondition } = request;
-  return {
-    name: request.name.bytes,
-    context: encoder.encode(request.context),
-    etags: encoder.encode(precondition?.etags.join(",") ?? ""),
-    meta: encodeMeta(request.meta),
-    body: request.body,
-    requestId,
-    timeoutMs: options.timeoutMs,
-    ttlSeconds: request.ttlSeconds,
-    w: quorumByte(options.w),
-    dw: quorumByte(options.dw),
-    pw: quorumByte(options.pw),
-    flags:
-      PUT_FORWARDED |
-      (request.isDelete ? PUT_DELETE : 0) |
-      (request.returnBody ? PUT_RETURN_BODY : 0) |
-      (precondition?.absent === true ? PUT_IF_ABSENT : 0),
-  };
-}
-
-function getBodyOf(request: GetRequest): GetBody {
-  const { name, options } = request;
-  const { timeoutMs } = options;
-  return {
-    name: name.bytes,
-    r: quorumByte(options.r),
-    pr: quorumByte(options.pr),
-    timeoutMs,
-    flags: GET_FORWARDED,
-  };
 }

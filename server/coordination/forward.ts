@@ -12,7 +12,13 @@
  */
 
 import { KIND_GET, KIND_PUT, type FrameView } from "../../core/frame.ts";
+import { encodeMeta } from "../../core/payload.ts";
 import {
+  GET_FORWARDED,
+  PUT_DELETE,
+  PUT_FORWARDED,
+  PUT_IF_ABSENT,
+  PUT_RETURN_BODY,
   decodeResult,
   getLength,
   putLength,
@@ -24,12 +30,52 @@ import {
 } from "../../core/request-frames.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
+import { quorumByte } from "./results.ts";
+import type { GetRequest, PutRequest } from "./store.ts";
 
 /** What came of it: the other node's result, or why there is none. */
 export type Forwarded =
   | { readonly kind: "answered"; readonly result: ResultBody }
   | { readonly kind: "unreachable" }
   | { readonly kind: "unknown"; readonly detail: string };
+
+/** A client's put as the frame that hands it on. @param requestId the client's, or the one drawn here */
+export function putBodyOf(request: PutRequest, requestId: Uint8Array): PutBody {
+  const { options, precondition } = request;
+  return {
+    name: request.name.bytes,
+    context: encoder.encode(request.context),
+    etags: encoder.encode(precondition?.etags.join(",") ?? ""),
+    meta: encodeMeta(request.meta),
+    body: request.body,
+    requestId,
+    timeoutMs: options.timeoutMs,
+    ttlSeconds: request.ttlSeconds,
+    w: quorumByte(options.w),
+    dw: quorumByte(options.dw),
+    pw: quorumByte(options.pw),
+    flags:
+      PUT_FORWARDED |
+      (request.isDelete ? PUT_DELETE : 0) |
+      (request.returnBody ? PUT_RETURN_BODY : 0) |
+      (precondition?.absent === true ? PUT_IF_ABSENT : 0),
+  };
+}
+
+/** A client's get as the frame that hands it on. */
+export function getBodyOf(request: GetRequest): GetBody {
+  const { name, options } = request;
+  const { timeoutMs } = options;
+  return {
+    name: name.bytes,
+    r: quorumByte(options.r),
+    pr: quorumByte(options.pr),
+    timeoutMs,
+    flags: GET_FORWARDED,
+  };
+}
+
+const encoder = new TextEncoder();
 
 /** Sends a put to the first of `members` that can be reached. */
 export function forwardPut(

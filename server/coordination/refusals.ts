@@ -1,0 +1,75 @@
+/**
+ * The sentences in which a coordinator refuses, or says that it does not know: what was given or what
+ * happened, and what is wanted. One function an ending, so that each has one code and one outcome.
+ */
+
+import { REQUEST_ID_AGE_MS_MAX } from "../../core/limits.ts";
+import { STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
+import type { Change } from "../replication/local-copy.ts";
+import type { Gathered } from "./gather.ts";
+import type { Plan } from "./plan.ts";
+import type { ReadNeed, WriteNeed } from "./quorum.ts";
+import { refused, unknown, type Ended } from "./results.ts";
+
+/** Nobody took part. */
+export const NOBODY = { primaries: 0, fallbacks: 0 };
+
+export function notReady(): Ended {
+  return refused("not-ready", "This node is not a member of a cluster yet, or is stopping");
+}
+
+export function badContext(): Ended {
+  return refused(
+    "bad-context",
+    "The context is corrupt or belongs to another object: give the one that this object's read gave",
+  );
+}
+
+export function staleRequest(ageMs: number): Ended {
+  const minutes = Math.floor(ageMs / 60_000);
+  return refused(
+    "stale-request",
+    `The request id was drawn ${minutes} minutes ago, the limit for retries is ` +
+      `${REQUEST_ID_AGE_MS_MAX / 60_000}: read the object, and write anew if it is not there`,
+  );
+}
+
+export function absenceUnknown(): Ended {
+  return refused(
+    "absence-unknown",
+    "No version was found, but too few complete replicas answered to say that there is none",
+  );
+}
+
+/** A write that a failing disk did not take may still be found at its next start: unknown, not refused. */
+export function notStored(plan: Plan, change: Change): Ended {
+  const detail = `This node cannot write: ${change.detail}`;
+  if (change.status === STATUS_FAILED) return unknown("write-unknown", detail, NOBODY);
+  if (change.status !== STATUS_FULL) return refused("quorum-unreachable", detail);
+  const isHint = plan.targets.some((target) => target.member.isSelf && target.hintFor !== null);
+  return refused(isHint ? "hints-full" : "disk-full", detail);
+}
+
+export function tooFewToCheck(need: WriteNeed): Ended {
+  return refused(
+    "quorum-unreachable",
+    `Too few replicas answered to check the object before a write with w=${need.w}`,
+  );
+}
+
+export function tooFewAnswered(need: ReadNeed, gathered: Gathered): Ended {
+  const { primaries, fallbacks } = gathered;
+  const wanted = `r=${need.r}` + (need.pr > 0 ? `, pr=${need.pr}` : "");
+  const detail = `${primaries + fallbacks} replicas answered in time, wanted is ${wanted}`;
+  return unknown("read-timeout", detail, gathered);
+}
+
+export function quorumUnreachable(plan: Plan, need: WriteNeed): Ended {
+  const primaries = plan.targets.filter((target) => target.hintFor === null).length;
+  const wanted = `w=${need.w}` + (need.pw > 0 ? `, pw=${need.pw}` : "");
+  return refused(
+    "quorum-unreachable",
+    `${plan.targets.length} nodes can take this write, ${primaries} of them owners; ` +
+      `wanted is ${wanted}`,
+  );
+}

@@ -1,5 +1,6 @@
 /** The timer wheel against a list that is searched from end to end. */
 
+import process from "node:process";
 import { systemClock } from "../../../server/ports/clock.ts";
 import { TICK_MS, type TimerTarget, TimerWheel } from "../../../server/wire/timer-wheel.ts";
 import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../../heap-growth.ts";
@@ -186,7 +187,10 @@ export const suite: Case[] = [
           wheel.cancel(wheel.schedule(5_000 + (call & 1023), target, call));
         }
       }, 1_000_000);
-      check.ok(growth < HEAP_NOISE_BYTES, `${growth} bytes in a million timers`);
+      // A handle is more than 31 bits, which V8 boxes where it does not inline the call: there the bound
+      // is the boxes of one reading's calls. The binary runs on JavaScriptCore, which boxes no number.
+      const bound = process.versions.bun === undefined ? 4 << 20 : HEAP_NOISE_BYTES;
+      check.ok(growth < bound, `${growth} bytes in a million timers`);
     },
   },
 ];

@@ -28,11 +28,12 @@ import { Lineup } from "./lineup.ts";
 import { httpExchange } from "./load/http-exchange.ts";
 import { FIRST_KEY } from "./load/key.ts";
 import { isWrkInstalled, runWrk } from "./load/wrk.ts";
+import { medianOf } from "./median.ts";
 import { startEtcd } from "./peers/etcd.ts";
 import { startRedis } from "./peers/redis.ts";
 import { startEmptyCluster, startEmptyServer } from "./probes/start.ts";
 import { describeMachine, missing, wholeNumber } from "./report.ts";
-import { medianOf, type RoundSettings, type Series } from "./rounds.ts";
+import type { RoundSettings, Series } from "./rounds.ts";
 
 const CLUSTER_CONNECTIONS = 33;
 const NODE_CONNECTIONS = 32;

@@ -15,7 +15,8 @@ import { readFileSync, statfsSync } from "node:fs";
 import { cpus, release, totalmem, type as systemType } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "./children.ts";
-import { medianOf, type SeriesResult } from "./rounds.ts";
+import { medianOf } from "./median.ts";
+import type { SeriesResult } from "./rounds.ts";
 
 const GIB = 2 ** 30;
 const LABEL_COLUMNS = 26;

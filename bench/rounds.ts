@@ -7,6 +7,7 @@ import { processorSeconds, type Contestant } from "./contestant.ts";
 import type { Exchange } from "./load/exchange.ts";
 import { type LoadResult, runLoad } from "./load/generator.ts";
 import { Histogram } from "./load/histogram.ts";
+import { medianOf } from "./median.ts";
 
 export interface RoundSettings {
   readonly rounds: number;
@@ -52,14 +53,6 @@ export async function runRounds(
     }
   }
   return series.map((one) => summary(one.label, runs.get(one) ?? []));
-}
-
-/** The middle figure, or the mean of the two in the middle; NaN of none. */
-export function medianOf(figures: readonly number[]): number {
-  const sorted = [...figures].sort((left, right) => left - right);
-  const middle = sorted.length >> 1;
-  if (sorted.length % 2 === 1) return sorted[middle];
-  return (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 async function runOnce(series: Series, settings: RoundSettings) {

@@ -10,7 +10,7 @@ COMPILE  := --compile --compile-exec-argv=--max-http-header-size=65536 \
 LONG     := test/simulation/seeds.test.ts test/runtimes.test.ts
 TESTS    ?= $(LONG) $(filter-out $(LONG),$(shell find test -name '*.test.ts' | sort))
 
-.PHONY: help build run types test sim bench bench-cluster clean
+.PHONY: help build run types test sim bench bench-figure8 bench-cluster clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -32,8 +32,10 @@ test: dist/halo types ## every test (TESTS="file …" for some); under 5 minutes
 sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEEDS=1-200, TRACE=1
 	$(BIN)/bun test/simulation/main.ts
 
-bench: node_modules/.package-lock.json ## parts of the data path, and the balance of load (Figure 8)
-	$(BIN)/bun bench/names.ts
+bench: node_modules/.package-lock.json ## parts of the data path: FILE=md5, RUNTIME=bun, REF=main~3
+	$(BIN)/bun bench/suite.ts --file "$(FILE)" --runtime "$(RUNTIME)" --ref "$(REF)"
+
+bench-figure8: node_modules/.package-lock.json ## load balance of the paper's three strategies
 	$(BIN)/bun bench/load-balance.ts
 
 bench-cluster: dist/halo ## the cluster against what this machine allows, and its peers

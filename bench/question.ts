@@ -112,7 +112,7 @@ export function answerTable({ question, runtime, lines }: Answer): string {
       text.push(row(label, cells) + share);
     }
   }
-  return [...text, `\n  checksum ${kept}`].join("\n");
+  return [...text, `  checksum ${kept}`].join("\n");
 }
 
 function ratio(line: Line, yardstick: Line): string {
@@ -120,7 +120,7 @@ function ratio(line: Line, yardstick: Line): string {
 }
 
 function row(label: string, cells: readonly string[]): string {
-  return label.padEnd(44) + cells.map((cell) => cell.padStart(13)).join("");
+  return label.padEnd(46) + cells.map((cell) => cell.padStart(13)).join("");
 }
 
 /** 3 or 4 digits, as many as mean something. */

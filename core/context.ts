@@ -22,15 +22,8 @@
 import { copyBytes, readU16, writeU16, writeU32 } from "./bytes.ts";
 import { CONTEXT_CHARS_MAX, NAME_BYTES_MAX } from "./limits.ts";
 import { SIPHASH_BYTES, siphashInto } from "./siphash.ts";
-import {
-  ACTOR_BYTES,
-  clockIsWellFormed,
-  clockRemove,
-  compareStamps,
-  ENTRY_BYTES,
-  entryCovers,
-  STAMP_AT,
-} from "./vector-clock.ts";
+import { ACTOR_BYTES, compareStamps, ENTRY_BYTES, entryCovers, STAMP_AT } from "./clock-entry.ts";
+import { clockIsWellFormed, clockRemove } from "./vector-clock.ts";
 
 const CONTEXT_FORMAT = 1;
 const COUNT_AT = 2;

@@ -12,7 +12,7 @@
  * millisecond cost a millisecond of drift. It starts from the stamp that its owner has persisted.
  */
 
-import { stampLogical, stampMs } from "./vector-clock.ts";
+import { stampLogical, stampMs } from "./clock-entry.ts";
 
 /** The largest stamp that 48 bits of milliseconds can say: in the year 10889. */
 export const STAMP_MS_MAX = 2 ** 48 - 1;

@@ -2,18 +2,11 @@
  * Vector clocks as packed bytes: which writes of one object a state has seen (Dynamo 4.4; dotted
  * version vectors: Preguiça, Almeida et al., 2012–2014).
  *
- * A *dot* names one write: the actor that coordinated it and that actor's counter. A *clock* is a
- * set of dots, written as entries of 24 bytes:
+ * A clock is a set of dots, written as entries (core/clock-entry): the paper's pairs, and single
+ * dots beside them for what was seen without what came before it.
  *
- *    0        8          14      16        18                 24
- *   ┌────────┬──────────┬───────┬─────────┬──────────────────┐  PAIR    all dots of the actor, of
- *   │ actor  │ counter  │ kind  │ logical │ milliseconds     │          this object, to the counter
- *   │ 8      │ u48      │ u16   │ u16     │ u48              │  SINGLE  that one dot
- *   └────────┴──────────┴───────┴─────────┴──────────────────┘  PINNED  part of a delete's past
- *   └────── dot ────────┘       └──────── stamp ─────────────┘
- *
- * The stamp is the write time of the newest write that the entry stands for, a u64 that orders by
- * time; it decides what truncation drops first, and is no part of the set.
+ *     a: 1 2 3        PAIR (a,3)                descends    the left has every dot of the right
+ *     b:   2     5    SINGLE (b,2) SINGLE (b,5)  concurrent  each has a dot that the other lacks
  *
  * Normal form, so that equal sets are equal bytes: entries sorted by actor, a PAIR before the
  * SINGLEs, those by rising counter; at most one PAIR an actor; a SINGLE at or below "the PAIR plus
@@ -21,85 +14,47 @@
  * the greater counter, the greater stamp, and the pin of either: three maxima, so that merging
  * commutes, associates and may be repeated.
  *
- * All is in memory that the caller owns, at (bytes, offset, count of entries). Counters and stamps
- * are compared where they lie: no function here makes a number of them that could need the heap.
+ * All is in memory that the caller owns, at (bytes, offset, count of entries); nothing is made for
+ * an entry.
  */
 
+import { copyBytes, writeU16 } from "./bytes.ts";
 import {
-  compareBytes,
-  compareNumbers,
-  copyBytes,
-  readU16,
-  readU48,
-  writeU16,
-  writeU48,
-} from "./bytes.ts";
+  ACTOR_BYTES,
+  compareActors,
+  compareCounters,
+  compareDots,
+  compareStamps,
+  COUNTER_BYTES,
+  ENTRY_BYTES,
+  entryCovers,
+  follows,
+  hasCounter,
+  hasKnownKind,
+  isFirst,
+  isSingle,
+  KIND_AT,
+  PAIR,
+  PINNED,
+  sameActor,
+  SINGLE,
+  STAMP_AT,
+  STAMP_BYTES,
+} from "./clock-entry.ts";
 
-export const ACTOR_BYTES = 8;
-export const COUNTER_BYTES = 6;
-/** Actor and counter, as they stand at the start of a clock entry and of a version. */
-export const DOT_BYTES = ACTOR_BYTES + COUNTER_BYTES;
-export const ENTRY_BYTES = 24;
-/**
- * Where the kind and the stamp stand in an entry; the stamp stands in a version at the same place.
- */
-export const KIND_AT = 14;
-export const STAMP_AT = 16;
-export const STAMP_BYTES = 8;
-
-/** Kinds of entries: bits. Never renumber. */
-export const PAIR = 0;
-export const SINGLE = 1;
-export const PINNED = 2;
-const KINDS = SINGLE | PINNED;
-
-/** How two sets of dots compare. */
+/** How two sets of dots compare: bit 0, the right has a dot of its own; bit 1, the left has. */
 export const EQUAL = 0;
 /** The left is contained in the right: it happened before. */
 export const BEFORE = 1;
 export const AFTER = 2;
-export const CONCURRENT = 3;
+export const CONCURRENT = BEFORE | AFTER;
 
 /**
- * Whether the clock covers the dot at dot[dotOffset, + 14).
- * REQUIRES: the clock is in normal form (as all clocks below).
+ * EQUAL, BEFORE, AFTER or CONCURRENT, as sets of dots: stamps and pins do not count.
+ * REQUIRES: both clocks are in normal form (as all clocks below). Clocks of pairs alone take one walk
+ * over both: 34 ns for 3 entries each on Bun, where asking for both directions takes 81.
+ * @hot
  */
-export function clockCovers(
-  clock: Uint8Array,
-  offset: number,
-  count: number,
-  dot: Uint8Array,
-  dotOffset: number,
-): boolean {
-  const pair = runStart(clock, offset, count, dot, dotOffset);
-  if (pair === count) return false;
-  const pairAt = offset + pair * ENTRY_BYTES;
-  if (!sameActor(clock, pairAt, dot, dotOffset)) return false;
-  if (!isSingle(clock, pairAt) && compareCounters(clock, pairAt, dot, dotOffset) >= 0) return true;
-  const single = singleFrom(clock, offset, pair, count, dot, dotOffset);
-  return single < count && sameDot(clock, offset + single * ENTRY_BYTES, dot, dotOffset);
-}
-
-/** Whether every dot of the right clock is in the left one: the paper's "descends from". */
-export function clockDescends(
-  left: Uint8Array,
-  leftOffset: number,
-  leftCount: number,
-  right: Uint8Array,
-  rightOffset: number,
-  rightCount: number,
-): boolean {
-  for (let index = 0; index < rightCount; index++) {
-    const entry = rightOffset + index * ENTRY_BYTES;
-    const covered = isSingle(right, entry)
-      ? clockCovers(left, leftOffset, leftCount, right, entry)
-      : pairCovers(left, leftOffset, leftCount, right, entry);
-    if (!covered) return false;
-  }
-  return true;
-}
-
-/** EQUAL, BEFORE, AFTER or CONCURRENT, as sets of dots: stamps and pins do not count. */
 export function clockCompare(
   left: Uint8Array,
   leftOffset: number,
@@ -108,15 +63,88 @@ export function clockCompare(
   rightOffset: number,
   rightCount: number,
 ): number {
-  const holdsRight = clockDescends(left, leftOffset, leftCount, right, rightOffset, rightCount);
+  const leftEnd = leftOffset + leftCount * ENTRY_BYTES;
+  const rightEnd = rightOffset + rightCount * ENTRY_BYTES;
+  let leftEntry = leftOffset;
+  let rightEntry = rightOffset;
+  let order = EQUAL;
+  let kinds = PAIR;
+  while (leftEntry < leftEnd && rightEntry < rightEnd) {
+    kinds |= left[leftEntry + KIND_AT] | right[rightEntry + KIND_AT];
+    const actors = compareActors(left, leftEntry, right, rightEntry);
+    if (actors < 0) {
+      order |= AFTER;
+      leftEntry += ENTRY_BYTES;
+    } else if (actors > 0) {
+      order |= BEFORE;
+      rightEntry += ENTRY_BYTES;
+    } else {
+      const counters = compareCounters(left, leftEntry, right, rightEntry);
+      if (counters !== 0) order |= counters < 0 ? BEFORE : AFTER;
+      leftEntry += ENTRY_BYTES;
+      rightEntry += ENTRY_BYTES;
+    }
+  }
+  for (; leftEntry < leftEnd; leftEntry += ENTRY_BYTES) {
+    kinds |= left[leftEntry + KIND_AT];
+    order |= AFTER;
+  }
+  for (; rightEntry < rightEnd; rightEntry += ENTRY_BYTES) {
+    kinds |= right[rightEntry + KIND_AT];
+    order |= BEFORE;
+  }
+  if ((kinds & SINGLE) === 0) return order;
+  const holds = clockDescends(left, leftOffset, leftCount, right, rightOffset, rightCount);
   const isHeld = clockDescends(right, rightOffset, rightCount, left, leftOffset, leftCount);
-  if (holdsRight) return isHeld ? EQUAL : AFTER;
-  return isHeld ? BEFORE : CONCURRENT;
+  return (holds ? EQUAL : BEFORE) | (isHeld ? EQUAL : AFTER);
+}
+
+/** Whether every dot of the right clock is in the left one: the paper's "descends from". @hot */
+export function clockDescends(
+  left: Uint8Array,
+  leftOffset: number,
+  leftCount: number,
+  right: Uint8Array,
+  rightOffset: number,
+  rightCount: number,
+): boolean {
+  const rightEnd = rightOffset + rightCount * ENTRY_BYTES;
+  for (let entry = rightOffset; entry < rightEnd; entry += ENTRY_BYTES) {
+    const at = firstFrom(left, leftOffset, leftCount, right, entry);
+    if (at < 0 || !entryCovers(left, at, right, entry)) return false;
+    if (isSingle(left, at) && !isSingle(right, entry)) return false;
+  }
+  return true;
+}
+
+/** Whether each clock has a dot that the other lacks: the paper's "in conflict". @hot */
+export function clockConcurrent(
+  left: Uint8Array,
+  leftOffset: number,
+  leftCount: number,
+  right: Uint8Array,
+  rightOffset: number,
+  rightCount: number,
+): boolean {
+  const order = clockCompare(left, leftOffset, leftCount, right, rightOffset, rightCount);
+  return order === CONCURRENT;
+}
+
+/** Whether the clock covers the dot at dot[dotOffset, + 14). @hot */
+export function clockCovers(
+  clock: Uint8Array,
+  offset: number,
+  count: number,
+  dot: Uint8Array,
+  dotOffset: number,
+): boolean {
+  const at = firstFrom(clock, offset, count, dot, dotOffset);
+  return at >= 0 && entryCovers(clock, at, dot, dotOffset);
 }
 
 /**
  * The union of two clocks. Returns its count of entries, at most the sum of both.
- * REQUIRES: room for the sum at the target, which overlaps neither clock.
+ * REQUIRES: room for the sum at the target, which overlaps neither clock. @hot
  */
 export function clockMergeInto(
   left: Uint8Array,
@@ -130,27 +158,40 @@ export function clockMergeInto(
 ): number {
   const leftEnd = leftOffset + leftCount * ENTRY_BYTES;
   const rightEnd = rightOffset + rightCount * ENTRY_BYTES;
+  let leftEntry = leftOffset;
+  let rightEntry = rightOffset;
   let count = 0;
-  while (leftOffset < leftEnd || rightOffset < rightEnd) {
-    const fromLeft = rightOffset === rightEnd ||
-      (leftOffset < leftEnd && compareEntries(left, leftOffset, right, rightOffset) <= 0);
-    if (fromLeft) {
-      count = foldEntry(target, targetOffset, count, left, leftOffset);
-      leftOffset += ENTRY_BYTES;
+  while (leftEntry < leftEnd && rightEntry < rightEnd) {
+    const order = compareEntries(left, leftEntry, right, rightEntry);
+    if (order < 0) {
+      count = append(target, targetOffset, count, left, leftEntry);
+      leftEntry += ENTRY_BYTES;
+    } else if (order > 0) {
+      count = append(target, targetOffset, count, right, rightEntry);
+      rightEntry += ENTRY_BYTES;
     } else {
-      count = foldEntry(target, targetOffset, count, right, rightOffset);
-      rightOffset += ENTRY_BYTES;
+      count = append(target, targetOffset, count, left, leftEntry);
+      absorb(target, targetOffset + (count - 1) * ENTRY_BYTES, right, rightEntry);
+      leftEntry += ENTRY_BYTES;
+      rightEntry += ENTRY_BYTES;
     }
+  }
+  for (; leftEntry < leftEnd; leftEntry += ENTRY_BYTES) {
+    count = append(target, targetOffset, count, left, leftEntry);
+  }
+  for (; rightEntry < rightEnd; rightEntry += ENTRY_BYTES) {
+    count = append(target, targetOffset, count, right, rightEntry);
   }
   return count;
 }
 
 /**
- * Adds one entry to a clock in place; returns the new count. The new entry is the dot and stamp at
- * event[eventOffset, + 24) (a version or an entry: both have them at the same places) as a `kind`.
- * REQUIRES: room for one more entry; `event` lies outside of the clock.
+ * The field's increment, with the dot given rather than counted: adds it to a clock in place, as a
+ * `kind` of entry; returns the new count. The dot and its stamp are at event[eventOffset, + 24), a
+ * version or an entry: both have them at the same places.
+ * REQUIRES: room for one more entry; `event` lies outside of the clock. @hot
  */
-export function clockAdd(
+export function clockIncrement(
   clock: Uint8Array,
   offset: number,
   count: number,
@@ -159,25 +200,31 @@ export function clockAdd(
   kind: number,
 ): number {
   copyBytes(event, eventOffset, added, 0, ENTRY_BYTES);
-  writeU16(added, KIND_AT, kind);
-  let index = 0;
-  while (index < count && compareEntries(clock, offset + index * ENTRY_BYTES, added, 0) < 0) {
-    index++;
+  writeU16(added, KIND_AT, isFirst(added, 0) ? kind & ~SINGLE : kind);
+  const end = offset + count * ENTRY_BYTES;
+  let at = offset;
+  let order = -1;
+  for (; at < end; at += ENTRY_BYTES) {
+    order = compareEntries(clock, at, added, 0);
+    if (order >= 0) break;
   }
-  const at = offset + index * ENTRY_BYTES;
-  clock.copyWithin(at + ENTRY_BYTES, at, offset + count * ENTRY_BYTES);
+  if (order !== 0 && at > offset && absorbs(clock, at - ENTRY_BYTES, added, 0)) {
+    at -= ENTRY_BYTES;
+    order = 0;
+  }
+  if (order === 0) {
+    absorb(clock, at, added, 0);
+    return absorbNext(clock, offset, count, at);
+  }
+  clock.copyWithin(at + ENTRY_BYTES, at, end);
   copyBytes(added, 0, clock, at, ENTRY_BYTES);
-  let folded = index;
-  for (let next = index; next <= count; next++) {
-    folded = foldEntry(clock, offset, folded, clock, offset + next * ENTRY_BYTES);
-  }
-  return folded;
+  return absorbNext(clock, offset, count + 1, at);
 }
 
-/** The entry that clockAdd is adding; its content is valid inside that function only. */
+/** The entry that clockIncrement is adding; its content is valid inside that function only. */
 const added = new Uint8Array(ENTRY_BYTES);
 
-/** Takes the entry with this index out of a clock, in place; returns the new count. */
+/** Takes the entry with this index out of a clock, in place; returns the new count. @hot */
 export function clockRemove(
   clock: Uint8Array,
   offset: number,
@@ -189,14 +236,14 @@ export function clockRemove(
   return count - 1;
 }
 
-/** Pins every entry: they are a delete's past from now on. */
+/** Pins every entry: they are a delete's past from now on. @hot */
 export function clockPinAll(clock: Uint8Array, offset: number, count: number): void {
   for (let index = 0; index < count; index++) {
     clock[offset + index * ENTRY_BYTES + KIND_AT] |= PINNED;
   }
 }
 
-/** Whether `count` entries from `offset` on lie before `end` and are a clock in normal form. */
+/** Whether `count` entries from `offset` on lie before `end` and are a clock in normal form. @hot */
 export function clockIsWellFormed(
   clock: Uint8Array,
   offset: number,
@@ -206,17 +253,17 @@ export function clockIsWellFormed(
   if (offset + count * ENTRY_BYTES > end || end > clock.length) return false;
   for (let index = 0; index < count; index++) {
     const entry = offset + index * ENTRY_BYTES;
-    if (readU16(clock, entry + KIND_AT) > KINDS) return false;
-    if (!hasCounter(clock, entry)) return false;
-    if (isSingle(clock, entry) && follows(ZERO, 0, clock, entry)) return false;
+    if (!hasKnownKind(clock, entry) || !hasCounter(clock, entry)) return false;
+    if (isSingle(clock, entry) && isFirst(clock, entry)) return false;
     if (index === 0) continue;
+    if (compareActors(clock, entry - ENTRY_BYTES, clock, entry) < 0) continue;
     if (compareEntries(clock, entry - ENTRY_BYTES, clock, entry) >= 0) return false;
     if (absorbs(clock, entry - ENTRY_BYTES, clock, entry)) return false;
   }
   return true;
 }
 
-/** Where the greatest stamp of a clock stands, or -1 where the clock is empty. */
+/** Where the greatest stamp of a clock stands, or -1 where the clock is empty. @hot */
 export function clockNewestStamp(clock: Uint8Array, offset: number, count: number): number {
   let newest = -1;
   for (let index = 0; index < count; index++) {
@@ -226,143 +273,30 @@ export function clockNewestStamp(clock: Uint8Array, offset: number, count: numbe
   return newest;
 }
 
-/** Writes one entry; the actor is actor[actorOffset, + 8). */
-export function writeEntry(
-  target: Uint8Array,
-  offset: number,
-  actor: Uint8Array,
-  actorOffset: number,
-  counter: number,
-  kind: number,
-  stampMs: number,
-  stampLogical: number,
-): void {
-  copyBytes(actor, actorOffset, target, offset, ACTOR_BYTES);
-  writeU48(target, offset + ACTOR_BYTES, counter);
-  writeU16(target, offset + KIND_AT, kind);
-  writeStamp(target, offset + STAMP_AT, stampMs, stampLogical);
-}
-
-export function entryCounter(bytes: Uint8Array, entry: number): number {
-  return readU48(bytes, entry + ACTOR_BYTES);
-}
-
-/** Whether the dot's counter is one at all: counters start at 1. */
-export function hasCounter(bytes: Uint8Array, dot: number): boolean {
-  return compareCounters(bytes, dot, ZERO, 0) > 0;
-}
-
-export function isSingle(bytes: Uint8Array, entry: number): boolean {
-  return (bytes[entry + KIND_AT] & SINGLE) !== 0;
-}
-
-export function isPinned(bytes: Uint8Array, entry: number): boolean {
-  return (bytes[entry + KIND_AT] & PINNED) !== 0;
-}
-
 /**
- * Milliseconds since 1970 of the stamp at `stamp` (an entry's or a version's offset + STAMP_AT).
+ * The order of entries in a clock: actor, PAIR before SINGLE, counter. Two PAIRs of one actor are
+ * equal: a clock holds one of them.
  */
-export function stampMs(bytes: Uint8Array, stamp: number): number {
-  return readU48(bytes, stamp + 2);
-}
-
-export function stampLogical(bytes: Uint8Array, stamp: number): number {
-  return readU16(bytes, stamp);
-}
-
-/** @param ms 0 to 2^48 - 1; @param logical 0 to 65,535 */
-export function writeStamp(target: Uint8Array, stamp: number, ms: number, logical: number): void {
-  writeU16(target, stamp, logical);
-  writeU48(target, stamp + 2, ms);
-}
-
-/** -1, 0 or 1: the order of two stamps in time. */
-export function compareStamps(
-  left: Uint8Array,
-  leftStamp: number,
-  right: Uint8Array,
-  rightStamp: number,
-): number {
-  return compareNumbers(left, leftStamp, right, rightStamp, STAMP_BYTES);
-}
-
-/** -1, 0 or 1: the order of two dots, by actor (bytewise), then counter. */
-export function compareDots(
-  left: Uint8Array,
-  leftDot: number,
-  right: Uint8Array,
-  rightDot: number,
-): number {
-  const order = compareBytes(left, leftDot, right, rightDot, ACTOR_BYTES);
-  return order !== 0 ? order : compareCounters(left, leftDot, right, rightDot);
-}
-
-export function sameDot(
-  left: Uint8Array,
-  leftDot: number,
-  right: Uint8Array,
-  rightDot: number,
-): boolean {
-  return compareBytes(left, leftDot, right, rightDot, DOT_BYTES) === 0;
-}
-
-export function sameActor(
-  left: Uint8Array,
-  leftActor: number,
-  right: Uint8Array,
-  rightActor: number,
-): boolean {
-  return compareBytes(left, leftActor, right, rightActor, ACTOR_BYTES) === 0;
-}
-
-/** Whether the entry stands for the dot: equal to it, or a PAIR of its actor that reaches it. */
-export function entryCovers(
-  clock: Uint8Array,
-  entry: number,
-  dot: Uint8Array,
-  dotOffset: number,
-): boolean {
-  if (!sameActor(clock, entry, dot, dotOffset)) return false;
-  const order = compareCounters(clock, entry, dot, dotOffset);
-  return isSingle(clock, entry) ? order === 0 : order >= 0;
-}
-
-function compareCounters(
-  left: Uint8Array,
-  leftDot: number,
-  right: Uint8Array,
-  rightDot: number,
-): number {
-  return compareNumbers(
-    left,
-    leftDot + ACTOR_BYTES,
-    right,
-    rightDot + ACTOR_BYTES,
-    COUNTER_BYTES,
-  );
-}
-
-/** The order of entries in a clock: actor, PAIR before SINGLE, counter. */
 function compareEntries(
   left: Uint8Array,
   leftEntry: number,
   right: Uint8Array,
   rightEntry: number,
 ): number {
-  const actors = compareBytes(left, leftEntry, right, rightEntry, ACTOR_BYTES);
+  const actors = compareActors(left, leftEntry, right, rightEntry);
   if (actors !== 0) return actors;
-  const kinds = (left[leftEntry + KIND_AT] & SINGLE) - (right[rightEntry + KIND_AT] & SINGLE);
-  return kinds !== 0 ? kinds : compareCounters(left, leftEntry, right, rightEntry);
+  const isLeftSingle = left[leftEntry + KIND_AT] & SINGLE;
+  const isRightSingle = right[rightEntry + KIND_AT] & SINGLE;
+  if ((isLeftSingle & isRightSingle) === 0) return isLeftSingle - isRightSingle;
+  return compareCounters(left, leftEntry, right, rightEntry);
 }
 
 /**
  * Appends an entry to a clock under construction, or folds it into the last one where that stands
- * for it. REQUIRES: entries come in order, of both kinds of an actor the PAIRs first. Works in
- * place too, when source and target are one array and the source is not before the end of what was
- * folded.
+ * for it; returns the count. REQUIRES: entries come in order, at most one PAIR an actor, which
+ * therefore is never one with what is before it.
  */
-function foldEntry(
+function append(
   target: Uint8Array,
   offset: number,
   count: number,
@@ -370,43 +304,36 @@ function foldEntry(
   sourceEntry: number,
 ): number {
   const end = offset + count * ENTRY_BYTES;
-  const last = end - ENTRY_BYTES;
-  if (count > 0 && absorbs(target, last, source, sourceEntry)) {
-    absorb(target, last, source, sourceEntry);
-    return count;
+  if (isSingle(source, sourceEntry) && count > 0) {
+    const last = end - ENTRY_BYTES;
+    if (absorbs(target, last, source, sourceEntry)) {
+      absorb(target, last, source, sourceEntry);
+      return count;
+    }
   }
   copyBytes(source, sourceEntry, target, end, ENTRY_BYTES);
-  if (follows(ZERO, 0, target, end)) target[end + KIND_AT] &= ~SINGLE;
   return count + 1;
 }
 
+/** Folds into the entry at `at` those after it that it stands for by now; returns the new count. */
+function absorbNext(clock: Uint8Array, offset: number, count: number, at: number): number {
+  const index = (at - offset) / ENTRY_BYTES;
+  while (index + 1 < count && absorbs(clock, at, clock, at + ENTRY_BYTES)) {
+    absorb(clock, at, clock, at + ENTRY_BYTES);
+    count = clockRemove(clock, offset, count, index + 1);
+  }
+  return count;
+}
+
 /** Whether entry `next`, which follows `last` in order, is one with it in normal form. */
-function absorbs(
-  clock: Uint8Array,
-  last: number,
-  source: Uint8Array,
-  next: number,
-): boolean {
+function absorbs(clock: Uint8Array, last: number, source: Uint8Array, next: number): boolean {
   if (!sameActor(clock, last, source, next)) return false;
   if (!isSingle(source, next)) return true;
   if (compareCounters(source, next, clock, last) <= 0) return true;
   return !isSingle(clock, last) && follows(clock, last, source, next);
 }
 
-/** Whether the counter of the right dot is that of the left plus one. */
-function follows(left: Uint8Array, leftDot: number, right: Uint8Array, rightDot: number): boolean {
-  let carry = 1;
-  for (let index = ACTOR_BYTES; index < DOT_BYTES; index++) {
-    const sum = left[leftDot + index] + carry;
-    if ((sum & 255) !== right[rightDot + index]) return false;
-    carry = sum >> 8;
-  }
-  return carry === 0;
-}
-
-/** A dot of counter 0, before every actor's first. */
-const ZERO = new Uint8Array(DOT_BYTES);
-
+/** Makes the entry `last` stand for `next` as well: three maxima. */
 function absorb(clock: Uint8Array, last: number, source: Uint8Array, next: number): void {
   if (compareCounters(source, next, clock, last) > 0) {
     copyBytes(source, next + ACTOR_BYTES, clock, last + ACTOR_BYTES, COUNTER_BYTES);
@@ -417,55 +344,24 @@ function absorb(clock: Uint8Array, last: number, source: Uint8Array, next: numbe
   clock[last + KIND_AT] |= source[next + KIND_AT] & PINNED;
 }
 
-/** Whether the clock has all that the PAIR at pair[pairOffset] stands for. */
-function pairCovers(
-  clock: Uint8Array,
-  offset: number,
-  count: number,
-  pair: Uint8Array,
-  pairOffset: number,
-): boolean {
-  const index = runStart(clock, offset, count, pair, pairOffset);
-  const entry = offset + index * ENTRY_BYTES;
-  return index < count && !isSingle(clock, entry) && entryCovers(clock, entry, pair, pairOffset);
-}
-
-/** Index of the first entry whose actor is not below the given one. */
-function runStart(
-  clock: Uint8Array,
-  offset: number,
-  count: number,
-  actor: Uint8Array,
-  actorOffset: number,
-): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const entry = offset + middle * ENTRY_BYTES;
-    if (compareBytes(clock, entry, actor, actorOffset, ACTOR_BYTES) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /**
- * Index of the first SINGLE from index `from` on that is not below the dot, in the order of dots.
+ * Where the first entry stands whose dot is not below the given one, or -1. In normal form entries
+ * are in the order of their dots, so this is the only one that can cover it: what is before it ends
+ * too early, and after it only SINGLEs of the actor come.
  */
-function singleFrom(
+function firstFrom(
   clock: Uint8Array,
   offset: number,
-  from: number,
   count: number,
   dot: Uint8Array,
   dotOffset: number,
 ): number {
-  let low = isSingle(clock, offset + from * ENTRY_BYTES) ? from : from + 1;
+  let low = 0;
   let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if (compareDots(clock, offset + middle * ENTRY_BYTES, dot, dotOffset) < 0) low = middle + 1;
     else high = middle;
   }
-  return low;
+  return low === count ? -1 : offset + low * ENTRY_BYTES;
 }

@@ -23,11 +23,6 @@
 
 import { copyBytes } from "./bytes.ts";
 import {
-  clockAdd,
-  clockCovers,
-  clockMergeInto,
-  clockPinAll,
-  clockRemove,
   compareDots,
   compareStamps,
   ENTRY_BYTES,
@@ -38,6 +33,13 @@ import {
   sameActor,
   SINGLE,
   STAMP_AT,
+} from "./clock-entry.ts";
+import {
+  clockCovers,
+  clockIncrement,
+  clockMergeInto,
+  clockPinAll,
+  clockRemove,
 } from "./vector-clock.ts";
 import { areTwins, dropTwinsOfDead, keepLastWrite } from "./version-rules.ts";
 import {
@@ -121,7 +123,7 @@ export function eventInto(
   );
   assertUnseen(target, clock, entries, version, versionAt);
   const kind = dotAsPair === 1 ? PAIR : SINGLE;
-  entries = clockAdd(target, clock, entries, version, versionAt, kind);
+  entries = clockIncrement(target, clock, entries, version, versionAt, kind);
   if (endsObject(version, versionAt)) clockPinAll(target, clock, entries);
   const kept = truncate(target, targetHead, versions, entries, entriesMax, version, versionAt);
   entriesTruncated = entries - kept;
@@ -164,11 +166,11 @@ export function contextAfterPutInto(
     copyBytes(context, entry, target, targetOffset + count * ENTRY_BYTES, ENTRY_BYTES);
     count++;
   }
-  count = clockAdd(target, targetOffset, count, version, versionAt, SINGLE);
+  count = clockIncrement(target, targetOffset, count, version, versionAt, SINGLE);
   for (let index = versionCount(head, headOffset) - 1; index >= 0; index--) {
     const other = versionOffset(headOffset, index);
     if (!areTwins(head, other, version, versionAt)) continue;
-    count = clockAdd(target, targetOffset, count, head, other, SINGLE);
+    count = clockIncrement(target, targetOffset, count, head, other, SINGLE);
   }
   if (ends) clockPinAll(target, targetOffset, count);
   return count;

@@ -1,5 +1,5 @@
 /**
- * The two rules that hold of every head, whatever made it (core/version-merge, core/version-event).
+ * The two rules that hold of every head, whatever made it (core/version-sync, core/version-event).
  *
  *   twins   versions with one request id and one content are one write that two coordinators took.
  *           All stay live, since a client may carry any of their dots; readers are shown one; and
@@ -13,7 +13,7 @@
  */
 
 import { compareBytes } from "./bytes.ts";
-import { compareStamps, sameDot } from "./vector-clock.ts";
+import { compareStamps, sameDot } from "./clock-entry.ts";
 import {
   findDotAmong,
   FLAGS_OFFSET,

@@ -1,7 +1,7 @@
 /**
  * The head of a version set as packed bytes: which versions of one object are live, and the clock
  * of all that was seen. The same bytes lie on disk, go over the wire and are read in memory, in
- * place. (How heads merge: core/version-merge; how versions are made: core/version-event; which of
+ * place. (How heads merge: core/version-sync; how versions are made: core/version-event; which of
  * them a reader is shown: core/version-rules; dots and clocks: core/vector-clock.)
  *
  *    0    1     2          4         6       8
@@ -28,9 +28,6 @@ import { copyBytes, readU16, readU32, readU48, writeU16, writeU32, writeU48 } fr
 import { META_BLOCK_BYTES_MAX, VALUE_BYTES_MAX_LIMIT } from "./limits.ts";
 import {
   ACTOR_BYTES,
-  clockCovers,
-  clockIsWellFormed,
-  clockNewestStamp,
   compareDots,
   compareStamps,
   ENTRY_BYTES,
@@ -39,7 +36,8 @@ import {
   sameDot,
   STAMP_AT,
   writeStamp,
-} from "./vector-clock.ts";
+} from "./clock-entry.ts";
+import { clockCovers, clockIsWellFormed, clockNewestStamp } from "./vector-clock.ts";
 
 export const HEAD_FORMAT = 1;
 export const HEAD_BYTES = 8;

@@ -14,7 +14,7 @@ import {
   encodeContextInto,
 } from "../../core/context.ts";
 import type { ObjectName } from "../../core/object-name.ts";
-import { ACTOR_BYTES, DOT_BYTES, ENTRY_BYTES } from "../../core/vector-clock.ts";
+import { ACTOR_BYTES, DOT_BYTES, ENTRY_BYTES } from "../../core/clock-entry.ts";
 import { contextAfterPutInto } from "../../core/version-event.ts";
 import { clockCount, clockOffset, versionCount } from "../../core/version-set.ts";
 

@@ -10,7 +10,7 @@ import {
   readFetched,
   writeFetch,
 } from "../../core/replica-frames.ts";
-import { DOT_BYTES } from "../../core/vector-clock.ts";
+import { DOT_BYTES } from "../../core/clock-entry.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
 import type { Member } from "../membership/member.ts";

@@ -32,7 +32,7 @@ import {
   readFetched,
   writeFetch,
 } from "../../core/replica-frames.ts";
-import { DOT_BYTES } from "../../core/vector-clock.ts";
+import { DOT_BYTES } from "../../core/clock-entry.ts";
 import {
   VERSION_BYTES,
   clockCount,

@@ -5,7 +5,7 @@
 
 import { toHex, readU32 } from "../../core/bytes.ts";
 import { decodeMeta } from "../../core/payload.ts";
-import { DOT_BYTES, compareStamps, stampMs } from "../../core/vector-clock.ts";
+import { DOT_BYTES, compareStamps, stampMs } from "../../core/clock-entry.ts";
 import { shownInto } from "../../core/version-rules.ts";
 import {
   headDigestInto,

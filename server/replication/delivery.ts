@@ -24,7 +24,7 @@ import {
   replicateLength,
   writeReplicate,
 } from "../../core/replica-frames.ts";
-import { singleVersion } from "../../core/version-merge.ts";
+import { singleVersion } from "../../core/version-sync.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";

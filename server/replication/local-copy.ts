@@ -25,7 +25,7 @@ import {
   STATUS_MALFORMED,
 } from "../../core/replica-frames.ts";
 import { FROM_EVENT, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
-import { FROM_RIGHT, mergeInto, mergedLengthMax, withoutVersion } from "../../core/version-merge.ts";
+import { FROM_RIGHT, syncInto, syncedLengthMax, withoutVersion } from "../../core/version-sync.ts";
 import { isSuperseded } from "../../core/version-rules.ts";
 import {
   POLICY_LWW,
@@ -190,7 +190,7 @@ export class LocalCopy {
     takesBodies: boolean,
   ): Change {
     const incoming = this.#withoutLateTwins(name, held, given);
-    reserve(mergedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
+    reserve(syncedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
     const length = mergedLength(held, incoming);
     if (length < 0) return failure(STATUS_FAILED, "both heads together are beyond what one can count");
     const head = scratch.slice(0, length);
@@ -319,7 +319,7 @@ export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker)
 /** Merges two heads into scratch; -1 where the result is more than a head can say (a peer may send that). */
 function mergedLength(held: VersionSet, incoming: VersionSet): number {
   try {
-    return mergeInto(held.head, 0, incoming.head, 0, scratch, 0, sources);
+    return syncInto(held.head, 0, incoming.head, 0, scratch, 0, sources);
   } catch (error) {
     if (error instanceof RangeError) return -1;
     throw error;

@@ -1,6 +1,6 @@
 /** The join of two version sets in memory, bodies included. */
 
-import { FROM_RIGHT, mergeInto, mergedLengthMax } from "../../core/version-merge.ts";
+import { FROM_RIGHT, syncInto, syncedLengthMax } from "../../core/version-sync.ts";
 import { findDot, versionCount, versionOffset } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 
@@ -9,9 +9,9 @@ import type { VersionSet } from "../../storage/engine.ts";
  * that one lacks it. A body that both lack stays null. Payloads are shared, not copied.
  */
 export function mergeSets(left: VersionSet, right: VersionSet): VersionSet {
-  const target = new Uint8Array(mergedLengthMax(left.head, 0, right.head, 0));
+  const target = new Uint8Array(syncedLengthMax(left.head, 0, right.head, 0));
   const sources = new Int32Array(left.payloads.length + right.payloads.length);
-  const length = mergeInto(left.head, 0, right.head, 0, target, 0, sources);
+  const length = syncInto(left.head, 0, right.head, 0, target, 0, sources);
   const head = target.slice(0, length);
   const payloads: (Uint8Array | null)[] = [];
   for (let index = 0; index < versionCount(head, 0); index++) {

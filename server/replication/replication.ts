@@ -40,7 +40,7 @@ import {
 } from "../../core/replica-frames.ts";
 import { partitionOf } from "../../core/ring.ts";
 import { findDot, headDigestInto } from "../../core/version-set.ts";
-import { singleVersion } from "../../core/version-merge.ts";
+import { singleVersion } from "../../core/version-sync.ts";
 import type { Engine, ReadOutcome, VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
 import type { Member } from "../membership/member.ts";

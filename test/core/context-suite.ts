@@ -16,13 +16,8 @@ import {
 } from "../../core/context.ts";
 import { CONTEXT_CHARS_MAX, NAME_BYTES_MAX } from "../../core/limits.ts";
 import { SIPHASH_BYTES, siphashInto } from "../../core/siphash.ts";
-import {
-  clockCovers,
-  clockIsWellFormed,
-  ENTRY_BYTES,
-  PAIR,
-  writeEntry,
-} from "../../core/vector-clock.ts";
+import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/clock-entry.ts";
+import { clockCovers, clockIsWellFormed } from "../../core/vector-clock.ts";
 import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { packClock, randomClock } from "../model/vector-clock-model.ts";
 import { SeededRandom, seedFrom } from "../random.ts";

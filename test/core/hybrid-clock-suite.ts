@@ -3,7 +3,7 @@
  */
 
 import { HybridClock, STAMP_LOGICAL_MAX, STAMP_MS_MAX } from "../../core/hybrid-clock.ts";
-import { writeStamp } from "../../core/vector-clock.ts";
+import { writeStamp } from "../../core/clock-entry.ts";
 import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case } from "../suite.ts";

@@ -7,23 +7,10 @@ import process from "node:process";
 import { toHex, writeU16, writeU48 } from "../../core/bytes.ts";
 import {
   ACTOR_BYTES,
-  AFTER,
-  BEFORE,
-  clockAdd,
-  clockCompare,
-  clockCovers,
-  clockDescends,
-  clockIsWellFormed,
-  clockMergeInto,
-  clockNewestStamp,
-  clockPinAll,
-  clockRemove,
   compareDots,
-  CONCURRENT,
   DOT_BYTES,
   ENTRY_BYTES,
   entryCounter,
-  EQUAL,
   isPinned,
   isSingle,
   PAIR,
@@ -33,6 +20,21 @@ import {
   stampLogical,
   stampMs,
   writeEntry,
+} from "../../core/clock-entry.ts";
+import {
+  AFTER,
+  BEFORE,
+  clockCompare,
+  clockCovers,
+  clockDescends,
+  clockIncrement,
+  clockIsWellFormed,
+  clockMergeInto,
+  clockNewestStamp,
+  clockPinAll,
+  clockRemove,
+  CONCURRENT,
+  EQUAL,
 } from "../../core/vector-clock.ts";
 import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import {
@@ -87,7 +89,7 @@ function clockOf(...entries: Uint8Array[]): Uint8Array {
 function added(clock: Uint8Array, one: Uint8Array, kind: number): Uint8Array {
   const target = new Uint8Array(clock.length + ENTRY_BYTES);
   target.set(clock);
-  return target.slice(0, clockAdd(target, 0, countOf(clock), one, 0, kind) * ENTRY_BYTES);
+  return target.slice(0, clockIncrement(target, 0, countOf(clock), one, 0, kind) * ENTRY_BYTES);
 }
 
 /** All clocks of three actors with pairs of counters 0 (no entry) to 3. */
@@ -208,7 +210,7 @@ export const suite: readonly Case[] = [
     },
   },
   {
-    name: "clockAdd() is the merge with one more dot",
+    name: "clockIncrement() is the merge with one more dot",
     run(check) {
       const random = new SeededRandom(seed);
       for (let round = 0; round < 20_000; round++) {
@@ -340,10 +342,10 @@ export const suite: readonly Case[] = [
         writeU16(left, ACTOR_BYTES, call);
         clockCompare(left, 0, 2, right, 0, 2);
       });
-      await allocatesNothing(check, "clockMergeInto and clockAdd", (call) => {
+      await allocatesNothing(check, "clockMergeInto and clockIncrement", (call) => {
         writeU48(left, ACTOR_BYTES, far + call);
         const count = clockMergeInto(left, 0, 2, right, 0, 2, target, 0);
-        clockAdd(target, 0, count, dot, 0, SINGLE);
+        clockIncrement(target, 0, count, dot, 0, SINGLE);
       });
       await allocatesNothing(check, "clockIsWellFormed", (call) => {
         writeU48(left, ACTOR_BYTES, far + call);

@@ -5,7 +5,8 @@
 
 import process from "node:process";
 import { CLOCK_ENTRIES_MAX_DEFAULT } from "../../core/limits.ts";
-import { clockCovers, ENTRY_BYTES, isPinned, isSingle } from "../../core/vector-clock.ts";
+import { ENTRY_BYTES, isPinned, isSingle } from "../../core/clock-entry.ts";
+import { clockCovers } from "../../core/vector-clock.ts";
 import {
   entriesTruncated,
   eventInto,

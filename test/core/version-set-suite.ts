@@ -6,9 +6,9 @@
 import process from "node:process";
 import { fromHex, toHex, writeU16, writeU48 } from "../../core/bytes.ts";
 import { META_BLOCK_BYTES_MAX, VALUE_BYTES_MAX_LIMIT } from "../../core/limits.ts";
-import { stampLogical, stampMs } from "../../core/vector-clock.ts";
+import { stampLogical, stampMs } from "../../core/clock-entry.ts";
 import { contextAfterPutInto, eventInto } from "../../core/version-event.ts";
-import { compareHeads, mergeInto } from "../../core/version-merge.ts";
+import { compareHeads, syncInto } from "../../core/version-sync.ts";
 import { isSuperseded, requestIndex, shownInto } from "../../core/version-rules.ts";
 import {
   bodyLength,
@@ -371,7 +371,7 @@ async function hotFunctionsAllocateNothing(check: Check): Promise<void> {
   const [target, sources] = [new Uint8Array(2048), new Int32Array(16)];
   const words = new Uint32Array(2);
   const hot: readonly (readonly [string, (call: number) => void])[] = [
-    ["mergeInto", () => mergeInto(left, 0, right, 0, target, 0, sources)],
+    ["syncInto", () => syncInto(left, 0, right, 0, target, 0, sources)],
     [
       "eventInto",
       (call) => {

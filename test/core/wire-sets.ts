@@ -11,7 +11,7 @@
 
 import { crc32c } from "../../core/crc32c.ts";
 import type { WireSet } from "../../core/replica-frames.ts";
-import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/vector-clock.ts";
+import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/clock-entry.ts";
 import {
   HEAD_BYTES,
   isWellFormedHead,

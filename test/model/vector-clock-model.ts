@@ -14,7 +14,7 @@ import {
   PINNED,
   SINGLE,
   writeEntry,
-} from "../../core/vector-clock.ts";
+} from "../../core/clock-entry.ts";
 import type { SeededRandom } from "../random.ts";
 
 export interface SeenDot {

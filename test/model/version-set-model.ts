@@ -4,7 +4,7 @@
  * is ever truncated. packState gives the bytes that core/ must arrive at.
  */
 
-import { DOT_BYTES, ENTRY_BYTES, STAMP_AT } from "../../core/vector-clock.ts";
+import { DOT_BYTES, ENTRY_BYTES, STAMP_AT } from "../../core/clock-entry.ts";
 import {
   HEAD_BYTES,
   POLICY_LWW,

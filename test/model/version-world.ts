@@ -11,14 +11,15 @@
  * version with what its writer had seen: the truth about causality, for judging what may be gone.
  */
 
-import { clockAdd, ENTRY_BYTES, SINGLE } from "../../core/vector-clock.ts";
+import { ENTRY_BYTES, SINGLE } from "../../core/clock-entry.ts";
+import { clockIncrement } from "../../core/vector-clock.ts";
 import {
   contextAfterPutInto,
   entriesTruncated,
   eventInto,
   eventLengthMax,
 } from "../../core/version-event.ts";
-import { mergedLengthMax, mergeInto } from "../../core/version-merge.ts";
+import { syncedLengthMax, syncInto } from "../../core/version-sync.ts";
 import { clockCount, clockOffset } from "../../core/version-set.ts";
 import type { SeededRandom } from "../random.ts";
 import { type ModelClock, modelMerge } from "./vector-clock-model.ts";
@@ -204,8 +205,8 @@ export class VersionWorld {
 
 /** The allocating twins of core's functions, for tests. */
 export function mergeOf(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const target = new Uint8Array(mergedLengthMax(left, 0, right, 0));
-  const length = mergeInto(left, 0, right, 0, target, 0, new Int32Array(256));
+  const target = new Uint8Array(syncedLengthMax(left, 0, right, 0));
+  const length = syncInto(left, 0, right, 0, target, 0, new Int32Array(256));
   return target.slice(0, length);
 }
 
@@ -255,6 +256,6 @@ export function contextAfterPut(
 function withDot(context: Uint8Array, version: Uint8Array): Uint8Array {
   const target = new Uint8Array(context.length + ENTRY_BYTES);
   target.set(context);
-  const count = clockAdd(target, 0, context.length / ENTRY_BYTES, version, 0, SINGLE);
+  const count = clockIncrement(target, 0, context.length / ENTRY_BYTES, version, 0, SINGLE);
   return target.slice(0, count * ENTRY_BYTES);
 }

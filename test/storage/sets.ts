@@ -5,7 +5,7 @@
 
 import { crc32c } from "../../core/crc32c.ts";
 import { ObjectName } from "../../core/object-name.ts";
-import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/vector-clock.ts";
+import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/clock-entry.ts";
 import {
   HEAD_BYTES,
   headDigestInto,

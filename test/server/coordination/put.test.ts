@@ -4,7 +4,7 @@
  */
 
 import t from "tap";
-import { isSingle } from "../../../core/vector-clock.ts";
+import { isSingle } from "../../../core/clock-entry.ts";
 import { clockCount, clockOffset, versionCount, versionOffset } from "../../../core/version-set.ts";
 import { toHex } from "../../../core/bytes.ts";
 import type { Result } from "../../../server/coordination/store.ts";

@@ -6,7 +6,7 @@
 import t from "tap";
 import { HybridClock } from "../../../core/hybrid-clock.ts";
 import { SIBLINGS_MAX } from "../../../core/limits.ts";
-import { compareStamps, entryCounter, stampMs } from "../../../core/vector-clock.ts";
+import { compareStamps, entryCounter, stampMs } from "../../../core/clock-entry.ts";
 import {
   isTombstone,
   newestStamp,

@@ -2,7 +2,7 @@
 
 import t from "tap";
 import { encodeMeta, encodePayload } from "../../../core/payload.ts";
-import { ENTRY_BYTES, PAIR, writeEntry } from "../../../core/vector-clock.ts";
+import { ENTRY_BYTES, PAIR, writeEntry } from "../../../core/clock-entry.ts";
 import {
   HEAD_BYTES,
   VERSION_BYTES,

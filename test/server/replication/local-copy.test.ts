@@ -4,7 +4,7 @@
  */
 
 import t from "tap";
-import { ENTRY_BYTES } from "../../../core/vector-clock.ts";
+import { ENTRY_BYTES } from "../../../core/clock-entry.ts";
 import {
   HEAD_COUNT_MAX,
   POLICY_LWW,

@@ -1,7 +1,8 @@
 /** Sets of one version, by whom and over what one says, with a body that fits its checksum. */
 
 import { crc32c } from "../../../core/crc32c.ts";
-import { clockAdd, ENTRY_BYTES, SINGLE } from "../../../core/vector-clock.ts";
+import { ENTRY_BYTES, SINGLE } from "../../../core/clock-entry.ts";
+import { clockIncrement } from "../../../core/vector-clock.ts";
 import {
   HEAD_BYTES,
   POLICY_SIBLINGS,
@@ -58,7 +59,7 @@ export function setOfOne(one: OneVersion): VersionSet {
   head.set(entryOf(one), HEAD_BYTES);
   let entries = 0;
   for (const seen of [one, ...over]) {
-    entries = clockAdd(head, HEAD_BYTES + VERSION_BYTES, entries, entryOf(seen), 0, SINGLE);
+    entries = clockIncrement(head, HEAD_BYTES + VERSION_BYTES, entries, entryOf(seen), 0, SINGLE);
   }
   const length = writeHeadCounts(head, 0, 1, entries);
   return { head: head.slice(0, length), payloads: [encoder.encode(one.body)] };

@@ -5,19 +5,20 @@
  */
 
 import process from "node:process";
-import { clockCovers, isPinned } from "../../core/vector-clock.ts";
+import { isPinned } from "../../core/clock-entry.ts";
+import { clockCovers } from "../../core/vector-clock.ts";
 import {
   compareHeads,
   DIVERGED,
   FROM_RIGHT,
   HEADS_EQUAL,
   LEFT_AHEAD,
-  mergedLengthMax,
-  mergeInto,
+  syncedLengthMax,
+  syncInto,
   RIGHT_AHEAD,
   singleVersion,
   withoutVersion,
-} from "../../core/version-merge.ts";
+} from "../../core/version-sync.ts";
 import {
   clockCount,
   clockOffset,
@@ -52,7 +53,7 @@ import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
 const seed = seedFrom(process.env.SEED, 2007);
-const again = `again: SEED=${seed} bun test/runtimes.ts core/version-merge`;
+const again = `again: SEED=${seed} bun test/runtimes.ts core/version-sync`;
 const WORLDS = 150;
 const STEPS = 60;
 const TRIPLES = 150;
@@ -261,7 +262,7 @@ export const suite: readonly Case[] = [
     },
   },
   {
-    name: "mergeInto() says where each version came from, and writes within the room it asked for",
+    name: "syncInto() says where each version came from, and writes within the room it asked for",
     run(check) {
       playedWorlds(siblingsWithTwins, (world) => {
         triplesOf(world, ([one, two]) => sourcesAreTrue(check, one, two));
@@ -321,10 +322,10 @@ export const suite: readonly Case[] = [
 ];
 
 function sourcesAreTrue(check: Check, one: Uint8Array, two: Uint8Array): void {
-  const lengthMax = mergedLengthMax(one, 0, two, 0);
+  const lengthMax = syncedLengthMax(one, 0, two, 0);
   const target = new Uint8Array(lengthMax + 8).fill(170);
   const sources = new Int32Array(versionCount(one, 0) + versionCount(two, 0));
-  const length = mergeInto(one, 0, two, 0, target, 0, sources);
+  const length = syncInto(one, 0, two, 0, target, 0, sources);
   check.ok(length <= lengthMax, `length; ${again}`);
   check.ok(target.subarray(lengthMax).every((byte) => byte === 170), `the room; ${again}`);
   for (let index = 0; index < versionCount(target, 0); index++) {

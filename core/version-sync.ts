@@ -16,15 +16,8 @@
  */
 
 import { compareBytes, copyBytes } from "./bytes.ts";
-import {
-  clockAdd,
-  clockCovers,
-  clockMergeInto,
-  compareDots,
-  ENTRY_BYTES,
-  PINNED,
-  SINGLE,
-} from "./vector-clock.ts";
+import { compareDots, ENTRY_BYTES, PINNED, SINGLE } from "./clock-entry.ts";
+import { clockCovers, clockIncrement, clockMergeInto } from "./vector-clock.ts";
 import { dropTwinsOfDead, keepLastWrite } from "./version-rules.ts";
 import {
   clockCount,
@@ -48,8 +41,8 @@ export const LEFT_AHEAD = 1;
 export const RIGHT_AHEAD = 2;
 export const DIVERGED = 3;
 
-/** Room that mergeInto needs for its result. `sources` needs the sum of both version counts. */
-export function mergedLengthMax(
+/** Room that syncInto needs for its result. `sources` needs the sum of both version counts. */
+export function syncedLengthMax(
   left: Uint8Array,
   leftHead: number,
   right: Uint8Array,
@@ -64,7 +57,7 @@ export function mergedLengthMax(
  * REQUIRES: both are well-formed; the target overlaps neither. ENSURES: the result is well-formed.
  * @throws RangeError where the result has more versions or entries than a head can count (65,535)
  */
-export function mergeInto(
+export function syncInto(
   left: Uint8Array,
   leftHead: number,
   right: Uint8Array,
@@ -100,7 +93,7 @@ export function compareHeads(
   rightHead: number,
 ): number {
   reserveScratch(left, leftHead, right, rightHead);
-  const length = mergeInto(left, leftHead, right, rightHead, scratch, 0, scratchSources);
+  const length = syncInto(left, leftHead, right, rightHead, scratch, 0, scratchSources);
   const leftHolds = isMerged(left, leftHead, length);
   const rightHolds = isMerged(right, rightHead, length);
   if (leftHolds) return rightHolds ? HEADS_EQUAL : LEFT_AHEAD;
@@ -122,7 +115,7 @@ export function singleVersion(bytes: Uint8Array, head: number, index: number): U
   const single = new Uint8Array(HEAD_BYTES + VERSION_BYTES + ENTRY_BYTES);
   copyBytes(bytes, version, single, HEAD_BYTES, VERSION_BYTES);
   const kind = endsObject(bytes, version) ? SINGLE | PINNED : SINGLE;
-  clockAdd(single, HEAD_BYTES + VERSION_BYTES, 0, bytes, version, kind);
+  clockIncrement(single, HEAD_BYTES + VERSION_BYTES, 0, bytes, version, kind);
   writeHeadCounts(single, 0, 1, 1);
   return single;
 }
@@ -193,7 +186,7 @@ function reserveScratch(
   right: Uint8Array,
   rightHead: number,
 ): void {
-  const lengthMax = mergedLengthMax(left, leftHead, right, rightHead);
+  const lengthMax = syncedLengthMax(left, leftHead, right, rightHead);
   if (scratch.length < lengthMax) scratch = new Uint8Array(2 * lengthMax);
   const versions = versionCount(left, leftHead) + versionCount(right, rightHead);
   if (scratchSources.length < versions) scratchSources = new Int32Array(2 * versions);

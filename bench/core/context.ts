@@ -16,7 +16,7 @@ import {
   encodeContextInto,
 } from "../../core/context.ts";
 import { SIPHASH_KEY_BYTES } from "../../core/siphash.ts";
-import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/vector-clock.ts";
+import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/clock-entry.ts";
 import { SeededRandom } from "../../test/random.ts";
 import { ask, keep, type Task } from "../question.ts";
 

@@ -36,7 +36,7 @@ import {
   writeFetched,
   writeReplicate,
 } from "../../core/replica-frames.ts";
-import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/vector-clock.ts";
+import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/clock-entry.ts";
 import {
   HEAD_BYTES,
   VERSION_BYTES,

@@ -23,11 +23,9 @@ import {
   ACTOR_BYTES,
   compareActors,
   compareCounters,
-  compareDots,
   compareStamps,
   COUNTER_BYTES,
   ENTRY_BYTES,
-  entryCovers,
   follows,
   hasCounter,
   hasKnownKind,
@@ -52,7 +50,7 @@ export const CONCURRENT = BEFORE | AFTER;
 /**
  * EQUAL, BEFORE, AFTER or CONCURRENT, as sets of dots: stamps and pins do not count.
  * REQUIRES: both clocks are in normal form (as all clocks below). Clocks of pairs alone take one walk
- * over both: 34 ns for 3 entries each on Bun, where asking for both directions takes 81.
+ * over both: 29 ns for 3 entries each on Bun, where asking for both directions takes 81.
  * @hot
  */
 export function clockCompare(
@@ -110,9 +108,8 @@ export function clockDescends(
 ): boolean {
   const rightEnd = rightOffset + rightCount * ENTRY_BYTES;
   for (let entry = rightOffset; entry < rightEnd; entry += ENTRY_BYTES) {
-    const at = firstFrom(left, leftOffset, leftCount, right, entry);
-    if (at < 0 || !entryCovers(left, at, right, entry)) return false;
-    if (isSingle(left, at) && !isSingle(right, entry)) return false;
+    const at = coverOf(left, leftOffset, leftCount, right, entry);
+    if (at < 0 || (isSingle(left, at) && !isSingle(right, entry))) return false;
   }
   return true;
 }
@@ -138,8 +135,7 @@ export function clockCovers(
   dot: Uint8Array,
   dotOffset: number,
 ): boolean {
-  const at = firstFrom(clock, offset, count, dot, dotOffset);
-  return at >= 0 && entryCovers(clock, at, dot, dotOffset);
+  return coverOf(clock, offset, count, dot, dotOffset) >= 0;
 }
 
 /**
@@ -345,11 +341,11 @@ function absorb(clock: Uint8Array, last: number, source: Uint8Array, next: numbe
 }
 
 /**
- * Where the first entry stands whose dot is not below the given one, or -1. In normal form entries
- * are in the order of their dots, so this is the only one that can cover it: what is before it ends
- * too early, and after it only SINGLEs of the actor come.
+ * Where the entry stands that covers the dot, or -1. In normal form entries are in the order of their
+ * dots, and an actor's PAIR is its first: a PAIR at or above the dot is its cover, and so is the
+ * SINGLE that is the dot; nothing else can be.
  */
-function firstFrom(
+function coverOf(
   clock: Uint8Array,
   offset: number,
   count: number,
@@ -360,8 +356,14 @@ function firstFrom(
   let high = count;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (compareDots(clock, offset + middle * ENTRY_BYTES, dot, dotOffset) < 0) low = middle + 1;
+    const entry = offset + middle * ENTRY_BYTES;
+    let order = compareActors(clock, entry, dot, dotOffset);
+    if (order === 0) {
+      order = compareCounters(clock, entry, dot, dotOffset);
+      if (order === 0 || (order > 0 && !isSingle(clock, entry))) return entry;
+    }
+    if (order < 0) low = middle + 1;
     else high = middle;
   }
-  return low === count ? -1 : offset + low * ENTRY_BYTES;
+  return -1;
 }

@@ -215,9 +215,11 @@ function insertVersion(
     index++;
   }
   const at = versionOffset(targetHead, index);
-  target.copyWithin(at + VERSION_BYTES, at, versionOffset(targetHead, versions));
+  if (index < versions) {
+    target.copyWithin(at + VERSION_BYTES, at, versionOffset(targetHead, versions));
+    sources.copyWithin(index + 1, index, versions);
+  }
   copyBytes(version, versionAt, target, at, VERSION_BYTES);
-  sources.copyWithin(index + 1, index, versions);
   sources[index] = FROM_EVENT;
   return versions + 1;
 }

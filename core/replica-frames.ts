@@ -1,7 +1,8 @@
 /**
  * The two hot messages between replicas, as bytes: REPLICATE carries a finished version set to a
  * replica (or, with a hint, to a stand-in), FETCH asks a replica what it holds. Pure codec: the body
- * of a frame (core/frame) is written into, and read from, memory that the caller owns.
+ * of a frame (core/frame) is written into, and read from, memory that the caller owns. Reading fills
+ * a view that is used again and again: it says where things lie in the frame, and nothing is made.
  *
  *   REPLICATE request                        FETCH request
  *    0  u8  purpose                           0  u8  want: 0 digest, 1 set, 2 one version
@@ -63,27 +64,29 @@ const FIXED = 24;
 const SET_FIXED = 8;
 const FETCHED_FIXED = 16;
 
-/** A set as decoded: views into the frame, valid as long as its bytes are. */
+/** A set as it is sent, or as setOf() shows a received one: views, valid as long as their bytes. */
 export interface WireSet {
   readonly head: Uint8Array;
   readonly payloads: (Uint8Array | null)[];
 }
 
-/** Bytes that a set takes on the wire with the payloads that it has. */
+/** Bytes that a set takes on the wire with the payloads that it has. @hot */
 export function setLength(set: WireSet): number {
-  let length = SET_FIXED + set.head.length + set.payloads.length;
-  for (const payload of set.payloads) if (payload !== null) length += payload.length;
+  const payloads = set.payloads;
+  let length = SET_FIXED + set.head.length + payloads.length;
+  for (let index = 0; index < payloads.length; index++) length += payloads[index]?.length ?? 0;
   return length;
 }
 
-/** Writes a set; returns the offset behind it. */
+/** Writes a set; returns the offset behind it. @hot */
 export function writeSet(set: WireSet, target: Uint8Array, targetOffset: number): number {
   let present = 0;
   target.set(set.head, targetOffset + SET_FIXED);
   let offset = targetOffset + SET_FIXED + set.head.length;
   const payloadStart = offset + set.payloads.length;
   let payloadOffset = payloadStart;
-  for (const payload of set.payloads) {
+  for (let index = 0; index < set.payloads.length; index++) {
+    const payload = set.payloads[index];
     target[offset++] = payload === null ? 0 : 1;
     if (payload === null) continue;
     present++;
@@ -95,32 +98,57 @@ export function writeSet(set: WireSet, target: Uint8Array, targetOffset: number)
   return payloadOffset;
 }
 
-/** Reads a set that fills bytes[start, end) exactly; null where it is malformed. Views, no copies. */
-export function readSet(bytes: Uint8Array, start: number, end: number): WireSet | null {
-  if (end - start < SET_FIXED) return null;
+/** Where a received set lies: its head at [headStart, headEnd), then presence bytes and payloads. */
+export class SetView {
+  bytes: Uint8Array = NO_BYTES;
+  headStart = 0;
+  headEnd = 0;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Points the view at the set that fills bytes[start, end); false where there is none. @hot */
+export function locateSet(bytes: Uint8Array, start: number, end: number, view: SetView): boolean {
+  if (end - start < SET_FIXED) return false;
   const headStart = start + SET_FIXED;
   const headEnd = headStart + readU32(bytes, start);
-  if (headEnd > end || !isWellFormedHead(bytes, headStart, headEnd)) return null;
+  if (headEnd > end || !isWellFormedHead(bytes, headStart, headEnd)) return false;
   const versions = versionCount(bytes, headStart);
   let offset = headEnd + versions;
-  if (offset > end) return null;
-  const payloads: (Uint8Array | null)[] = [];
+  if (offset > end) return false;
   let present = 0;
   for (let index = 0; index < versions; index++) {
     const presence = bytes[headEnd + index];
-    if (presence > 1) return null;
-    if (presence === 0) {
-      payloads.push(null);
-      continue;
-    }
-    const length = payloadLength(bytes, versionOffset(headStart, index));
-    if (offset + length > end) return null;
-    payloads.push(bytes.subarray(offset, offset + length));
-    offset += length;
+    if (presence > 1) return false;
+    if (presence === 0) continue;
+    offset += payloadLength(bytes, versionOffset(headStart, index));
     present++;
   }
-  if (offset !== end || present !== readU32(bytes, start + 4)) return null;
+  if (offset !== end || present !== readU32(bytes, start + 4)) return false;
+  view.bytes = bytes;
+  view.headStart = headStart;
+  view.headEnd = headEnd;
+  return true;
+}
+
+/** The located set as views, for who goes on with it: a version's payload, or null. */
+export function setOf({ bytes, headStart, headEnd }: SetView): WireSet {
+  const versions = versionCount(bytes, headStart);
+  const payloads: (Uint8Array | null)[] = [];
+  let offset = headEnd + versions;
+  for (let index = 0; index < versions; index++) {
+    const isPresent = bytes[headEnd + index] === 1;
+    const length = isPresent ? payloadLength(bytes, versionOffset(headStart, index)) : 0;
+    payloads.push(isPresent ? bytes.subarray(offset, offset + length) : null);
+    offset += length;
+  }
   return { head: bytes.subarray(headStart, headEnd), payloads };
+}
+
+/** Reads a set that fills bytes[start, end) exactly; null where it is malformed. Views, no copies. */
+export function readSet(bytes: Uint8Array, start: number, end: number): WireSet | null {
+  const view = new SetView();
+  return locateSet(bytes, start, end, view) ? setOf(view) : null;
 }
 
 /** A REPLICATE request; `target` is 8 bytes, used where the flag HINTED is set. */
@@ -133,10 +161,12 @@ export interface ReplicateBody {
   readonly set: WireSet;
 }
 
+/** @hot */
 export function replicateLength(name: Uint8Array, set: WireSet): number {
   return FIXED + name.length + setLength(set);
 }
 
+/** @hot */
 export function writeReplicate(body: ReplicateBody, target: Uint8Array, offset: number): void {
   target[offset] = body.purpose;
   target[offset + 1] = body.flags;
@@ -149,27 +179,43 @@ export function writeReplicate(body: ReplicateBody, target: Uint8Array, offset: 
   writeU32(target, offset + 4, writeSet(body.set, target, setStart) - setStart);
 }
 
-/** Reads a REPLICATE request; null where it is malformed. Views, no copies. */
-export function readReplicate(bytes: Uint8Array, start: number, end: number): ReplicateBody | null {
-  if (end - start < FIXED) return null;
+/** A received REPLICATE request; what starts somewhere starts at an offset of `bytes`. */
+export class ReplicateView {
+  bytes: Uint8Array = NO_BYTES;
+  purpose = 0;
+  flags = 0;
+  round = 0;
+  targetStart = 0;
+  nameStart = 0;
+  nameEnd = 0;
+  readonly set = new SetView();
+}
+
+/** Points the view at a REPLICATE request; false where it is malformed. @hot */
+export function readReplicate(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  view: ReplicateView,
+): boolean {
+  if (end - start < FIXED) return false;
   const nameStart = start + FIXED;
   const nameEnd = nameStart + readU16(bytes, start + 2);
-  if (nameEnd > end || end - nameEnd !== readU32(bytes, start + 4)) return null;
-  const set = readSet(bytes, nameEnd, end);
-  if (set === null) return null;
-  return {
-    purpose: bytes[start],
-    flags: bytes[start + 1],
-    round: readU32(bytes, start + 8),
-    target: bytes.subarray(start + 16, start + 24),
-    name: bytes.subarray(nameStart, nameEnd),
-    set,
-  };
+  if (nameEnd > end || end - nameEnd !== readU32(bytes, start + 4)) return false;
+  if (!locateSet(bytes, nameEnd, end, view.set)) return false;
+  view.bytes = bytes;
+  view.purpose = bytes[start];
+  view.flags = bytes[start + 1];
+  view.round = readU32(bytes, start + 8);
+  view.targetStart = start + 16;
+  view.nameStart = nameStart;
+  view.nameEnd = nameEnd;
+  return true;
 }
 
 export const REPLICATED_LENGTH = 16;
 
-/** A REPLICATE reply. */
+/** A REPLICATE reply. @hot */
 export function writeReplicated(
   isDurable: boolean,
   digest: Uint32Array,
@@ -190,10 +236,12 @@ export interface FetchBody {
   readonly name: Uint8Array;
 }
 
+/** @hot */
 export function fetchLength(name: Uint8Array): number {
   return FIXED + name.length;
 }
 
+/** @hot */
 export function writeFetch(body: FetchBody, target: Uint8Array, offset: number): void {
   target.fill(0, offset, offset + FIXED);
   target[offset] = body.want;
@@ -203,16 +251,28 @@ export function writeFetch(body: FetchBody, target: Uint8Array, offset: number):
   target.set(body.name, offset + FIXED);
 }
 
-export function readFetch(bytes: Uint8Array, start: number, end: number): FetchBody | null {
-  if (end - start < FIXED) return null;
+/** A received FETCH request. */
+export class FetchView {
+  bytes: Uint8Array = NO_BYTES;
+  want = 0;
+  flags = 0;
+  dotStart = 0;
+  nameStart = 0;
+  nameEnd = 0;
+}
+
+/** Points the view at a FETCH request; false where it is malformed. @hot */
+export function readFetch(bytes: Uint8Array, start: number, end: number, view: FetchView): boolean {
+  if (end - start < FIXED) return false;
   const nameStart = start + FIXED;
-  if (nameStart + readU16(bytes, start + 2) !== end || bytes[start] > WANT_VERSION) return null;
-  return {
-    want: bytes[start],
-    flags: bytes[start + 1],
-    dot: bytes.subarray(start + 8, start + 22),
-    name: bytes.subarray(nameStart, end),
-  };
+  if (nameStart + readU16(bytes, start + 2) !== end || bytes[start] > WANT_VERSION) return false;
+  view.bytes = bytes;
+  view.want = bytes[start];
+  view.flags = bytes[start + 1];
+  view.dotStart = start + 8;
+  view.nameStart = nameStart;
+  view.nameEnd = end;
+  return true;
 }
 
 /** A FETCH reply: the digest of what is held, and the set where one was asked for and is held. */
@@ -223,10 +283,12 @@ export interface FetchedBody {
   readonly set: WireSet | null;
 }
 
+/** @hot */
 export function fetchedLength(set: WireSet | null): number {
   return FETCHED_FIXED + (set === null ? 0 : setLength(set));
 }
 
+/** @hot */
 export function writeFetched(body: FetchedBody, target: Uint8Array, offset: number): void {
   target.fill(0, offset, offset + 8);
   target[offset] = body.isComplete ? FETCHED_COMPLETE : 0;
@@ -235,15 +297,28 @@ export function writeFetched(body: FetchedBody, target: Uint8Array, offset: numb
   if (body.set !== null) writeSet(body.set, target, offset + FETCHED_FIXED);
 }
 
-export function readFetched(bytes: Uint8Array, start: number, end: number): FetchedBody | null {
-  if (end - start < FETCHED_FIXED) return null;
+/** A received FETCH reply. */
+export class FetchedView {
+  isComplete = false;
+  digest0 = 0;
+  digest1 = 0;
+  hasSet = false;
+  readonly set = new SetView();
+}
+
+/** Points the view at a FETCH reply; false where it is malformed. @hot */
+export function readFetched(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  view: FetchedView,
+): boolean {
+  if (end - start < FETCHED_FIXED) return false;
   const setStart = start + FETCHED_FIXED;
-  const set = setStart === end ? null : readSet(bytes, setStart, end);
-  if (set === null && setStart !== end) return null;
-  return {
-    isComplete: (bytes[start] & FETCHED_COMPLETE) !== 0,
-    digest0: readU32(bytes, start + 8),
-    digest1: readU32(bytes, start + 12),
-    set,
-  };
+  view.hasSet = setStart !== end;
+  if (view.hasSet && !locateSet(bytes, setStart, end, view.set)) return false;
+  view.isComplete = (bytes[start] & FETCHED_COMPLETE) !== 0;
+  view.digest0 = readU32(bytes, start + 8);
+  view.digest1 = readU32(bytes, start + 12);
+  return true;
 }

@@ -3,8 +3,8 @@
  *
  * The frames of a put and a get between nodes: REPLICATE with a set of one version of 100 bytes,
  * FETCH, and the reply with that set. Writing goes from fields to a frame in memory that is there;
- * reading from bytes as a network hands them over, through the cutter, to the body's fields, which
- * are views. The reference is cbor-x on the same fields, with the length before it that a stream
+ * reading from bytes as a network hands them over, through the cutter, to a view that says where the
+ * body's fields lie. The reference is cbor-x on the same fields, with the length before it that a stream
  * needs. (Ours also looks whether the set's head is well-formed; to cbor-x it is bytes.)
  */
 
@@ -24,12 +24,15 @@ import {
   type FetchBody,
   type FetchedBody,
   fetchedLength,
+  FetchedView,
   fetchLength,
+  FetchView,
   readFetch,
   readFetched,
   readReplicate,
   type ReplicateBody,
   replicateLength,
+  ReplicateView,
   WANT_SET,
   type WireSet,
   writeFetch,
@@ -56,7 +59,7 @@ interface Message<Body> {
   readonly body: Body;
   readonly length: (body: Body) => number;
   readonly write: (body: Body, target: Uint8Array, offset: number) => void;
-  readonly read: (bytes: Uint8Array, start: number, end: number) => Body | null;
+  readonly read: (bytes: Uint8Array, start: number, end: number) => boolean;
 }
 
 const random = new SeededRandom(1);
@@ -125,7 +128,7 @@ function reading<Body>(message: Message<Body>): Task {
   writeFrameHeader(frame, 0, kind, 0, 0, 1, 7, length(body));
   write(body, frame, FRAME_HEADER_BYTES);
   const reader = new FrameReader(frame.length, (view: FrameView) => {
-    keep(read(view.bytes, view.start, view.end) === null ? 0 : view.correlation);
+    keep(read(view.bytes, view.start, view.end) ? view.correlation : 0);
     return true;
   });
   const encoded = cbor.encode([kind, 0, 0, 1, 7, body]);
@@ -148,13 +151,16 @@ function reading<Body>(message: Message<Body>): Task {
 
 const name = new TextEncoder().encode("cart/user-100017");
 const set = setOfOne();
+const replicateView = new ReplicateView();
+const fetchView = new FetchView();
+const fetchedView = new FetchedView();
 const replicate: Message<ReplicateBody> = {
   title: "REPLICATE, one version of 100 bytes",
   kind: KIND_REPLICATE,
   body: { purpose: 0, flags: 1, round: 3, target: new Uint8Array(8), name, set },
   length: (body) => replicateLength(body.name, body.set),
   write: writeReplicate,
-  read: readReplicate,
+  read: (bytes, start, end) => readReplicate(bytes, start, end, replicateView),
 };
 const fetch: Message<FetchBody> = {
   title: "FETCH",
@@ -162,7 +168,7 @@ const fetch: Message<FetchBody> = {
   body: { want: WANT_SET, flags: 0, dot: new Uint8Array(14), name },
   length: (body) => fetchLength(body.name),
   write: writeFetch,
-  read: readFetch,
+  read: (bytes, start, end) => readFetch(bytes, start, end, fetchView),
 };
 const fetched: Message<FetchedBody> = {
   title: "FETCH's reply, one version of 100 bytes",
@@ -170,7 +176,7 @@ const fetched: Message<FetchedBody> = {
   body: { isComplete: true, digest0: 123, digest1: 456, set },
   length: (body) => fetchedLength(body.set),
   write: writeFetched,
-  read: readFetched,
+  read: (bytes, start, end) => readFetched(bytes, start, end, fetchedView),
 };
 
 await ask("What does a frame cost to write, and to read?", [

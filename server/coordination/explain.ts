@@ -6,8 +6,10 @@ import {
   STATUS_ABSENT,
   STATUS_DONE,
   WANT_SET,
+  FetchedView,
   fetchLength,
   readFetched,
+  setOf,
   writeFetch,
 } from "../../core/replica-frames.ts";
 import { DOT_BYTES } from "../../core/clock-entry.ts";
@@ -18,6 +20,9 @@ import type { Replication } from "../replication/replication.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
 import type { Explanation, ReplicaReport } from "./store.ts";
 import { etagOf, shownVersions } from "./view.ts";
+
+/** The reply being taken; valid inside replied() only. */
+const reply = new FetchedView();
 
 export interface ExplainParts {
   readonly replication: Replication;
@@ -94,9 +99,11 @@ export class Explain implements ReplyHandler {
   }
 
   replied(place: number, frame: FrameView): void {
-    const body = readFetched(frame.bytes, frame.start, frame.end);
+    const isRead = readFetched(frame.bytes, frame.start, frame.end, reply);
     const isAnswer = frame.status === STATUS_DONE || frame.status === STATUS_ABSENT;
-    if (body !== null && isAnswer) this.#report(place, body.isComplete, body.set);
+    if (isRead && isAnswer) {
+      this.#report(place, reply.isComplete, reply.hasSet ? setOf(reply.set) : null);
+    }
     this.#answered();
   }
 

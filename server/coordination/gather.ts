@@ -28,8 +28,10 @@ import {
   WANT_DIGEST,
   WANT_SET,
   WANT_VERSION,
+  FetchedView,
   fetchLength,
   readFetched,
+  setOf,
   writeFetch,
 } from "../../core/replica-frames.ts";
 import { DOT_BYTES } from "../../core/clock-entry.ts";
@@ -48,6 +50,9 @@ import type { ReplyHandler } from "../wire/peers.ts";
 import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { ReadNeed } from "./quorum.ts";
+
+/** The reply being taken; valid inside replied() only. */
+const reply = new FetchedView();
 
 export interface GatherParts {
   readonly membership: PlanSource;
@@ -221,16 +226,17 @@ export class Gather implements ReplyHandler, TimerTarget {
 
   replied(index: number, frame: FrameView): void {
     const slot = this.#slots[index];
-    const body = readFetched(frame.bytes, frame.start, frame.end);
-    if (body === null) this.#slotFailed(slot);
+    if (!readFetched(frame.bytes, frame.start, frame.end, reply)) this.#slotFailed(slot);
     else {
       this.#reader ??= slot.target.member;
-      slot.isComplete = body.isComplete;
+      slot.isComplete = reply.isComplete;
+      const { digest0, digest1 } = reply;
+      const set = reply.hasSet ? setOf(reply.set) : null;
       if (frame.status === STATUS_ABSENT) this.#wasAbsent(slot);
       else if (frame.status !== STATUS_DONE) this.#refused(slot, frame.status);
-      else if (slot.want === WANT_DIGEST) this.#digestCame(index, body.digest0, body.digest1);
-      else if (slot.want === WANT_SET) this.#setCame(index, body.set);
-      else this.#versionCame(index, body.set);
+      else if (slot.want === WANT_DIGEST) this.#digestCame(index, digest0, digest1);
+      else if (slot.want === WANT_SET) this.#setCame(index, set);
+      else this.#versionCame(index, set);
     }
     this.#progress();
   }

@@ -13,6 +13,7 @@
  */
 
 import { toHex } from "../../core/bytes.ts";
+import { ACTOR_BYTES, DOT_BYTES } from "../../core/clock-entry.ts";
 import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
 import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
@@ -31,12 +32,14 @@ import {
   WANT_DIGEST,
   WANT_VERSION,
   fetchedLength,
+  FetchView,
+  ReplicateView,
   readFetch,
   readReplicate,
   setLength,
+  setOf,
   writeFetched,
   writeReplicated,
-  type FetchBody,
 } from "../../core/replica-frames.ts";
 import { partitionOf } from "../../core/ring.ts";
 import { findDot, headDigestInto } from "../../core/version-set.ts";
@@ -256,42 +259,47 @@ export class Replication {
     };
     const refusal = this.#refusal(frame, from);
     if (refusal !== STATUS_DONE) return answer(refusal, null, false);
-    const body = readReplicate(frame.bytes, frame.start, frame.end);
-    if (body === null || checkName(body.name) !== "") return answer(STATUS_MALFORMED, null, false);
-    const name = new ObjectName(body.name.slice());
-    const isHinted = (body.flags & REPLICATE_HINTED) !== 0;
+    const { bytes, start, end } = frame;
+    if (!readReplicate(bytes, start, end, replicateView)) return answer(STATUS_MALFORMED, null, false);
+    const nameBytes = bytes.slice(replicateView.nameStart, replicateView.nameEnd);
+    if (checkName(nameBytes) !== "") return answer(STATUS_MALFORMED, null, false);
+    const name = new ObjectName(nameBytes);
+    const set = setOf(replicateView.set);
+    const { purpose, flags, round, targetStart } = replicateView;
+    const isHinted = (flags & REPLICATE_HINTED) !== 0;
     const copy = isHinted ? this.hints.copy : this.objects;
     const stored = (change: Change): void => {
       if (change.status !== STATUS_DONE) return answer(change.status, null, false);
-      if ((body.flags & REPLICATE_DURABLE) === 0) return answer(STATUS_DONE, change, false);
+      if ((flags & REPLICATE_DURABLE) === 0) return answer(STATUS_DONE, change, false);
       return copy.engine.sync((isDurable) => {
         if (isDurable) answer(STATUS_DONE, change, true);
         else answer(STATUS_FAILED, null, false);
       });
     };
-    const labels = { layout, round: body.round };
-    if (!isHinted && body.purpose === PURPOSE_REPAIR) {
-      return copy.restore(name, body.set, labels, stored);
-    }
-    if (!isHinted) return copy.join(name, body.set, labels, stored);
-    const owner = this.#parts.membership.memberById(toHex(body.target, 0, body.target.length));
+    const labels = { layout, round };
+    if (!isHinted && purpose === PURPOSE_REPAIR) return copy.restore(name, set, labels, stored);
+    if (!isHinted) return copy.join(name, set, labels, stored);
+    const ownerId = toHex(bytes, targetStart, targetStart + ACTOR_BYTES);
+    const owner = this.#parts.membership.memberById(ownerId);
     if (owner === undefined) return answer(STATUS_STALE, null, false);
-    return this.hints.store(owner, name, body.set, stored);
+    return this.hints.store(owner, name, set, stored);
   }
 
   #onFetch(frame: FrameView, connection: Connection, from: PeerIdentity): void {
     const { correlation, layout } = frame;
     const kind = KIND_FETCH | REPLY_BIT;
-    const body = readFetch(frame.bytes, frame.start, frame.end);
-    const refusal = body === null ? STATUS_MALFORMED : this.#refusal(frame, from);
-    if (body === null || refusal !== STATUS_DONE || checkName(body.name) !== "") {
-      const status = refusal === STATUS_DONE ? STATUS_MALFORMED : refusal;
+    const refuse = (status: number): void => {
       connection.reserve(kind, 0, status, correlation, layout, 0);
-      return;
-    }
-    const name = new ObjectName(body.name.slice());
+    };
+    const { bytes, start, end } = frame;
+    if (!readFetch(bytes, start, end, fetchView)) return refuse(STATUS_MALFORMED);
+    const refusal = this.#refusal(frame, from);
+    if (refusal !== STATUS_DONE) return refuse(refusal);
+    const nameBytes = bytes.slice(fetchView.nameStart, fetchView.nameEnd);
+    if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
+    const name = new ObjectName(nameBytes);
     const isComplete = this.isCompletePrimary(this.partitionOf(name));
-    this.#find(name, body, (status, digest0, digest1, set) => {
+    this.#find(name, fetchView, (status, digest0, digest1, set) => {
       const length = fetchedLength(set);
       const offset = connection.reserve(kind, 0, status, correlation, layout, length);
       if (offset < 0) return;
@@ -301,12 +309,12 @@ export class Replication {
 
   #find(
     name: ObjectName,
-    body: FetchBody,
+    asked: FetchView,
     done: (status: number, digest0: number, digest1: number, set: VersionSet | null) => void,
   ): void {
-    const want = body.want;
-    const dot = want === WANT_VERSION ? body.dot.slice() : null;
-    if ((body.flags & FETCH_HINTS) !== 0) {
+    const { want, flags, bytes, dotStart } = asked;
+    const dot = want === WANT_VERSION ? bytes.slice(dotStart, dotStart + DOT_BYTES) : null;
+    if ((flags & FETCH_HINTS) !== 0) {
       return this.collectAsStandIn(name, (set) => {
         if (set === null) return done(STATUS_ABSENT, 0, 0, null);
         headDigestInto(set.head, 0, set.head.length, replyDigest, 0);
@@ -396,6 +404,9 @@ export class Replication {
 
 /** Digest of the reply being written. */
 const replyDigest = new Uint32Array(2);
+/** The request being taken; valid until its first callback. */
+const replicateView = new ReplicateView();
+const fetchView = new FetchView();
 
 function statusOf(outcome: ReadOutcome): number {
   if (outcome.status === "absent") return STATUS_ABSENT;

@@ -36,7 +36,7 @@ bench: node_modules/.package-lock.json ## parts of the data path: FILE=md5, RUNT
 	$(BIN)/bun bench/suite.ts --file "$(FILE)" --runtime "$(RUNTIME)" --ref "$(REF)"
 
 bench-figure8: node_modules/.package-lock.json ## load balance of the paper's three strategies
-	$(BIN)/bun bench/load-balance.ts
+	$(BIN)/bun bench/figure-8/main.ts
 
 bench-cluster: dist/halo ## the cluster against what this machine allows, and its peers
 	$(BIN)/bun bench/cluster.ts

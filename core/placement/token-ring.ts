@@ -10,17 +10,17 @@
  *   ─────●──────●──●────────●───●────────────●───►
  *    k1 ─┘          k2 ─────┘       distinct nodes only: k2 goes to c, b, a
  *
- * The store itself uses strategy 3 (placement). These are here for the comparison of Figure 8 and
- * for who wants consistent hashing as it was first published. Tokens are the top 32 bits of ring
- * positions; this floor has no randomness, so the caller gives them.
+ * The store itself uses strategy 3 (placement); strategy says how the three compare. Tokens are the
+ * top 32 bits of ring positions; this floor has no randomness, so the caller gives them.
  */
 
+import type { Strategy } from "./strategy.ts";
 import { checkWhole } from "./terms.ts";
 import { NODES_MAX } from "../limits.ts";
 
 const RING_LENGTH = 2 ** 32;
 
-export class TokenRing {
+export class TokenRing implements Strategy {
   readonly nodeCount: number;
   /** Rising. */
   readonly #positions: Uint32Array;

@@ -20,12 +20,14 @@
 import { dealRows } from "./placement/first-deal.ts";
 import { orderOwners } from "./placement/owner-order.ts";
 import { preferenceTable } from "./placement/preference.ts";
+import type { FormerLists } from "./placement/preference.ts";
 import { quotasOf } from "./placement/quota.ts";
 import { rebalanceRows } from "./placement/rebalance.ts";
 import type { Inheritance } from "./placement/rebalance.ts";
 import { Terms } from "./placement/terms.ts";
 import type { PlacementNode } from "./placement/terms.ts";
 
+export type { FormerLists } from "./placement/preference.ts";
 export type { PlacementNode } from "./placement/terms.ts";
 
 /** A layout to go on from: whole rows of owners, indexes into its own `nodes`. */
@@ -87,13 +89,16 @@ export function assign(request: PlacementRequest): Assignment {
 
 /**
  * Preference lists: Q rows of all nodes, the owners first, in their order, then every other node so
- * that a dead node's load is shared by all.
+ * that a dead node's load is shared by all. Not to be changed.
+ * @param former lists of any other layout: what they have in common with these is not made again
  */
 export function preferenceLists(
   layout: Pick<Assignment, "nodes" | "partitionBits" | "owners">,
+  former: FormerLists | null = null,
 ): Uint16Array {
-  const copies = layout.owners.length / 2 ** layout.partitionBits;
-  return preferenceTable(new Terms(layout.nodes, layout.partitionBits, copies), layout.owners);
+  const { nodes, partitionBits, owners } = layout;
+  const copies = owners.length / 2 ** partitionBits;
+  return preferenceTable(new Terms(nodes, partitionBits, copies), owners, former);
 }
 
 /** Ideal and reached share of every node. */

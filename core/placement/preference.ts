@@ -12,29 +12,84 @@
  *
  * Zones come before evenness: a fallback is taken from the zones that the owners use least, so that
  * copies stay as far apart as they were.
+ *
+ * Lists are a function of the layout alone, since each node makes them for itself. Where lists of
+ * another layout are at hand they save work, and the result is the same to the byte:
+ *
+ *   the same owners, zones, capacities   the table itself
+ *   the same zones, node by node         rows whose owners and first fallback are the same are
+ *                                        copied: the rest of a row follows from these
+ *   other nodes                          every row names other nodes: all are made
+ *
+ * 30 nodes, 1,024 partitions on Bun: 1.6 ms from nothing, 0.01 for the table itself, 1.0 where one
+ * row's owners differ. Less cannot be saved after larger changes: where one node's capacity differs,
+ * 957 first fallbacks of 1,024 do, because sharing every node's load equally is one bargain of all.
  */
 
 import { Scatter } from "./scatter.ts";
-import type { Terms } from "./terms.ts";
+import { Terms } from "./terms.ts";
+import type { PlacementNode } from "./terms.ts";
+
+/** Lists of another layout, with what they were made of. Nothing of it is changed. */
+export interface FormerLists {
+  readonly nodes: readonly PlacementNode[];
+  readonly partitionBits: number;
+  readonly owners: Uint16Array;
+  readonly preference: Uint16Array;
+}
 
 /** Two or three are enough as a rule; a bound, so that a huge layout cannot take for ever. */
 const EVENING_PASSES_MAX = 8;
 
-/** Rows of all nodes for each partition. @param owners rows of `terms.copies`, in their order */
-export function preferenceTable(terms: Terms, owners: Uint16Array): Uint16Array {
+/**
+ * Rows of all nodes for each partition; not to be changed, since it may be the former table.
+ * @param owners rows of `terms.copies`, in their order
+ * @param former any layout's lists; null where there are none
+ */
+export function preferenceTable(
+  terms: Terms,
+  owners: Uint16Array,
+  former: FormerLists | null,
+): Uint16Array {
   const { copies, partitionCount } = terms;
   const nodeCount = terms.nodes.length;
+  const known = former !== null && hasZones(former, terms, owners) ? former : null;
+  if (known !== null && hasOwners(known, terms, owners)) return known.preference;
   const fallbacks = nodeCount > copies ? new Fallbacks(terms, owners).deal() : new Uint16Array(0);
   const table = new Uint16Array(partitionCount * nodeCount);
   const tail = new Tail(terms);
   for (let partition = 0; partition < partitionCount; partition++) {
-    const row = table.subarray(partition * nodeCount, (partition + 1) * nodeCount);
+    const [start, end] = [partition * nodeCount, (partition + 1) * nodeCount];
+    const row = table.subarray(start, end);
     row.set(owners.subarray(partition * copies, (partition + 1) * copies));
     if (nodeCount === copies) continue;
     row[copies] = fallbacks[partition];
-    tail.fill(row, copies + 1, partition);
+    const formerRow = known?.preference.subarray(start, end);
+    if (formerRow !== undefined && startsAs(formerRow, row, copies + 1)) row.set(formerRow);
+    else tail.fill(row, copies + 1, partition);
   }
   return table;
+}
+
+/** Whether a former layout has rows of the same shape, and the same zones, node by node. */
+function hasZones(former: FormerLists, terms: Terms, owners: Uint16Array): boolean {
+  const { nodes, partitionBits } = former;
+  if (partitionBits !== terms.partitionBits || nodes.length !== terms.nodes.length) return false;
+  if (former.owners.length !== owners.length) return false;
+  const { zoneOf } = new Terms(nodes, partitionBits, terms.copies);
+  return startsAs(zoneOf, terms.zoneOf, nodes.length);
+}
+
+function hasOwners(former: FormerLists, terms: Terms, owners: Uint16Array): boolean {
+  return (
+    terms.nodes.every(({ capacity }, node) => capacity === former.nodes[node].capacity) &&
+    startsAs(former.owners, owners, owners.length)
+  );
+}
+
+function startsAs(left: Uint16Array, right: Uint16Array, length: number): boolean {
+  for (let index = 0; index < length; index++) if (left[index] !== right[index]) return false;
+  return true;
 }
 
 /** Deals the first place past the owners. */

@@ -69,6 +69,12 @@ interface LayoutContent extends ClusterShape {
   readonly events: readonly MembershipEvent[];
 }
 
+/**
+ * The layout made last. Preference lists go on from it and come out the same without it: a layout
+ * is read anew for every vote on it, and its successor may differ in little.
+ */
+let previous: Layout | null = null;
+
 export class Layout {
   readonly number: number;
   readonly clusterId: string;
@@ -100,8 +106,9 @@ export class Layout {
     this.nodes = content.nodes;
     this.owners = content.owners;
     this.events = content.events;
-    this.preference = preferenceLists(content);
+    this.preference = preferenceLists(content, previous);
     this.bytes = bytes ?? encodeLayout(content);
+    previous = this;
   }
 
   /** Where a node stands in `nodes`; -1 when it is not in this layout. */

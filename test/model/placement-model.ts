@@ -144,3 +144,32 @@ class Flow {
     return number;
   }
 }
+
+/**
+ * What is wrong with the beginning of a preference list; "" where nothing is. The owners come first,
+ * and of any beginning of them as many zones as can be; then every other node once, always one from a
+ * zone that the list names least so far, of those that have a node left.
+ */
+export function listFault(
+  nodes: readonly PlacementNode[],
+  owners: readonly number[],
+  list: readonly number[],
+): string {
+  const zoneCount = new Set(nodes.map((node) => node.zone)).size;
+  const zonesOf = (members: readonly number[]) => members.map((member) => nodes[member].zone);
+  for (const [rank, member] of list.entries()) {
+    const before = list.slice(0, rank);
+    if (nodes[member] === undefined || before.includes(member)) return `${rank}: not a new node`;
+    if (rank < owners.length) {
+      if (member !== owners[rank]) return `${rank}: not the owner`;
+      const zones = new Set(zonesOf([...before, member])).size;
+      if (zones !== Math.min(rank + 1, zoneCount)) return `${rank}: ${zones} zones of the owners`;
+      continue;
+    }
+    const left = nodes.map((_, node) => node).filter((node) => !before.includes(node));
+    const uses = (node: number) =>
+      zonesOf(before).filter((zone) => zone === nodes[node].zone).length;
+    if (left.some((node) => uses(node) < uses(member))) return `${rank}: a zone is left behind`;
+  }
+  return "";
+}

@@ -18,7 +18,7 @@
  *   --rounds 5     how often the works alternate
  *   --seconds 4    to spend on timing, over all works and rounds
  *   --json         one line for a program: an Answer
- *   --smoke        every work once or twice: does the file still run?
+ *   --smoke        every work once, untimed: does the file still run?
  */
 
 import process from "node:process";
@@ -86,12 +86,14 @@ export async function ask(question: string, tasks: readonly Task[]): Promise<voi
       smoke: { type: "boolean", default: false },
     },
   });
-  const rounds = values.smoke === true ? 1 : Number(values.rounds);
-  const seconds = values.smoke === true ? 0 : Number(values.seconds);
+  const rounds = Number(values.rounds);
   const workCount = tasks.reduce((sum, task) => sum + present(task).length, 0);
-  const secondsEach = seconds / rounds / workCount;
+  const secondsEach = Number(values.seconds) / rounds / workCount;
   const lines: Line[] = [];
-  for (const task of tasks) lines.push(...(await measureTask(task, rounds, secondsEach)));
+  for (const task of tasks) {
+    if (values.smoke === true) lines.push(...runOnce(task));
+    else lines.push(...(await measureTask(task, rounds, secondsEach)));
+  }
   const answer = { question, runtime: runtimeName(), lines };
   if (values.json === true) console.log(JSON.stringify(answer));
   else console.log(answerTable(answer));
@@ -144,10 +146,18 @@ function present(task: Task): Work[] {
   return task.works.filter((work) => work !== null);
 }
 
+/** Lines without figures. */
+function runOnce(task: Task): Line[] {
+  return present(task).map(({ name, run, isReference = false }) => {
+    run();
+    return { task: task.title, name, isReference, nanoseconds: 0, bytes: 0 };
+  });
+}
+
 async function measureTask(task: Task, rounds: number, secondsEach: number): Promise<Line[]> {
   const works = present(task);
   const samples = works.map(() => [] as number[]);
-  for (const { run } of works) warmUp(run, secondsEach);
+  for (const { run } of works) warmUp(run);
   for (let round = 0; round < rounds; round++) {
     for (const [index, work] of works.entries()) {
       samples[index].push(await nanosecondsOf(work, secondsEach));
@@ -163,8 +173,8 @@ async function measureTask(task: Task, rounds: number, secondsEach: number): Pro
 }
 
 /** Until it is compiled, so that mitata sees from the first call whether to batch. */
-function warmUp(run: () => void, secondsEach: number): void {
-  const end = performance.now() + (secondsEach === 0 ? 0 : WARM_UP_MS);
+function warmUp(run: () => void): void {
+  const end = performance.now() + WARM_UP_MS;
   do run();
   while (performance.now() < end);
 }
@@ -173,9 +183,7 @@ async function nanosecondsOf({ run, operations = 1 }: Work, seconds: number): Pr
   const stats = await measure(run, {
     batch_threshold: BATCH_NS_MAX,
     min_cpu_time: seconds * 1e9,
-    min_samples: seconds === 0 ? 1 : 3,
-    warmup_threshold: 5e8,
-    ...(seconds === 0 ? { batch_samples: 4, batch_unroll: 1 } : {}),
+    min_samples: 3,
   });
   return stats.p50 / operations;
 }

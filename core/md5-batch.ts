@@ -5,8 +5,9 @@
  *         └── longer than one block: one by one, md5
  *
  * One name's hash is a chain of 64 steps that leaves most of the processor idle; names that do not
- * wait for each other fill it. Copying the names into the kernel's memory and the positions out of
- * it is part of the price.
+ * wait for each other fill it. A name of 16 bytes takes 32 ns on Bun where `md5Into` takes 82;
+ * copying names into the kernel's memory and positions out of it is 9 of them (bench/core/md5,
+ * November 2026).
  *
  * Invariants: the same words as `md5Into` for each name, on every path. Nothing here allocates
  * after the module is loaded.

@@ -7,7 +7,13 @@
  *                      ▼ partition
  *   table   …│ c a f b e d g │…         one row of all nodes for each: owners first, then fallbacks
  *
- * The table is made by placement when a layout is adopted and never changes afterwards.
+ * The table is made by placement when a layout is adopted and never changes afterwards. What a row
+ * promises (distinct nodes, over as many zones as there are) is placement's word.
+ *
+ * All but some nanoseconds is MD5: from a 16-byte name to its first three nodes takes 91 ns on Bun,
+ * as long as Bun.MD5 alone (bench/core/ring, November 2026).
+ *
+ * Source: Dynamo (SOSP 2007), 4.2, 4.3 and strategy 3 of 6.2.
  */
 
 import { md5Into } from "./md5.ts";

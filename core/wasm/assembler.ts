@@ -92,14 +92,14 @@ export function add(left: Code, right: Code): Code {
   return [...left, ...right, ...vector(I32X4_ADD)];
 }
 
-/** Every lane by 0 to 31 bits, zeros from the right. */
+/** Every lane by 0 to 31 bits (so few take one byte), zeros from the right. */
 export function shiftLeft(value: Code, bits: number): Code {
-  return [...value, I32_CONST, ...signed(bits), ...vector(I32X4_SHL)];
+  return [...value, I32_CONST, bits, ...vector(I32X4_SHL)];
 }
 
 /** Every lane by 0 to 31 bits, zeros from the left. */
 export function shiftRight(value: Code, bits: number): Code {
-  return [...value, I32_CONST, ...signed(bits), ...vector(I32X4_SHR_U)];
+  return [...value, I32_CONST, bits, ...vector(I32X4_SHR_U)];
 }
 
 /** The bytes of every lane in reverse order. */
@@ -165,9 +165,4 @@ function littleEndian(word: number): Code {
 /** LEB128: seven bits a byte, the lowest first, the top bit says that more follow. */
 function unsigned(value: number): Code {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
-}
-
-/** As `unsigned`, but the last byte's bit 6 is the sign. REQUIRES: 0 ≤ value < 2^31. */
-function signed(value: number): Code {
-  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signed(value >>> 7)];
 }

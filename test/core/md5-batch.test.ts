@@ -19,7 +19,7 @@ const program = `
   const first = Array.from({ length: 9 }, (_, name) => target[4 * name].toString(16)).join(" ");
   console.log(typeof WebAssembly, first);
 `;
-/** As md5sum has them. */
+/** As md5sum has them, but for a leading zero. */
 const firstWords = "d41d8cd9 cc175b9 187ef443 90015098 e2fc714c ab56b4d9 e80b5017 7ac66c0f e8dc4081";
 
 function positions(...flags: string[]): string {

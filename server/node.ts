@@ -321,6 +321,8 @@ export class Node {
 
   #run(objects: Engine, hints: Engine): Running {
     const { membership, peers } = this.#members();
+    // Frames acknowledge writes: the kernel gets those first. A disk that takes none ends all talk.
+    peers.wiring.maySend = () => objects.handOver() && hints.handOver();
     const setBytesMax = frameBytesMax(this.#config.maxValueBytes) - FRAME_ROOM_BYTES;
     const replication = new Replication({
       ports: this.#ports,

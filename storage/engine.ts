@@ -119,7 +119,8 @@ export interface Engine {
   ): void;
 
   /**
-   * Replaces what is held for a name. Payloads are copied before it returns.
+   * Replaces what is held for a name: read by all from then on, kept when the process dies from the
+   * handing over on. Payloads are copied before it returns.
    * REQUIRES: a null payload only where a version with the same dot is stored for the name.
    */
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome;
@@ -129,6 +130,20 @@ export interface Engine {
    * version).
    */
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome;
+
+  /**
+   * Hands all that was written to the kernel, which keeps it when this process dies. It happens by
+   * itself at the end of the turn, one call for all of a turn's writes; who tells another process
+   * of a write does it before. False: it failed, what was written may not be acknowledged, and
+   * nothing is written any more.
+   */
+  handOver(): boolean;
+
+  /**
+   * Calls back when all written so far is handed over (at once, or at the end of this turn), with
+   * false where that failed.
+   */
+  handedOver(done: (isKept: boolean) => void): void;
 
   /**
    * Calls back with true once all written so far is durable, with false if that can no longer be

@@ -3,7 +3,7 @@
  * the finished state to the first N healthy nodes, answer after W acknowledgements of which DW durable.
  *
  *   start ─► event here (primary: objects, stand-in: hints, neither: nowhere)
- *        ├─► sync here ──────────────────────────► durable
+ *        ├─► hand over here, or sync ────────────► acknowledged, or durable as well
  *        └─► deliver to the other targets
  *               │ stored ────────────────────────► acknowledged (durable where asked)
  *               │ no answer, not answered yet ───► the next healthy node, with a hint
@@ -77,7 +77,8 @@ export class Put implements TimerTarget {
   /** Until all targets have been asked: what ends meanwhile, within the same turn, is not the last word. */
   #isBeginning = true;
   #isAnswered = false;
-  #isSyncing = false;
+  /** The copy here is not handed over, or not synced, yet. */
+  #isKeeping = false;
   #isEnded = false;
   #extendTimer: TimerHandle = 0;
   #deadline: TimerHandle = 0;
@@ -125,17 +126,21 @@ export class Put implements TimerTarget {
   }
 
   #storedHere(local: Target): void {
-    this.#work.tally.acknowledged(local);
-    this.#served.add(local.hintFor ?? local.member);
-    if (this.#work.need.dw === 0) return;
     const { replication } = this.#parts;
-    const copy = local.hintFor === null ? replication.objects : replication.hints.copy;
-    this.#isSyncing = true;
-    copy.engine.sync((isDurable) => {
-      this.#isSyncing = false;
-      if (isDurable) this.#work.tally.durable(local);
-      this.#progress();
-    });
+    const { engine } = local.hintFor === null ? replication.objects : replication.hints.copy;
+    const isDurable = this.#work.need.dw > 0;
+    const kept = (isKept: boolean): void => this.#keptHere(local, isKept, isDurable);
+    this.#served.add(local.hintFor ?? local.member);
+    this.#isKeeping = true;
+    if (isDurable) engine.sync(kept);
+    else engine.handedOver(kept);
+  }
+
+  #keptHere(local: Target, isKept: boolean, isDurable: boolean): void {
+    this.#isKeeping = false;
+    if (isKept) this.#work.tally.acknowledged(local);
+    if (isKept && isDurable) this.#work.tally.durable(local);
+    this.#progress();
   }
 
   /** The others sync before they answer where one durable copy, the one here, is not enough everywhere. */
@@ -206,7 +211,7 @@ export class Put implements TimerTarget {
   #progress(): void {
     if (!this.#isAnswered && this.#work.tally.isMet) this.#answer("written");
     if (this.#isBeginning || this.#isEnded) return;
-    if (this.#waiting.size > 0 || this.#isSyncing) return;
+    if (this.#waiting.size > 0 || this.#isKeeping) return;
     if (!this.#isAnswered) this.#answer("unknown");
     this.#isEnded = true;
     this.#parts.wheel.cancel(this.#extendTimer);

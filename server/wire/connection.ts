@@ -244,6 +244,10 @@ export class Connection implements SocketHandler, Flushable, TimerTarget {
     const socket = this.#socket;
     if (socket === null || this.#state === "closing" || this.#state === "closed") return;
     if (socket.pendingBytes() > 0) return;
+    if (!this.#wiring.maySend()) {
+      this.close("what was written cannot be kept");
+      return;
+    }
     this.#count(this.#outgoing);
     this.#outgoing.sendTo(socket);
   }

@@ -103,6 +103,8 @@ export class Wiring {
   readonly pool = new BufferPool();
   readonly wheel: TimerWheel;
   readonly counters: WireCounters = newCounters();
+  /** Asked before frames leave, which may acknowledge writes; false: they must not. */
+  maySend: () => boolean = () => true;
   #waiting: Flushable[] = [];
   #spare: Flushable[] = [];
   readonly #onTurnEnd = (): void => this.#flushAll();

@@ -29,6 +29,7 @@ import type {
   WriteOutcome,
 } from "../engine.ts";
 import { ENTRY_DIGEST0, ENTRY_DIGEST1 } from "../position-index.ts";
+import { HandOver } from "./hand-over.ts";
 import { LogSync } from "./log-sync.ts";
 import { LogWriter } from "./log-writer.ts";
 import { RecordMap } from "./record-map.ts";
@@ -88,6 +89,7 @@ class LogFileEngine implements LogEngine {
   readonly #map: RecordMap;
   readonly #writer: LogWriter;
   readonly #sets: SetWriter;
+  readonly #handOver: HandOver;
   readonly #sync: LogSync;
   readonly #buffer: ObjectBuffer;
   readonly #supply: SegmentSupply;
@@ -127,9 +129,12 @@ class LogFileEngine implements LogEngine {
     );
     this.#sets = new SetWriter(this.#writer, this.#map.reader);
     this.#failure = "";
-    this.#sync = new LogSync(disk, folder, this.#map, this.#writer, options.soon, (detail) => {
-      this.#failure = detail;
-    });
+    const failed = (detail: string): void => {
+      if (this.#failure === "") this.#failure = detail;
+    };
+    this.#handOver = new HandOver(this.#writer, options.soon, failed);
+    this.#map.onUnread = () => this.#writer.handOver();
+    this.#sync = new LogSync(disk, folder, this.#map, this.#writer, this.#handOver, options.soon, failed);
     this.#damaged = recovery.report.damaged;
     this.#provenName = null;
     this.#provenSegment = 0;
@@ -208,6 +213,7 @@ class LogFileEngine implements LogEngine {
     const { header } = this.#writer;
     this.#map.put(header, isKnown);
     this.#buffer.written(name, set, header.segment, header.offset);
+    this.#handOver.written();
     this.#sync.written();
     return DONE;
   }
@@ -230,8 +236,17 @@ class LogFileEngine implements LogEngine {
     const { active } = this.#writer;
     if (active !== null) active.removes++;
     this.#map.forget();
+    this.#handOver.written();
     this.#sync.written();
     return DONE;
+  }
+
+  handOver(): boolean {
+    return this.#handOver.now();
+  }
+
+  handedOver(done: (isKept: boolean) => void): void {
+    this.#handOver.wait(done);
   }
 
   sync(done: (durable: boolean) => void): void {

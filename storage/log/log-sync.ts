@@ -13,6 +13,7 @@
 
 import { type Disk, DiskError } from "../disk.ts";
 import { GroupCommit } from "./group-commit.ts";
+import type { HandOver } from "./hand-over.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { RecordMap } from "./record-map.ts";
 import { isDeletable, type Segment, segmentPath } from "./segment.ts";
@@ -22,6 +23,7 @@ export class LogSync {
   readonly #folder: string;
   readonly #map: RecordMap;
   readonly #writer: LogWriter;
+  readonly #handOver: HandOver;
   readonly #group: GroupCommit;
   readonly #failed: (detail: string) => void;
   #writes: number;
@@ -34,6 +36,7 @@ export class LogSync {
     folder: string,
     map: RecordMap,
     writer: LogWriter,
+    handOver: HandOver,
     soon: (callback: () => void) => void,
     failed: (detail: string) => void,
   ) {
@@ -41,6 +44,7 @@ export class LogSync {
     this.#folder = folder;
     this.#map = map;
     this.#writer = writer;
+    this.#handOver = handOver;
     this.#group = new GroupCommit(soon, (done) => this.#start(done));
     this.#failed = failed;
     this.#writes = 0;
@@ -95,6 +99,11 @@ export class LogSync {
     // Those that came while the last sync ran may have been covered by it after all.
     if (active === null || this.#isFailed || !this.unsynced) {
       done(!this.unsynced);
+      return;
+    }
+    if (!this.#handOver.now()) {
+      this.#isFailed = true;
+      done(false);
       return;
     }
     const { end } = active;

@@ -1,23 +1,36 @@
 /**
  * Appends records to the last segment: staged in one buffer, handed to the kernel by one positional
- * write, and taken back whole if that fails.
+ * write for all groups of a turn, since a write costs more than its bytes.
  *
  *   begin() → place(length) → stage(n) … stageBytes(payload) → … → commit()   or   rollback()
+ *      └── a group, all or nothing ──────────────────────────────────┘   ⋮
+ *   begin() → … → commit()                                            handOver()
+ *
+ *   file    │ records the kernel has │
+ *   staged                           │ committed groups │ the group at work │
+ *                                    #position          active.end
  *
  * Large payloads go from the caller's array to the kernel without a copy. A record never spans
  * segments: place() rolls to the next one where it would not fit.
  *
- * ENSURES: after commit() the kernel has all bytes. After rollback() the segment ends where it
+ * Only a prepared segment waits for the end of the turn: its blocks exist, so that handing over does
+ * not fail for want of room. A segment that grows gets each group at its commit(), and a full disk
+ * is told to the one who wrote.
+ *
+ * ENSURES: after handOver() the kernel has all bytes. After rollback() the segment ends where it
  * ended before begin(), and what was half written is cut off durably: were it left behind, a
  * shorter record written over its start could make its rest look like a record after a crash.
+ * Where committed groups could not be handed over, nothing is written ever again.
  */
 
-import type { DiskFile } from "../disk.ts";
+import { DiskError, type DiskFile } from "../disk.ts";
 import { HEADER_BYTES, KIND_SEGMENT, KIND_SYNCED, RecordHeader } from "./record.ts";
 import type { Segment } from "./segment.ts";
 import type { SegmentSupply } from "./segment-supply.ts";
 
 const STAGE_BYTES = 128 << 10;
+/** A turn that wrote so much does not wait for its end: there is nothing left to save. */
+const HAND_OVER_BYTES = 64 << 10;
 /** From here on the extra write (0.8 µs) costs less than copying the payload. */
 const DIRECT_BYTES_MIN = 32 << 10;
 /** A staging buffer that grew beyond this for one huge set is dropped after it. */
@@ -48,6 +61,8 @@ export class LogWriter {
   #staged: number;
   /** Where bytes[0] goes in the last segment. */
   #position: number;
+  /** Committed groups could not be handed over. */
+  #isBroken: boolean;
   /** The last segment's end from which on the next one is prepared. */
   #prepareAt: number;
 
@@ -69,7 +84,8 @@ export class LogWriter {
     this.#frame = new RecordHeader();
     this.#frameBytes = new Uint8Array(HEADER_BYTES);
     this.#staged = 0;
-    this.#position = 0;
+    this.#position = this.active?.end ?? 0;
+    this.#isBroken = false;
     this.#prepareAt = 0;
     this.#planPreparation();
   }
@@ -79,11 +95,16 @@ export class LogWriter {
     return segments.length === 0 ? null : segments[segments.length - 1];
   }
 
+  /** Whether committed groups wait for handOver(). */
+  get isWaiting(): boolean {
+    const active = this.active;
+    return active !== null && active.staged > 0;
+  }
+
   /** Starts a group of records that are committed together. @throws DiskError */
   begin(): void {
+    this.#forgetGroup();
     const active = this.active;
-    this.#staged = 0;
-    this.#position = active === null ? 0 : active.end;
     // A plain segment was only ever a stopgap: leave it as soon as a prepared one is there.
     if (active !== null && active.preallocated === 0 && this.#supply.isReady) this.#roll();
   }
@@ -118,15 +139,23 @@ export class LogWriter {
     copyRange(source, start, end, this.bytes, at);
   }
 
-  /** Hands over what is staged. @throws DiskError: then rollback() must follow */
+  /** Ends the group, which counts from now on. @throws DiskError: then rollback() must follow */
   commit(): void {
-    this.#flush();
     const active = this.active;
     if (active === null) return;
-    active.end = this.#position;
+    const isLarge = this.#staged >= HAND_OVER_BYTES || this.bytes.length > STAGE_BYTES_KEPT;
+    if (isLarge || active.preallocated === 0) this.#flush();
+    active.end = this.#position + this.#staged;
+    active.staged = this.#staged;
     active.unsynced = true;
     if (active.end > this.#prepareAt) this.#prepare(active);
     if (this.bytes.length > STAGE_BYTES_KEPT) this.bytes = new Uint8Array(STAGE_BYTES);
+  }
+
+  /** Gives the kernel what was committed. @throws DiskError: then nothing may be written again */
+  handOver(): void {
+    if (this.#isBroken) throw notTaken();
+    this.#flush();
   }
 
   /**
@@ -134,9 +163,11 @@ export class LogWriter {
    * again
    */
   rollback(): void {
-    this.#staged = 0;
+    if (this.#isBroken) throw notTaken();
+    this.#forgetGroup();
     const active = this.active;
-    if (active === null) return;
+    // Where others are staged, nothing of this group has gone to the file.
+    if (active === null || active.staged > 0) return;
     active.file.truncate(active.end);
     active.preallocated = 0;
     active.file.syncNow();
@@ -147,14 +178,19 @@ export class LogWriter {
     const active = this.active;
     if (active === null || active.end + HEADER_BYTES > this.#segmentBytes) return;
     // Without begin(): this record starts no segment, or it would be one more thing to be synced.
-    this.#staged = 0;
-    this.#position = active.end;
     this.#frame.kind = KIND_SYNCED;
     this.#locate(this.#frame, HEADER_BYTES);
     const at = this.stage(HEADER_BYTES);
     this.#frame.encodeInto(this.bytes, at);
     this.#flush();
     active.end = this.#position;
+  }
+
+  /** Back to what is committed. */
+  #forgetGroup(): void {
+    const active = this.active;
+    this.#staged = active === null ? 0 : active.staged;
+    this.#position = active === null ? 0 : active.end - active.staged;
   }
 
   #activeFile(): DiskFile {
@@ -173,10 +209,17 @@ export class LogWriter {
   }
 
   #flush(): void {
-    if (this.#staged === 0) return;
-    this.#activeFile().write(this.bytes, 0, this.#staged, this.#position);
+    const active = this.active;
+    if (this.#staged === 0 || active === null) return;
+    try {
+      active.file.write(this.bytes, 0, this.#staged, this.#position);
+    } catch (error) {
+      this.#isBroken ||= active.staged > 0;
+      throw error;
+    }
     this.#position += this.#staged;
     this.#staged = 0;
+    active.staged = 0;
   }
 
   /** Goes on in the next segment; the last one is cut to what it holds. */
@@ -231,6 +274,10 @@ export class LogWriter {
     this.#prepareAt = Infinity;
     if (this.#mayPrepare()) this.#supply.prepare(active.number + 1);
   }
+}
+
+function notTaken(): DiskError {
+  return new DiskError("EIO", "the disk did not take records that others have read already");
 }
 
 /** For short runs a loop beats the call of set(subarray), and it makes no view. */

@@ -34,14 +34,17 @@ export class RecordMap {
    * too low from then on, and no segment may be deleted by them.
    */
   isUncertain: boolean;
+  /** Asks for what a segment's file does not have yet, before that is read. May throw a DiskError. */
+  onUnread: () => void;
   readonly #byNumber: Map<number, Segment>;
 
   constructor(partitionBits: number) {
     this.index = new PositionIndex(partitionBits);
     this.segments = [];
     this.isUncertain = false;
+    this.onUnread = () => {};
     this.#byNumber = new Map();
-    this.reader = new RecordReader((number) => this.#fileOf(number));
+    this.reader = new RecordReader((number, offset) => this.#fileOf(number, offset));
   }
 
   get liveBytes(): number {
@@ -129,9 +132,12 @@ export class RecordMap {
     this.index.remove();
   }
 
-  #fileOf(number: number): DiskFile | null {
+  /** A segment's file, once it has the record at `offset`. @throws DiskError */
+  #fileOf(number: number, offset: number): DiskFile | null {
     const segment = this.#byNumber.get(number);
-    return segment === undefined ? null : segment.file;
+    if (segment === undefined) return null;
+    if (offset >= segment.end - segment.staged) this.onUnread();
+    return segment.file;
   }
 
   /** The record under the cursor and its bodies are no longer reached. */

@@ -43,10 +43,11 @@ export class RecordReader {
   inlineStart: number;
   /** What is wrong, after "damaged". */
   detail: string;
-  readonly #fileOf: (segment: number) => DiskFile | null;
+  readonly #fileOf: (segment: number, offset: number) => DiskFile | null;
   #scratch: Uint8Array;
 
-  constructor(fileOf: (segment: number) => DiskFile | null) {
+  /** @param fileOf a segment's file, which has the record at `offset` */
+  constructor(fileOf: (segment: number, offset: number) => DiskFile | null) {
     this.header = new RecordHeader();
     this.bytes = NO_BYTES;
     this.headStart = 0;
@@ -75,7 +76,7 @@ export class RecordReader {
    * nothing where the answer is no. @throws DiskError
    */
   hasName(segment: number, offset: number, name: Uint8Array): boolean {
-    const file = this.#fileOf(segment);
+    const file = this.#fileOf(segment, offset);
     if (file === null) return false;
     const wanted = HEADER_BYTES + name.length;
     this.bytes = this.#scratch;
@@ -143,7 +144,7 @@ export class RecordReader {
       const end = start + length;
       return end > this.header.length ? null : this.bytes.subarray(start, end);
     }
-    const file = this.#fileOf(segment);
+    const file = this.#fileOf(segment, offset);
     if (file === null) return null;
     const payload = new Uint8Array(length);
     const position = offset + HEADER_BYTES + this.header.nameLength;
@@ -151,7 +152,7 @@ export class RecordReader {
   }
 
   #load(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {
-    const file = this.#fileOf(segment);
+    const file = this.#fileOf(segment, offset);
     if (file === null) return this.#damaged("its segment is missing", segment, offset);
     if (file.read(this.bytes, 0, length, offset) < length) {
       return this.#damaged("its record is cut off", segment, offset);

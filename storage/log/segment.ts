@@ -6,6 +6,9 @@
  *   │ segment │ record │ …    │      │       │ zeros, written in advance │
  *   └─────────┴────────┴──────┴──────┴───────┴───────────────────────────┘
  *
+ * `staged` counts the last bytes before `end` that the file does not have yet: what the writer still
+ * holds for one write of several records.
+ *
  * `live` counts the bytes of records that the index reaches; a segment without any may be deleted
  * if what its records forgot or replaced cannot come back by that (see isDeletable).
  */
@@ -22,6 +25,7 @@ export class Segment {
   end: number;
   /** Zeros were written up to here in advance; 0 for a segment that grows with its records. */
   preallocated: number;
+  staged: number;
   live: number;
   /** Remove records in it. */
   removes: number;
@@ -33,6 +37,7 @@ export class Segment {
     this.file = file;
     this.end = 0;
     this.preallocated = 0;
+    this.staged = 0;
     this.live = 0;
     this.removes = 0;
     this.unsynced = false;

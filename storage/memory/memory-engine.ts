@@ -123,6 +123,14 @@ class MemoryEngine implements Engine {
     return DONE;
   }
 
+  handOver(): boolean {
+    return true;
+  }
+
+  handedOver(done: (isKept: boolean) => void): void {
+    done(true);
+  }
+
   sync(done: (durable: boolean) => void): void {
     done(true);
   }

@@ -57,6 +57,10 @@ export class Script {
     for (const step of this.#steps) {
       course.begin(step.name, step.versions === null ? null : setOf(...step.versions));
       course.end(this.#do(engine, step));
+      const written = course.state;
+      engine.handedOver((isKept) => {
+        if (isKept) course.handed = Math.max(course.handed, written);
+      });
       if (step.sync === "no") continue;
       const reached = course.state;
       engine.sync((durable) => {
@@ -106,6 +110,8 @@ export class Course {
   readonly states: string[];
   /** The last state that is surely durable. */
   synced = 0;
+  /** The last state that surely outlives the process. */
+  handed = 0;
   /** The state that the next operation would lead to; "" between operations. */
   pending = "";
   /** The state of the first write that failed for good: nobody was told that it is there. */
@@ -140,6 +146,20 @@ export class Course {
       });
     }
     this.pending = "";
+  }
+
+  /**
+   * "" where every name reads as written. On a disk that failed, what was not handed over may be
+   * unreadable, and is never anything else.
+   */
+  judgeReads(engine: Engine): string {
+    const now = stateOf(engine).split("; ");
+    const handed = this.states.slice(this.handed).map((state) => state.split("; "));
+    const wrong = this.#texts.find((text, name) => {
+      const isKept = handed.every((state) => state[name] === text);
+      return now[name] !== text && (isKept || now[name] !== "failed");
+    });
+    return wrong === undefined ? "" : `${now.join("; ")} without ${wrong}`;
   }
 
   /**

@@ -85,6 +85,14 @@ export class FaultyEngine implements Engine {
     return this.#engine.remove(name, digest0, digest1);
   }
 
+  handOver(): boolean {
+    return this.#engine.handOver();
+  }
+
+  handedOver(done: (isKept: boolean) => void): void {
+    this.#engine.handedOver(done);
+  }
+
   sync(done: (durable: boolean) => void): void {
     if (this.durable === null) this.#waiting.push(done);
     else done(this.durable);

@@ -82,6 +82,32 @@ export const suite: Case[] = [
     },
   },
   {
+    name: "an answer leaves only once what it tells of is kept; where that fails nothing leaves",
+    run(check) {
+      const world = new WireWorld(11);
+      const n1 = world.node("n1", "a");
+      const n2 = world.node("n2", "b");
+      let kept = 0;
+      let told = 0;
+      n2.peers.onRequest(KIND_FETCH, (frame, connection) => {
+        connection.reserve(KIND_FETCH | REPLY_BIT, 0, 0, frame.correlation, 0, 0);
+        told++;
+      });
+      n2.peers.wiring.maySend = () => {
+        kept = told;
+        return told < 3;
+      };
+      const ends = new Ends();
+      const peer = n1.peers.peer(n2.id, n2.address);
+      for (let tag = 1; tag <= 2; tag++) ends.request(peer, KIND_FETCH, tag, NOTHING);
+      world.world.run(100);
+      check.same([ends.count("replied"), kept], [2, 2], "asked before both answers leave");
+      ends.request(peer, KIND_FETCH, 3, NOTHING);
+      world.world.run(20);
+      check.same([ends.of(3), told], ["closed", 3], "what is not kept is not told");
+    },
+  },
+  {
     name: "requests are refused beyond the limit of what is in flight, until answers come",
     run(check) {
       const world = new WireWorld(3);

@@ -30,6 +30,8 @@ export const suite: Case[] = [
   },
   { name: "free bytes are not asked for at each write", run: seldomAsked },
   { name: "kill keeps what was written and not synced", run: kept },
+  { name: "a turn's writes reach the disk as one, before its end only for who asks", run: turn },
+  { name: "a write that the disk did not take: told, unreadable, and nothing after it", run: untaken },
   { name: "a record of a newer format is refused with a sentence", run: newer },
   { name: "an unreadable disk refuses to open with a sentence", run: unreadable },
   { name: "the worked example of FORMAT.md", run: golden },
@@ -199,6 +201,63 @@ function kept(check: Check): void {
   check.equal(readText(again, "a"), wanted, "is there");
   machine.disk.unplug();
   check.equal(readText(machine.open(), "a"), wanted, "and durable since it was recovered");
+}
+
+/** A machine whose engine goes on in a prepared segment, where records wait for the turn's end. */
+function prepared(): { machine: Machine; engine: Engine } {
+  const machine = new Machine(1);
+  const engine = machine.open({ segmentBytes: 32 << 10 });
+  for (let index = 0; index < 20; index++) put(engine, "filler", index + 1, 1000);
+  machine.world.run(50);
+  put(engine, "filler", 21, 10);
+  machine.sync(engine);
+  return { machine, engine };
+}
+
+function turn(check: Check): void {
+  const { machine, engine } = prepared();
+  const before = machine.disk.changes;
+  const wanted = ["a", "b", "c"].map((key, index) => put(engine, key, index + 1, 100));
+  let kept: boolean | null = null;
+  engine.handedOver((isKept) => {
+    kept = isKept;
+  });
+  check.equal(machine.disk.changes, before, "three writes wait");
+  check.equal(kept, null, "nobody is told yet");
+  machine.world.run(1);
+  check.equal(machine.disk.changes - before, 1, "they go as one");
+  check.equal(kept, true, "and that is told");
+  const [d, e] = ["d", "e"].map((key, index) => put(engine, key, index + 9, 100));
+  check.equal(readText(engine, "d"), d, "what is not in the file yet is read all the same");
+  check.equal(engine.handOver(), true, "who cannot wait asks");
+  check.equal(machine.disk.changes - before, 2, "and all of the turn goes");
+  machine.disk.kill();
+  const again = machine.open({ segmentBytes: 32 << 10 });
+  ["a", "b", "c"].forEach((key, index) => check.equal(readText(again, key), wanted[index], key));
+  check.same([readText(again, "d"), readText(again, "e")], [d, e], "nothing of it dies");
+}
+
+function untaken(check: Check): void {
+  const { machine, engine } = prepared();
+  const filler = readText(engine, "filler");
+  put(engine, "a", 1, 100);
+  put(engine, "b", 2, 100);
+  machine.disk.inject({ on: "change", at: 1, effect: "EIO" });
+  let kept: boolean | null = null;
+  engine.handedOver((isKept) => {
+    kept = isKept;
+  });
+  machine.world.run(1);
+  check.equal(kept, false, "who waits is told");
+  check.equal(engine.handOver(), false, "and who asks");
+  check.equal(readText(engine, "a"), "failed", "it is neither absent nor wrong");
+  check.equal(readText(engine, "filler"), filler, "what the disk has is read");
+  const set = setOf({ counter: 3, payload: payloadOf(3, 10) });
+  check.equal(engine.write(nameOf("b/c"), set, LABELS).status, "failed", "the log is sealed");
+  check.equal(machine.sync(engine), false, "and never called durable");
+  machine.disk.unplug();
+  machine.disk.clearFaults();
+  check.equal(readText(machine.open({ segmentBytes: 32 << 10 }), "filler"), filler, "after all that");
 }
 
 function errorOf(machine: Machine): string {

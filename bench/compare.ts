@@ -9,9 +9,10 @@
  * a process has compiled nor where the machine drifts to favours one. Medians over the rounds;
  * the ratio's spread over the rounds stands beside it.
  *
- * Where a benchmark of the working tree does not load on the other product (it names what was not
- * there yet), the other commit's own file of that name answers, as far as it can; lines go together
- * by task and name, and one that is missing on a side is said to be.
+ * Works that need a function which the other commit does not have are left out there (stand-ins);
+ * where a file does not run on the other product at all, that commit's own file of that name answers,
+ * as far as it can. Lines go together by task and name, and one that is missing on a side is said to
+ * be.
  */
 
 import { spawnSync } from "node:child_process";
@@ -21,6 +22,7 @@ import { ROOT } from "./children.ts";
 import { medianOf } from "./median.ts";
 import { type Answer, figure, type Line } from "./question.ts";
 import { type Outcome, runOn, type Runtime } from "./runtimes.ts";
+import { standIn } from "./stand-ins.ts";
 
 const ROUNDS = 5;
 const SECONDS_MAX = 2;
@@ -43,6 +45,7 @@ export function compareWith(
 ): boolean {
   const commit = git(["rev-parse", "--short", `${ref}^{commit}`]);
   const tree = unpack(commit);
+  for (const file of files) standIn(join(tree, BENCHES_NOW, file));
   const secondsEach = Math.min(SECONDS_MAX, seconds / files.length / runtimes.length / ROUNDS / 2);
   console.log(`against   ${ref} (${commit}), ${ROUNDS} rounds of fresh processes`);
   let isComplete = true;
@@ -128,8 +131,8 @@ function compareLine(
 ): string {
   const label = `  ${line.name}${line.isReference ? " *" : ""}`;
   const [nowNs, thenNs] = [now, then].map((side) => medianOf(side.map((one) => one.nanoseconds)));
-  if (then.length === 0) return `${row(label, [figure(nowNs)])}   not at ${commit}`;
-  if (now.length === 0) return `${row(label, ["", figure(thenNs)])}   only at ${commit}`;
+  if (then.length === 0) return `${row(label, [figure(nowNs)]).trimEnd()}   not at ${commit}`;
+  if (now.length === 0) return `${row(label, ["", figure(thenNs)]).trimEnd()}   only at ${commit}`;
   const pairs = Array.from({ length: Math.min(now.length, then.length) }, (_, round) => {
     return now[round].nanoseconds / then[round].nanoseconds;
   });
@@ -148,7 +151,7 @@ function bytesOf(now: readonly Line[], then: readonly Line[]): string {
 function row(label: string, cells: readonly string[]): string {
   const [now = "", then = "", ratio = "", bytes = ""] = cells;
   const figures = now.padStart(11) + then.padStart(11) + ratio.padStart(8) + bytes.padStart(20);
-  return label.padEnd(46) + figures;
+  return label.padEnd(52) + figures;
 }
 
 function linesOf(side: Side): readonly Line[] {

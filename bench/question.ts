@@ -26,6 +26,7 @@ import { parseArgs } from "node:util";
 import { measure } from "mitata";
 import { bytesPerCall } from "./allocation.ts";
 import { medianOf } from "./median.ts";
+import { NotThere } from "./stand-ins.ts";
 
 const WARM_UP_MS = 30;
 /** A work slower than this is timed call by call, a faster one in batches. */
@@ -101,7 +102,7 @@ export async function ask(question: string, tasks: readonly Task[]): Promise<voi
 
 /** The answer as a table. */
 export function answerTable({ question, runtime, lines }: Answer): string {
-  const text = ["", `${question.padEnd(80)}  ${runtime}`];
+  const text = ["", `${question.padEnd(78)}  ${runtime}`];
   for (const task of new Set(lines.map((line) => line.task))) {
     const mates = lines.filter((line) => line.task === task);
     const yardstick = mates.find((line) => line.isReference);
@@ -122,7 +123,7 @@ function ratio(line: Line, yardstick: Line): string {
 }
 
 function row(label: string, cells: readonly string[]): string {
-  return label.padEnd(46) + cells.map((cell) => cell.padStart(13)).join("");
+  return label.padEnd(52) + cells.map((cell) => cell.padStart(13)).join("");
 }
 
 /** 3 or 4 digits, as many as mean something. */
@@ -142,14 +143,24 @@ function wholeBytes(bytes: number): string {
   return Math.round(bytes).toLocaleString("en-US");
 }
 
+/** What this runtime and this product have. */
 function present(task: Task): Work[] {
-  return task.works.filter((work) => work !== null);
+  return task.works.filter((work) => work !== null).filter(isThere);
 }
 
-/** Lines without figures. */
-function runOnce(task: Task): Line[] {
-  return present(task).map(({ name, run, isReference = false }) => {
+function isThere({ run }: Work): boolean {
+  try {
     run();
+    return true;
+  } catch (error) {
+    if (error instanceof NotThere) return false;
+    throw error;
+  }
+}
+
+/** Lines without figures: looking whether a work is there runs it. */
+function runOnce(task: Task): Line[] {
+  return present(task).map(({ name, isReference = false }) => {
     return { task: task.title, name, isReference, nanoseconds: 0, bytes: 0 };
   });
 }

@@ -4,10 +4,10 @@
  * Placement is cold code, run when an administrator changes the cluster, but a plan is shown while
  * somebody waits, and every node makes its own preference lists when a layout is adopted. The
  * default ring of 1,024 partitions, 3 copies, 30 nodes in 3 zones.
- * References: what one would write first. For a layout, partitions dealt at random; for a join, that
+ * References: what one would write first. For a layout, partitions dealt at random; for a change, that
  * again from nothing, which moves nearly everything; for the lists, a walk to the next distinct
- * nodes. They are faster and worse: no zones, no minimum of moves, a hottest node of 1.06 times the
- * mean (Figure 8).
+ * nodes. They know no zones and no minimum of moves, and leave a hottest node of 1.06 times the mean
+ * (Figure 8).
  */
 
 import { assign, type PlacementNode, preferenceLists } from "../../core/placement.ts";

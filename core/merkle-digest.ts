@@ -28,16 +28,28 @@
  */
 
 import { readU32 } from "./bytes.ts";
+import { SIPHASH_BYTES, SIPHASH_KEY_BYTES, siphashInto } from "./siphash.ts";
 
-export const MERKLE_KEY_BYTES = 16;
-
-/** The key as four words. @param key MERKLE_KEY_BYTES bytes, equal on all members of a cluster */
-export function merkleKey(key: Uint8Array): Int32Array {
-  if (key.length !== MERKLE_KEY_BYTES) {
-    throw new RangeError(`Cannot key Merkle trees: ${key.length} bytes, wanted ${MERKLE_KEY_BYTES}`);
+/**
+ * The key of a cluster's trees, four words, derived from a secret that has other uses as well.
+ * @param secret SIPHASH_KEY_BYTES bytes, equal on all members
+ */
+export function merkleKey(secret: Uint8Array): Int32Array {
+  if (secret.length !== SIPHASH_KEY_BYTES) {
+    throw new RangeError(
+      `Cannot key Merkle trees: ${secret.length} bytes, wanted ${SIPHASH_KEY_BYTES}`,
+    );
   }
-  return Int32Array.from([0, 4, 8, 12], (offset) => readU32(key, offset));
+  const bytes = new Uint8Array(2 * SIPHASH_BYTES);
+  for (let half = 0; half < 2; half++) {
+    LABEL[LABEL.length - 1] = half;
+    siphashInto(secret, LABEL, 0, LABEL.length, bytes, half * SIPHASH_BYTES);
+  }
+  return Int32Array.from([0, 4, 8, 12], (offset) => readU32(bytes, offset));
 }
+
+/** "merkle" and which half of the key: no context that is sealed under the secret is as short. */
+const LABEL = Uint8Array.from([0x6d, 0x65, 0x72, 0x6b, 0x6c, 0x65, 0]);
 
 /** The state after a name; valid from mixName() to the last addHead() that belongs to it. */
 const state = new Int32Array(4);

@@ -24,6 +24,7 @@ import {
   VALUE_BYTES_MAX_DEFAULT,
 } from "../core/limits.ts";
 import { toHex } from "../core/bytes.ts";
+import { merkleKey } from "../core/merkle-digest.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
 import type { Engine, EngineOptions } from "../storage/engine.ts";
@@ -363,6 +364,7 @@ export class Node {
     const options: EngineOptions = {
       folder,
       partitionBits: this.membership.layouts.current.partitionBits,
+      treeKey: merkleKey(this.membership.contextKey),
       freeBytesMin: this.#config.freeBytesMin,
       totalBytesMax: folder === "hints" ? this.#config.hintsBytesMax : 0,
     };

@@ -17,6 +17,7 @@
  * Conformance suite: test/storage/engine-suite.ts; formats: storage/FORMAT.md.
  */
 
+import type { MerkleTree } from "../core/merkle-tree.ts";
 import type { ObjectName } from "../core/object-name.ts";
 
 /**
@@ -169,12 +170,12 @@ export interface Engine {
   scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void;
 
   /**
-   * Order-free digest of all entries of a partition (of the partition bits given at opening): two
-   * words to target[targetIndex..]; equal digests mean equal contents. Kept up at each write.
+   * The hash tree over all entries of a partition (of the partition bits given at opening): equal
+   * roots mean equal contents. Kept up at each write; not for others to change.
    */
-  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void;
-  /** Entries in a partition. */
-  partitionCount(partition: number): number;
+  tree(partition: number): MerkleTree;
+  /** The key of the trees, for digests of parts that no tree has a node for. */
+  readonly treeKey: Int32Array;
 
   stats(): EngineStats;
 
@@ -185,8 +186,10 @@ export interface Engine {
 export interface EngineOptions {
   /** Folder below the data directory: "objects", "hints". */
   readonly folder: string;
-  /** log2 of the number of partitions, for partitionDigestInto. */
+  /** log2 of the number of partitions: each has a tree. */
   readonly partitionBits: number;
+  /** The key of the trees: merkleKey() of a secret that all members of the cluster share. */
+  readonly treeKey: Int32Array;
   /** Refuse writes with "full" while the file system has fewer free bytes than this. */
   readonly freeBytesMin: number;
   /** Refuse writes with "full" beyond this many bytes on disk (hints); 0: no bound. */

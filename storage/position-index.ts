@@ -16,9 +16,13 @@
  * plus some empty slots at the region's end, and no growth stalls longer than one region takes.
  *
  * Invariants: sorted; no entry left of its home; no empty slot between an entry and its home.
- * Order-free digests of partitions are kept up with each change.
+ *
+ * Each partition's hash tree (core/merkle-tree) is kept up with each change, and split further, one
+ * leaf a change, from the entries here: a tree is never rebuilt in one go, not even at the start.
  */
 
+import { MerkleTree } from "../core/merkle-tree.ts";
+import { partitionOf } from "../core/ring.ts";
 import type { IndexEntry } from "./engine.ts";
 
 /** Words of an entry, in order. A segment of 0 marks an empty slot. Never persisted. */
@@ -41,6 +45,8 @@ const SPILL_SLOTS = 4;
 const SPILL_SLOTS_MORE = 16;
 const TWO_32 = 2 ** 32;
 const NOTHING = new Uint32Array(0);
+/** The leaf that is being split: its first position word, its last one. */
+const splitRange = new Uint32Array(2);
 
 export class PositionIndex {
   /**
@@ -51,23 +57,27 @@ export class PositionIndex {
   readonly #regions: Uint32Array[];
   readonly #capacities: Uint32Array;
   readonly #counts: Uint32Array;
-  readonly #partitionShift: number;
-  readonly #partitionDigests: Uint32Array;
-  readonly #partitionCounts: Uint32Array;
+  readonly #partitionBits: number;
+  readonly #treeKey: Int32Array;
+  /** By partition; null where nothing was ever held. */
+  readonly #trees: (MerkleTree | null)[];
   readonly #visited: IndexEntry;
   #count: number;
   #words: number;
 
-  /** @param partitionBits log2 of the number of partitions, 0 to 16 */
-  constructor(partitionBits: number) {
+  /**
+   * @param partitionBits log2 of the number of partitions, 0 to 16
+   * @param treeKey merkleKey() of what the cluster shares
+   */
+  constructor(partitionBits: number, treeKey: Int32Array) {
     this.words = NOTHING;
     this.at = 0;
     this.#regions = new Array<Uint32Array>(1 << REGION_BITS).fill(NOTHING);
     this.#capacities = new Uint32Array(1 << REGION_BITS);
     this.#counts = new Uint32Array(1 << REGION_BITS);
-    this.#partitionShift = 32 - partitionBits;
-    this.#partitionDigests = new Uint32Array(2 << partitionBits);
-    this.#partitionCounts = new Uint32Array(1 << partitionBits);
+    this.#partitionBits = partitionBits;
+    this.#treeKey = treeKey;
+    this.#trees = new Array<MerkleTree | null>(1 << partitionBits).fill(null);
     this.#visited = { position0: 0, position1: 0, tag: 0, digest0: 0, digest1: 0 };
     this.#count = 0;
     this.#words = 0;
@@ -77,9 +87,11 @@ export class PositionIndex {
     return this.#count;
   }
 
-  /** Bytes of all slots, full and empty. */
+  /** Bytes of all slots, full and empty, and of the trees. Visits every tree. */
   get bytes(): number {
-    return this.#words * 4;
+    let bytes = this.#words * 4;
+    for (const tree of this.#trees) bytes += tree === null ? 0 : tree.bytes;
+    return bytes;
   }
 
   /**
@@ -131,8 +143,10 @@ export class PositionIndex {
     words[at + ENTRY_TAG] = tag;
     this.#counts[region]++;
     this.#count++;
-    this.#partitionCounts[this.#partitionOf(position0)]++;
     this.#place(digest0, digest1, segment, offset, length);
+    const tree = this.tree(partitionOf(position0, this.#partitionBits));
+    tree.add(position0, position1, tag, digest0, digest1);
+    if (tree.isGrowing) this.#splitLeaf(tree);
   }
 
   /** Gives the entry under the cursor another digest and place. */
@@ -143,16 +157,32 @@ export class PositionIndex {
     offset: number,
     length: number,
   ): void {
-    this.#addToDigest(-1);
+    const { words, at } = this;
+    const tree = this.tree(partitionOf(words[at], this.#partitionBits));
+    tree.replace(
+      words[at + ENTRY_POSITION0],
+      words[at + ENTRY_POSITION1],
+      words[at + ENTRY_TAG],
+      words[at + ENTRY_DIGEST0],
+      words[at + ENTRY_DIGEST1],
+      digest0,
+      digest1,
+    );
     this.#place(digest0, digest1, segment, offset, length);
+    if (tree.isGrowing) this.#splitLeaf(tree);
   }
 
   /** Takes the entry under the cursor out; the cursor is no longer valid. */
   remove(): void {
     const { words, at } = this;
     const region = words[at] >>> (32 - REGION_BITS);
-    this.#addToDigest(-1);
-    this.#partitionCounts[this.#partitionOf(words[at])]--;
+    this.tree(partitionOf(words[at], this.#partitionBits)).remove(
+      words[at + ENTRY_POSITION0],
+      words[at + ENTRY_POSITION1],
+      words[at + ENTRY_TAG],
+      words[at + ENTRY_DIGEST0],
+      words[at + ENTRY_DIGEST1],
+    );
     this.#counts[region]--;
     this.#count--;
     const end = this.#endOfMovable(region, at + ENTRY_WORDS);
@@ -168,18 +198,23 @@ export class PositionIndex {
     }
   }
 
-  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
-    target[targetIndex] = this.#partitionDigests[partition * 2];
-    target[targetIndex + 1] = this.#partitionDigests[partition * 2 + 1];
+  /** The hash tree of a partition. */
+  tree(partition: number): MerkleTree {
+    const known = this.#trees[partition];
+    if (known !== null) return known;
+    const tree = new MerkleTree(this.#partitionBits, partition, this.#treeKey);
+    this.#trees[partition] = tree;
+    return tree;
   }
 
-  partitionCount(partition: number): number {
-    return this.#partitionCounts[partition];
-  }
-
-  #partitionOf(position0: number): number {
-    // A shift by 32 is a shift by 0 in JavaScript: one partition needs its own case.
-    return this.#partitionShift === 32 ? 0 : position0 >>> this.#partitionShift;
+  /** Gives the level that a tree is adding the entries of one more leaf. */
+  #splitLeaf(tree: MerkleTree): void {
+    tree.splitRangeInto(splitRange, 0);
+    this.scan(splitRange[0], splitRange[1], (entry) => {
+      tree.split(entry.position0, entry.position1, entry.tag, entry.digest0, entry.digest1);
+      return true;
+    });
+    tree.endSplit();
   }
 
   #place(
@@ -195,16 +230,6 @@ export class PositionIndex {
     words[at + ENTRY_SEGMENT] = segment;
     words[at + ENTRY_OFFSET] = offset;
     words[at + ENTRY_LENGTH] = length;
-    this.#addToDigest(1);
-  }
-
-  /** Adds the entry under the cursor to its partition's digest, or takes it out (sign -1). */
-  #addToDigest(sign: number): void {
-    const { words, at } = this;
-    const lane = this.#partitionOf(words[at]) * 2;
-    // Sums modulo 2^32 of well-mixed words: the order of the entries does not matter.
-    this.#partitionDigests[lane] += sign * mixEntry(words, at, 0x9e3779b9);
-    this.#partitionDigests[lane + 1] += sign * mixEntry(words, at, 0x7f4a7c15);
   }
 
   /** Opens an empty slot at the cursor by moving the run of entries there one to the right. */
@@ -325,16 +350,4 @@ function isAt(
     words[at + 1] === position1 &&
     words[at + 2] === tag
   );
-}
-
-/** One 32-bit lane of an entry's digest: position, tag and head digest, well mixed. */
-function mixEntry(words: Uint32Array, at: number, seed: number): number {
-  let hash = seed | 0;
-  for (let word = at + ENTRY_POSITION0; word <= at + ENTRY_DIGEST1; word++) {
-    hash = Math.imul(hash ^ words[word], 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 15), 0xc2b2ae35);
-    hash ^= hash >>> 13;
-  }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x21f0aaad);
-  return (hash ^ (hash >>> 15)) >>> 0;
 }

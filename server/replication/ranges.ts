@@ -1,47 +1,41 @@
 /**
- * Digests and listings of a range of the ring, from an engine's index alone: what anti-entropy compares.
+ * Digests and listings of a range of the ring, from an engine's index alone: what anti-entropy compares
+ * where the hash tree of a partition ends, and where one side's tree is too small to say more.
  *
- * A range is all entries whose first position word lies in [from, to]. Its digest is a sum of mixed
- * entries, so order does not matter and nothing has to be sorted; equal digests mean equal contents.
- * A listing is packed, 20 bytes an entry: position 8, tag 4, digest of the head 8.
+ * A range is all entries whose first position word lies in [from, to]. Its digest is what a node of the
+ * tree would say of it (core/merkle-tree); equal digests mean equal contents. A listing is packed, 20
+ * bytes an entry: position 8, tag 4, digest of the head 8.
  */
 
 import { readU32, writeU32 } from "../../core/bytes.ts";
-import type { Engine, IndexEntry } from "../../storage/engine.ts";
+import { addHead, mixName } from "../../core/merkle-digest.ts";
+import type { Engine } from "../../storage/engine.ts";
 
 export const ENTRY_BYTES = 20;
+/** A range with at most this many entries on both sides is listed. */
+export const LISTED_MAX = 256;
 
 export interface RangeDigest {
-  digest0: number;
-  digest1: number;
-  count: number;
+  readonly digest0: number;
+  readonly digest1: number;
+  readonly count: number;
 }
+
+/** The range at work; valid within one call. */
+const sum = new Int32Array(2);
 
 /** Digest and count of a range. Visits every entry in it. */
 export function rangeDigest(engine: Engine, from: number, to: number): RangeDigest {
-  const sum = { digest0: 0, digest1: 0, count: 0 };
-  engine.scan(from, to, (entry) => {
-    sum.digest0 = (sum.digest0 + mix(entry, 0x9e3779b9)) >>> 0;
-    sum.digest1 = (sum.digest1 + mix(entry, 0x7feb352d)) >>> 0;
-    sum.count++;
+  const { treeKey } = engine;
+  let count = 0;
+  sum.fill(0);
+  engine.scan(from, to, ({ position0, position1, tag, digest0, digest1 }) => {
+    mixName(treeKey, position0, position1, tag);
+    addHead(digest0, digest1, 1, sum);
+    count++;
     return true;
   });
-  return sum;
-}
-
-function mix(entry: IndexEntry, seed: number): number {
-  let hash = seed;
-  hash = step(hash, entry.position0);
-  hash = step(hash, entry.position1);
-  hash = step(hash, entry.tag);
-  hash = step(hash, entry.digest0);
-  return step(hash, entry.digest1);
-}
-
-function step(hash: number, word: number): number {
-  let mixed = Math.imul(hash ^ word, 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
-  return mixed ^ (mixed >>> 13);
+  return { digest0: sum[0] >>> 0, digest1: sum[1] >>> 0, count };
 }
 
 /** All entries of a range, packed. */
@@ -65,6 +59,9 @@ export interface ListedEntry {
   readonly position0: number;
   readonly position1: number;
   readonly tag: number;
+  /** Of the side that is asked for it: theirs where it is there, else ours. */
+  readonly digest0: number;
+  readonly digest1: number;
 }
 
 export interface Difference {
@@ -73,29 +70,46 @@ export interface Difference {
   readonly isThere: boolean;
 }
 
-/** Entries that two listings of one range do not share, those that differ in the digest included. */
+/**
+ * Entries that two listings of one range do not share, those that differ in the digest included. Two
+ * names may have one position and one tag (it can be contrived), so nothing is told by them alone.
+ */
 export function differences(here: Uint8Array, there: Uint8Array): Difference[] {
-  const known = new Map<string, number>();
-  for (let offset = 0; offset + ENTRY_BYTES <= here.length; offset += ENTRY_BYTES) {
-    known.set(keyOf(here, offset), offset);
+  const ours = byPlace(here);
+  const theirs: [string, number][] = [];
+  for (let offset = 0; offset + ENTRY_BYTES <= there.length; offset += ENTRY_BYTES) {
+    const place = placeOf(there, offset);
+    const offsets = ours.get(place) ?? [];
+    const match = offsets.findIndex((known) => sameDigest(here, known, there, offset));
+    if (match < 0) theirs.push([place, offset]);
+    else offsets.splice(match, 1);
   }
   const found: Difference[] = [];
-  for (let offset = 0; offset + ENTRY_BYTES <= there.length; offset += ENTRY_BYTES) {
-    const key = keyOf(there, offset);
-    const match = known.get(key);
-    known.delete(key);
-    if (match !== undefined && sameDigest(here, match, there, offset)) continue;
-    found.push({ entry: entryAt(there, offset), isHere: match !== undefined, isThere: true });
+  for (const [place, offset] of theirs) {
+    const isHere = ours.get(place)?.pop() !== undefined;
+    found.push({ entry: entryAt(there, offset), isHere, isThere: true });
   }
-  for (const offset of known.values()) {
+  for (const offset of [...ours.values()].flat()) {
     found.push({ entry: entryAt(here, offset), isHere: true, isThere: false });
   }
   return found;
 }
 
-function keyOf(bytes: Uint8Array, offset: number): string {
-  const entry = entryAt(bytes, offset);
-  return `${entry.position0} ${entry.position1} ${entry.tag}`;
+/** Offsets of a listing's entries by position and tag: one each, but for contrived names. */
+function byPlace(listing: Uint8Array): Map<string, number[]> {
+  const places = new Map<string, number[]>();
+  for (let offset = 0; offset + ENTRY_BYTES <= listing.length; offset += ENTRY_BYTES) {
+    const place = placeOf(listing, offset);
+    const offsets = places.get(place);
+    if (offsets === undefined) places.set(place, [offset]);
+    else offsets.push(offset);
+  }
+  return places;
+}
+
+function placeOf(bytes: Uint8Array, offset: number): string {
+  const { position0, position1, tag } = entryAt(bytes, offset);
+  return `${position0} ${position1} ${tag}`;
 }
 
 function entryAt(bytes: Uint8Array, offset: number): ListedEntry {
@@ -103,6 +117,8 @@ function entryAt(bytes: Uint8Array, offset: number): ListedEntry {
     position0: readU32(bytes, offset),
     position1: readU32(bytes, offset + 4),
     tag: readU32(bytes, offset + 8),
+    digest0: readU32(bytes, offset + 12),
+    digest1: readU32(bytes, offset + 16),
   };
 }
 

@@ -14,6 +14,7 @@
  * watermark: they are how space comes back.
  */
 
+import type { MerkleTree } from "../../core/merkle-tree.ts";
 import { ObjectName } from "../../core/object-name.ts";
 import { payloadLength, versionOffset } from "../../core/version-set.ts";
 import { type Disk, DiskError } from "../disk.ts";
@@ -86,6 +87,7 @@ export function openLogEngine(
 
 class LogFileEngine implements LogEngine {
   readonly recovery: RecoveryReport;
+  readonly treeKey: Int32Array;
   readonly #map: RecordMap;
   readonly #writer: LogWriter;
   readonly #sets: SetWriter;
@@ -107,10 +109,11 @@ class LogFileEngine implements LogEngine {
 
   constructor(disk: Disk, options: LogOptions) {
     const { folder, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
+    this.treeKey = options.treeKey;
     disk.makeFolder(folder);
     disk.syncFolder("");
     this.#buffer = new ObjectBuffer(options.bufferBytes ?? 0);
-    this.#map = new RecordMap(options.partitionBits);
+    this.#map = new RecordMap(options.partitionBits, options.treeKey);
     this.#watermark = new Watermark(disk, this.#map, options);
     this.#supply = new SegmentSupply(disk, folder, segmentBytes);
     const recovery = new Recovery(disk, folder, this.#map);
@@ -257,12 +260,8 @@ class LogFileEngine implements LogEngine {
     this.#map.index.scan(from, to, visit);
   }
 
-  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
-    this.#map.index.partitionDigestInto(partition, target, targetIndex);
-  }
-
-  partitionCount(partition: number): number {
-    return this.#map.index.partitionCount(partition);
+  tree(partition: number): MerkleTree {
+    return this.#map.index.tree(partition);
   }
 
   stats(): EngineStats {

@@ -38,8 +38,8 @@ export class RecordMap {
   onUnread: () => void;
   readonly #byNumber: Map<number, Segment>;
 
-  constructor(partitionBits: number) {
-    this.index = new PositionIndex(partitionBits);
+  constructor(partitionBits: number, treeKey: Int32Array) {
+    this.index = new PositionIndex(partitionBits, treeKey);
     this.segments = [];
     this.isUncertain = false;
     this.onUnread = () => {};

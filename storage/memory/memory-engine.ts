@@ -10,6 +10,7 @@
  * Sets are copied in, and handed out as they are held: readers must not change them.
  */
 
+import type { MerkleTree } from "../../core/merkle-tree.ts";
 import { equalBytes, ObjectName } from "../../core/object-name.ts";
 import {
   findDot,
@@ -56,6 +57,7 @@ export function openMemoryEngine(options: EngineOptions): Engine {
 class MemoryEngine implements Engine {
   readonly unsynced = false;
   readonly lostNames = 0;
+  readonly treeKey: Int32Array;
   readonly #index: PositionIndex;
   readonly #held: (Held | null)[];
   readonly #freeSlots: number[];
@@ -63,7 +65,8 @@ class MemoryEngine implements Engine {
   #bytes: number;
 
   constructor(options: EngineOptions) {
-    this.#index = new PositionIndex(options.partitionBits);
+    this.treeKey = options.treeKey;
+    this.#index = new PositionIndex(options.partitionBits, options.treeKey);
     this.#held = [];
     this.#freeSlots = [];
     this.#totalBytesMax = options.totalBytesMax;
@@ -139,12 +142,8 @@ class MemoryEngine implements Engine {
     this.#index.scan(from, to, visit);
   }
 
-  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
-    this.#index.partitionDigestInto(partition, target, targetIndex);
-  }
-
-  partitionCount(partition: number): number {
-    return this.#index.partitionCount(partition);
+  tree(partition: number): MerkleTree {
+    return this.#index.tree(partition);
   }
 
   stats(): EngineStats {

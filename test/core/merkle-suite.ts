@@ -31,12 +31,12 @@ import { collidingNames } from "./md5-collision.ts";
 
 const SEED = seedFrom(globalThis.process?.env.SEED, 5);
 const PAIRS = seedFrom(globalThis.process?.env.PAIRS, 600);
-const keyBytes = Uint8Array.from({ length: 16 }, (_, index) => 17 * index + 3);
-const key = merkleKey(keyBytes);
+const secret = Uint8Array.from({ length: 16 }, (_, index) => 17 * index + 3);
+const key = merkleKey(secret);
 
 export const suite: readonly Case[] = [
   { name: "An entry's digest equals the model's", run: digestEqualsModel },
-  { name: "A digest depends on each bit of the entry and of the key", run: digestAvalanches },
+  { name: "A digest depends on each bit of the entry and of the secret", run: digestAvalanches },
   { name: "Heads swapped between two names do not cancel in the sum", run: swappedHeads },
   { name: "Each node is the sum of its entries while a tree grows and shrinks", run: treeIsModel },
   { name: "A tree grows and shrinks at its marks, and forgets its history", run: growth },
@@ -67,7 +67,7 @@ function digestEqualsModel(check: Check): void {
   const random = new SeededRandom(SEED);
   for (let round = 0; round < 1_000; round++) {
     const entry = randomEntry(random);
-    check.same(digestOf(entry), modelDigest(keyBytes, entry), `SEED=${SEED} round ${round}`);
+    check.same(digestOf(entry), modelDigest(key, entry), `SEED=${SEED} round ${round}`);
   }
   const sum = Int32Array.from([5, -6]);
   const entry = randomEntry(random);
@@ -90,12 +90,12 @@ function digestAvalanches(check: Check): void {
       }
     }
     for (let bit = 0; bit < 128; bit++) {
-      const bytes = keyBytes.slice();
+      const bytes = secret.slice();
       bytes[bit >> 3] ^= 1 << (bit & 7);
-      check.ok(isFar(before, digestOf(entry, merkleKey(bytes))), `bit ${bit} of the key`);
+      check.ok(isFar(before, digestOf(entry, merkleKey(bytes))), `bit ${bit} of the secret`);
     }
   }
-  check.throws(() => merkleKey(new Uint8Array(15)), "a key of another length");
+  check.throws(() => merkleKey(new Uint8Array(15)), "a secret of another length");
 }
 
 function isFar(left: readonly number[], right: readonly number[]): boolean {
@@ -115,8 +115,8 @@ function swappedHeads(check: Check): void {
       { ...left, digest0: right.digest0, digest1: right.digest1 },
       { ...right, digest0: left.digest0, digest1: left.digest1 },
     ];
-    const straight = modelSum(digestsOf(keyBytes, [left, right]), 0, 0xffffffff);
-    const other = modelSum(digestsOf(keyBytes, crossed), 0, 0xffffffff);
+    const straight = modelSum(digestsOf(key, [left, right]), 0, 0xffffffff);
+    const other = modelSum(digestsOf(key, crossed), 0, 0xffffffff);
     check.ok(straight !== other, `SEED=${SEED} round ${round}`);
   }
 }
@@ -146,7 +146,7 @@ function randomUniverse(random: SeededRandom, size: number): Universe {
 /** Compares all nodes of a tree with sums made anew. */
 function compareNodes(check: Check, replica: Replica, say: string): void {
   const { tree, universe } = replica;
-  const entries = digestsOf(keyBytes, replica.entries());
+  const entries = digestsOf(key, replica.entries());
   const from = universe.partition * 2 ** (32 - universe.partitionBits);
   const to = from + 2 ** (32 - universe.partitionBits) - 1;
   check.equal(tree.count, entries.length, `${say}: count`);
@@ -250,7 +250,7 @@ function abandonedGrowth(check: Check, random: SeededRandom): void {
   check.same([tree.height, tree.isGrowing, tree.bytes], [0, false, 8], "given up");
   const root = new Uint32Array(2);
   tree.rootInto(root, 0);
-  const wanted = modelSum(digestsOf(keyBytes, entries), 0, 0xffffffff);
+  const wanted = modelSum(digestsOf(key, entries), 0, 0xffffffff);
   check.equal(root.join(), wanted, "its root");
 }
 

@@ -3,6 +3,7 @@
  * replicas over one universe of entries, whose differences can be told by looking.
  */
 
+import { readU32 } from "../../core/bytes.ts";
 import { MerkleDescent, merkleAnswerInto } from "../../core/merkle-descent.ts";
 import { MERKLE_ANSWER_BYTES_MAX, MERKLE_QUESTION_BYTES_MAX } from "../../core/merkle-descent.ts";
 import { MerkleTree } from "../../core/merkle-tree.ts";
@@ -21,8 +22,8 @@ const sum = (left: number, right: number): number => (left + right) % 2 ** 32;
 const xor = (left: number, right: number): number => (left ^ right) >>> 0;
 
 /** The digest of an entry, as the head comment of core/merkle-digest defines it. */
-export function modelDigest(key: Uint8Array, entry: Entry): [number, number] {
-  let v = [...new Uint32Array(key.slice().buffer)];
+export function modelDigest(key: Int32Array, entry: Entry): [number, number] {
+  let v = [...Uint32Array.from(key)];
   const round = (): void => {
     let [v0, v1, v2, v3] = v;
     v0 = sum(v0, v1);
@@ -51,7 +52,7 @@ export function modelDigest(key: Uint8Array, entry: Entry): [number, number] {
 /** A position and the digest of what lies there. */
 export type Digested = readonly [position0: number, digest: readonly [number, number]];
 
-export function digestsOf(key: Uint8Array, entries: readonly Entry[]): Digested[] {
+export function digestsOf(key: Int32Array, entries: readonly Entry[]): Digested[] {
   return entries.map((entry) => [entry.position0, modelDigest(key, entry)]);
 }
 
@@ -213,7 +214,7 @@ export interface Exchange {
   ranges: number;
   idleRanges: number;
   rounds: number;
-  /** Nodes asked for below the root whose children the other side does not have. */
+  /** Nodes asked for below the root whose children one side does not have. */
   idleQuestions: number;
   /** Bytes of roots, questions, answers, and listings at 20 bytes an entry. */
   bytes: number;
@@ -254,11 +255,16 @@ export function exchange(here: Replica, there: Replica, meanwhile: () => void): 
     }
     const asked = descent.questionInto(question, 0);
     if (asked === 0) return seen;
+    const below = seen.rounds > 0;
+    for (let at = 0; below && at < asked; at += 4) {
+      if (!here.tree.hasChildren(readU32(question, at))) seen.idleQuestions++;
+    }
     meanwhile();
     const length = merkleAnswerInto(there.tree, question, 0, asked, answer, 0);
     meanwhile();
     if (!descent.take(here.tree, answer, 0, length)) seen.fault = "an answer was refused";
-    if (seen.rounds++ > 0) seen.idleQuestions += asked / 4 - (length - 1) / 128;
+    seen.rounds++;
+    if (below) seen.idleQuestions += asked / 4 - (length - 1) / 128;
     seen.bytes += asked + length;
     seen.work += (length - 1) / 8;
   }

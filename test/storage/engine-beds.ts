@@ -22,6 +22,7 @@ import { type DiskShape, SimulatedDisk } from "../simulation/disk.ts";
 export const OPTIONS: EngineOptions = {
   folder: "objects",
   partitionBits: 4,
+  treeKey: Int32Array.of(1, 2, 3, 4),
   freeBytesMin: 0,
   totalBytesMax: 0,
 };

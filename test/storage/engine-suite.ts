@@ -253,7 +253,7 @@ function scanning(bed: Bed, check: Check): void {
   engine.scan(0, 0xffffffff, () => ++visits < 10);
   check.equal(visits, 10, "stops when it is told to");
   const inside = names.filter((name) => name.position0 >>> 28 === 5).length;
-  check.equal(engine.partitionCount(5), inside, "entries of a partition");
+  check.equal(engine.tree(5).count, inside, "entries of a partition");
 }
 
 function byNumber(left: number, right: number): number {
@@ -300,7 +300,7 @@ function partitionDigests(bed: Bed, check: Check): void {
 function digests(engine: Engine): string {
   const words = new Uint32Array(32);
   for (let partition = 0; partition < 16; partition++) {
-    engine.partitionDigestInto(partition, words, partition * 2);
+    engine.tree(partition).rootInto(words, partition * 2);
   }
   return words.join();
 }

@@ -9,6 +9,8 @@ import type { Case, Check } from "../suite.ts";
 
 const SEED = seedFrom(globalThis.process?.env.SEED, 48);
 
+const KEY = Int32Array.of(1, 2, 3, 4);
+
 /** Where positions are drawn: all over the ring, in one region, on a few points, at the seams. */
 const CROWDS: readonly (readonly [name: string, draw: (random: SeededRandom) => number])[] = [
   ["all over the ring", (random) => random.uint32()],
@@ -36,7 +38,7 @@ interface Entry {
 
 function agree(check: Check, draw: (random: SeededRandom) => number): void {
   const random = new SeededRandom(SEED);
-  const index = new PositionIndex(6);
+  const index = new PositionIndex(6, KEY);
   const model = new Map<string, Entry>();
   for (let step = 0; step < 12_000; step++) {
     const position0 = draw(random);
@@ -93,7 +95,7 @@ function compare(
     });
     check.same(seen.sort(), texts.sort(), `${say}: scan from ${from} to ${to}`);
   }
-  const fresh = new PositionIndex(6);
+  const fresh = new PositionIndex(6, KEY);
   for (const entry of [...entries].reverse()) {
     fresh.insert(entry.position0, entry.position1, entry.tag, entry.digest0, 1, 1, 1, 1);
   }
@@ -104,22 +106,22 @@ function digests(index: PositionIndex): string {
   const words = new Uint32Array(128);
   const counts: number[] = [];
   for (let partition = 0; partition < 64; partition++) {
-    index.partitionDigestInto(partition, words, partition * 2);
-    counts.push(index.partitionCount(partition));
+    index.tree(partition).rootInto(words, partition * 2);
+    counts.push(index.tree(partition).count);
   }
   return `${words.join()} ${counts.join()}`;
 }
 
 function partitionBits(check: Check): void {
   for (const bits of [0, 1, 16]) {
-    const index = new PositionIndex(bits);
+    const index = new PositionIndex(bits, KEY);
     index.insert(0xffff0000, 1, 2, 3, 4, 1, 1, 1);
     index.insert(5, 1, 2, 3, 4, 1, 1, 1);
     check.equal(
-      index.partitionCount(2 ** bits - 1),
+      index.tree(2 ** bits - 1).count,
       bits === 0 ? 2 : 1,
       `${bits} bits: the last one`,
     );
-    check.equal(index.partitionCount(0), bits === 0 ? 2 : 1, `${bits} bits: the first one`);
+    check.equal(index.tree(0).count, bits === 0 ? 2 : 1, `${bits} bits: the first one`);
   }
 }

@@ -3,6 +3,7 @@
  * fail. Below it is a sound one.
  */
 
+import type { MerkleTree } from "../../../core/merkle-tree.ts";
 import type { ObjectName } from "../../../core/object-name.ts";
 import type {
   Engine,
@@ -49,6 +50,10 @@ export class FaultyEngine implements Engine {
 
   get lostNames(): number {
     return this.#engine.lostNames;
+  }
+
+  get treeKey(): Int32Array {
+    return this.#engine.treeKey;
   }
 
   digestInto(name: ObjectName, target: Uint32Array, targetIndex: number): boolean {
@@ -102,12 +107,8 @@ export class FaultyEngine implements Engine {
     this.#engine.scan(from, to, visit);
   }
 
-  partitionDigestInto(partition: number, target: Uint32Array, targetIndex: number): void {
-    this.#engine.partitionDigestInto(partition, target, targetIndex);
-  }
-
-  partitionCount(partition: number): number {
-    return this.#engine.partitionCount(partition);
+  tree(partition: number): MerkleTree {
+    return this.#engine.tree(partition);
   }
 
   stats(): EngineStats {

@@ -48,7 +48,9 @@ class Bed {
   readonly told: string[] = [];
 
   constructor(below?: Engine) {
-    const options = { folder: "objects", partitionBits: 4, freeBytesMin: 0, totalBytesMax: 0 };
+    const treeKey = new Int32Array(4);
+    const shape = { folder: "objects", partitionBits: 4, treeKey };
+    const options = { ...shape, freeBytesMin: 0, totalBytesMax: 0 };
     this.engine = new FaultyEngine(below ?? openMemoryEngine(options));
     const clock = new SimulatedClock(this.world, "n");
     this.copy = new LocalCopy(this.engine, clock, new SupersededRequests(), this.counters);

@@ -21,6 +21,7 @@ function engineOf(): Engine {
   return openMemoryEngine({
     folder: "objects",
     partitionBits: 4,
+    treeKey: Int32Array.of(1, 2, 3, 4),
     freeBytesMin: 0,
     totalBytesMax: 0,
   });

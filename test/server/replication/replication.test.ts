@@ -68,6 +68,9 @@ function fetchBytes(name = NAME.bytes, want = WANT_SET, flags = 0): Uint8Array {
   return bytes;
 }
 
+/** Messages by which members compare what they hold. */
+const COMPARING = ["compare-roots", "compare-nodes", "compare-range", "fetch-entry"];
+
 /** The frame with a layout number that is not retired. */
 function framed(
   cluster: SmallCluster,
@@ -88,8 +91,9 @@ t.test("members replicate, fetch and compare; a client may do none of it", (tt) 
     link.frames.length = 0;
     link.send(framed(cluster, KIND_REPLICATE, 1, replicateBytes(SET)));
     link.send(framed(cluster, KIND_FETCH, 2, fetchBytes()));
-    ["compare-roots", "compare-range", "fetch-entry"].forEach((type, index) => {
-      const body = [[[0], [0, 0]], [0, 0, 0, 0, 0], [0, 0, 0]][index];
+    COMPARING.forEach((type, index) => {
+      const question = new Uint8Array(4);
+      const body = [[[0], [0, 0]], [0, question], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]][index];
       link.send(frameOf(KIND_MESSAGE, 3 + index, encodeMessage([type, body])));
     });
     cluster.run(20);
@@ -98,11 +102,11 @@ t.test("members replicate, fetch and compare; a client may do none of it", (tt) 
   const refused = 0xff03;
   tt.same(
     asked("client"),
-    [STATUS_MALFORMED, STATUS_MALFORMED, refused, refused, refused],
+    [STATUS_MALFORMED, STATUS_MALFORMED, refused, refused, refused, refused],
     "a client",
   );
   tt.equal(node.held(NAME), null, "nothing was written");
-  tt.same(asked("peer"), [STATUS_DONE, STATUS_DONE, 0, 0, 0], "a member");
+  tt.same(asked("peer"), [STATUS_DONE, STATUS_DONE, 0, 0, 0, 0], "a member");
   tt.equal(node.held(NAME)?.payloads.length, 1, "it was written");
   tt.end();
 });
@@ -184,10 +188,11 @@ function randomRequest(
     }
     default: {
       const word = (): number => (random.chance(1, 3) ? random.below(20) : random.uint32());
-      const type = ["compare-roots", "compare-range", "fetch-entry"][random.below(3)];
+      const type = COMPARING[random.below(COMPARING.length)];
       const words = Array.from({ length: random.below(7) }, word);
-      const body =
-        [words, [words, words], [[word()], [word(), word()]], null, "text"][random.below(5)];
+      const bytes = Uint8Array.from(words.flatMap((one) => [one, 0, random.below(2), 0]));
+      const pairs = [[words, words], [[word()], [word(), word()]], [word(), bytes]];
+      const body = [words, ...pairs, null, "text"][random.below(6)];
       return { kind: KIND_MESSAGE, body: encodeMessage([type, body]) };
     }
   }

@@ -76,7 +76,8 @@ export class SmallNode {
     this.#ports = { clock: this.clock, random, network, disk, log: silentLog, bootId: "one" };
     this.actor = new Uint8Array(8);
     random.fill(this.actor);
-    const engine = { partitionBits: PARTITION_BITS, freeBytesMin: 0, totalBytesMax: 0 };
+    const shape = { partitionBits: PARTITION_BITS, treeKey: new Int32Array(4) };
+    const engine = { ...shape, freeBytesMin: 0, totalBytesMax: 0 };
     this.objects = new FaultyEngine(openMemoryEngine({ ...engine, folder: "objects" }));
     const totalBytesMax = cluster.options.hintBytesMax ?? 0;
     this.hints = new FaultyEngine(openMemoryEngine({ ...engine, folder: "hints", totalBytesMax }));

@@ -2,6 +2,7 @@
  * The index against a plain map: random positions, crowded ones, and those at the ring's seams.
  */
 
+import { addHead, mixName } from "../../core/merkle-digest.ts";
 import type { IndexEntry } from "../../storage/engine.ts";
 import { ENTRY_OFFSET, PositionIndex } from "../../storage/position-index.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
@@ -100,6 +101,30 @@ function compare(
     fresh.insert(entry.position0, entry.position1, entry.tag, entry.digest0, 1, 1, 1, 1);
   }
   check.equal(digests(index), digests(fresh), `${say}: digests have no history`);
+  for (let partition = 0; partition < 64; partition++) compareTree(check, index, partition, say);
+}
+
+/** Each node of a tree is the sum of what a scan of its range gives. */
+function compareTree(check: Check, index: PositionIndex, partition: number, say: string): void {
+  const tree = index.tree(partition);
+  const children = new Uint8Array(128);
+  const words = new Int32Array(children.buffer);
+  const range = new Uint32Array(2);
+  const sum = new Int32Array(2);
+  for (let node = 0; tree.hasChildren(node); node++) {
+    tree.childrenInto(node, children, 0);
+    for (let place = 0; place < 16; place++) {
+      sum.fill(0);
+      tree.nodeRangeInto(16 * node + 1 + place, range, 0);
+      index.scan(range[0], range[1], ({ position0, position1, tag, digest0, digest1 }) => {
+        mixName(KEY, position0, position1, tag);
+        addHead(digest0, digest1, 1, sum);
+        return true;
+      });
+      if (sum[0] === words[2 * place] && sum[1] === words[2 * place + 1]) continue;
+      check.ok(false, `${say}: child ${place} of node ${node} in partition ${partition}`);
+    }
+  }
 }
 
 function digests(index: PositionIndex): string {

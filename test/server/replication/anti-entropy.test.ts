@@ -42,6 +42,39 @@ t.test("what each side lacks is fetched and sent, and then a comparison finds no
   tt.end();
 });
 
+t.test("equal partitions cost 256 bytes a pair at most, one difference 4 KiB and the object", (tt) => {
+  const cluster = new SmallCluster(2);
+  const [left, right] = cluster.nodes;
+  const set = setOfOne({ actor: "a", counter: 1, body: "left" });
+  const newer = setOfOne({ actor: "b", counter: 1, body: "left" });
+  for (let number = 0; number < 40_000; number++) {
+    const name = nameOf(`b/${number}`);
+    for (const node of [left, right]) node.objects.write(name, set, LABELS);
+  }
+  const bytesOf = (run: () => void): number => {
+    const { network } = cluster;
+    const links = [network.link(left.name, right.name), network.link(right.name, left.name)];
+    const sent = (): number => links.reduce((sum, { bytes }) => sum + bytes, 0);
+    const before = sent();
+    run();
+    return sent() - before;
+  };
+  const counted = (): number => left.counters.comparisons + right.counters.comparisons;
+  const compared = (times: number) => (): void => {
+    const goal = counted() + times;
+    cluster.until("they have compared", () => counted() >= goal);
+  };
+  compared(2)();
+  const equal = bytesOf(compared(8)) / 8 / 16;
+  tt.ok(equal <= 256, `${equal} bytes a pair of equal partitions, gossip included`);
+  right.objects.write(nameOf("b/4711"), newer, LABELS);
+  const isEqual = (): boolean =>
+    [left, right].every((node) => bodiesOf(node.held(nameOf("b/4711"))).length === 2);
+  const one = bytesOf(() => cluster.until("it is equal", isEqual));
+  tt.ok(one <= 4096, `${one} bytes for one difference, the object and gossip included`);
+  tt.end();
+});
+
 t.test("sets that do not fit a frame become equal too, from one side and from both", (tt) => {
   const cluster = new SmallCluster(2, { setBytesMax: 60_000 });
   const [left, right] = cluster.nodes;

@@ -67,6 +67,47 @@ t.test("digests are equal where contents are, whatever the order of writing, and
   tt.end();
 });
 
+t.test("a range says what the hash tree says of the same range", (tt) => {
+  const engine = engineOf();
+  const root = new Uint32Array(2);
+  const range = new Uint32Array(2);
+  for (let number = 0; number < 1_500; number++) write(engine, number, 1);
+  for (const partition of [0, 7, 15]) {
+    const tree = engine.tree(partition);
+    tree.rootInto(root, 0);
+    tree.nodeRangeInto(0, range, 0);
+    const { digest0, digest1, count } = rangeDigest(engine, range[0], range[1]);
+    tt.same([digest0, digest1, count], [...root, tree.count], `partition ${partition}`);
+    tt.ok(tree.hasChildren(0) && count > 64, "it has grown");
+    const children = new Uint8Array(128);
+    tree.childrenInto(0, children, 0);
+    const words = new Uint32Array(children.buffer);
+    for (let place = 0; place < 16; place++) {
+      tree.nodeRangeInto(1 + place, range, 0);
+      const child = rangeDigest(engine, range[0], range[1]);
+      tt.same([child.digest0, child.digest1], [...words.subarray(2 * place, 2 * place + 2)]);
+    }
+  }
+  tt.end();
+});
+
+t.test("two names with one position and one tag are told apart by their digests", (tt) => {
+  const list = (...digests: number[]): Uint8Array => {
+    return new Uint8Array(Uint32Array.from(digests.flatMap((one) => [1, 2, 3, one, one])).buffer);
+  };
+  const found = (here: Uint8Array, there: Uint8Array): string[] => {
+    return differences(here, there).map(({ entry, isHere, isThere }) => {
+      return `${entry.digest0} ${isHere} ${isThere}`;
+    });
+  };
+  tt.same(found(list(7, 8), list(8, 7)), [], "both have both");
+  tt.same(found(list(7, 8), list(8)), ["7 true false"], "one is missing there");
+  tt.same(found(list(8), list(7, 8)), ["7 false true"], "one is missing here");
+  tt.same(found(list(7, 8), list(7, 9)), ["9 true true"], "one has another head");
+  tt.same(found(list(7, 7), list(7)), ["7 true false"], "twice here");
+  tt.end();
+});
+
 t.test("differences() names each entry that is not the same on both sides, and who has it", (tt) => {
   const random = new SeededRandom(seed + 1);
   for (let round = 0; round < 60; round++) {

@@ -19,9 +19,10 @@
  *   stack   ~37 │ 40 │ 9 │          ~n: a range to hand out; n: a node whose children are wanted
  *
  * Both trees may change at any moment, in height as well; neither side remembers what it said.
- * INVARIANT: an entry in which both sides differ from begin() to the end lies in a range that is
- * handed out, but once in 2^64: whenever a node above it is compared, the sums below it differ.
- * What changes meanwhile may show or not: the next comparison sees it.
+ * INVARIANT: an entry of which neither side, from begin() to the end, ever held what the other did
+ * lies in a range that is handed out, but once in 2^64: whenever a node above it is compared, the
+ * sets below it differ. The two sums are of two moments, though: what changes on both sides
+ * meanwhile may show or not, and the next comparison sees it.
  */
 
 import { readU32, writeU32 } from "./bytes.ts";

@@ -1,18 +1,19 @@
 /**
  * One comparison with one peer, from the roots to the last object: the side that asks.
  *
- *   roots     one message: the digests of all partitions that both own; the answer names those that differ
- *   nodes     in a partition that differs: down the hash tree (core/merkle-descent), sixteen children
- *             of each node that differs, to the leaves, or as far as the smaller of both trees goes
+ *   roots     one message: the digests of all partitions that both own; the answer names those
+ *             that differ
+ *   nodes     in a partition that differs: down the hash tree (core/merkle-descent), sixteen
+ *             children of each node that differs, as far as the smaller of both trees goes
  *   ranges    in a leaf that differs: a short one is listed; a long one, where one tree is small or
  *             names were crafted, is cut in sixteen and asked again
- *   objects   for each entry that differs: fetch theirs and join it; send ours where theirs lacks of it
+ *   objects   for each entry that differs: fetch theirs and join it; send ours where theirs lacks it
  *
  *        partition ░░░░░░░░░░░░░░░░      16 children, one differs
  *                       └─ ░░░░░░░░░░    16 children of it … and a listing of some 30 entries
  *
- * The work grows with the difference and not with what is held. All of it is joins, so it may run at any
- * moment beside writes, twice, from both sides, and be cut off anywhere.
+ * The work grows with the difference and not with what is held. All of it is joins, so it may run at
+ * any moment beside writes, twice, from both sides, and be cut off anywhere.
  */
 
 import { MERKLE_QUESTION_BYTES_MAX, MerkleDescent } from "../../core/merkle-descent.ts";
@@ -118,7 +119,9 @@ export class Comparison {
   #nodes(partition: number, done: () => void): void {
     const tree = this.#copy.engine.tree(partition);
     const ranges: Range[] = [];
-    while (this.#descent.nextRangeInto(tree, found, 0)) ranges.push({ from: found[0], to: found[1] });
+    while (this.#descent.nextRangeInto(tree, found, 0)) {
+      ranges.push({ from: found[0], to: found[1] });
+    }
     if (ranges.length > 0) return this.#ranges(ranges, () => this.#nodes(partition, done));
     const question = new Uint8Array(MERKLE_QUESTION_BYTES_MAX);
     const length = this.#descent.questionInto(question, 0);
@@ -188,7 +191,7 @@ export class Comparison {
   #take(name: ObjectName, set: VersionSet, done: (isSound: boolean) => void): void {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
     this.#copy.join(name, set, labels, (change) => {
-      // Theirs does not fit a frame: they get ours, and will find that they are ahead and send theirs.
+      // Theirs does not fit a frame: they get ours, find that they are ahead, and send theirs.
       if (change.status === STATUS_INCOMPLETE) return this.#send(name, () => done(false));
       if (change.status !== STATUS_DONE) return done(false);
       if (change.isChanged) this.#host.counters.antiEntropyRepairs++;

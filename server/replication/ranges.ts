@@ -1,10 +1,10 @@
 /**
- * Digests and listings of a range of the ring, from an engine's index alone: what anti-entropy compares
- * where the hash tree of a partition ends, and where one side's tree is too small to say more.
+ * Digests and listings of a range of the ring, from an engine's index alone: what anti-entropy
+ * compares where the hash tree of a partition ends, and where one side's tree is too small to say more.
  *
- * A range is all entries whose first position word lies in [from, to]. Its digest is what a node of the
- * tree would say of it (core/merkle-tree); equal digests mean equal contents. A listing is packed, 20
- * bytes an entry: position 8, tag 4, digest of the head 8.
+ * A range is all entries whose first position word lies in [from, to]. Its digest is what a node of
+ * the tree would say of it (core/merkle-tree); equal digests mean equal contents. A listing is packed,
+ * 20 bytes an entry: position 8, tag 4, digest of the head 8.
  */
 
 import { readU32, writeU32 } from "../../core/bytes.ts";
@@ -71,8 +71,8 @@ export interface Difference {
 }
 
 /**
- * Entries that two listings of one range do not share, those that differ in the digest included. Two
- * names may have one position and one tag (it can be contrived), so nothing is told by them alone.
+ * Entries that two listings of one range do not share, those that differ in the digest included.
+ * Two names may have one position and one tag (it can be contrived): these alone tell nothing.
  */
 export function differences(here: Uint8Array, there: Uint8Array): Difference[] {
   const ours = byPlace(here);

@@ -144,7 +144,7 @@ export class Replica {
     this.splits = 0;
   }
 
-  /** Holds another version from now on, and does a step of growth, as the owner of a tree should. */
+  /** Holds another version from now on, and does a step of growth, as an owner should. */
   set(index: number, version: number): void {
     this.setOnly(index, version);
     this.step();

@@ -28,7 +28,7 @@
  *   the owner adds each entry once, and removes only what it added
  *
  * Size: 8 bytes a node, (16^(height+1) - 1) / 15 nodes; 64 objects a leaf on average before a level
- * is added and 4 after it: 0.13 to 2.2 bytes an object. An empty tree has no nodes: 123 bytes in all.
+ * is added and 4 after it: 0.13 to 2.2 bytes an object. An empty tree has no nodes: 123 bytes.
  * A write of one of a million objects costs 34 ns, two thirds of it for the digests of both heads;
  * finding one difference among them 0.45 µs (bench/core/merkle.ts, Bun 1.4.5, 2026-11).
  */

@@ -4,9 +4,9 @@
  *   every 10 s ─► a healthy peer that owns something too ─► one comparison with it (comparison.ts)
  *   every 0.2 s while this node is partial for something, with those that can complete it
  *
- * A comparison that ends well is also how a replica becomes complete (completeness.ts). One at a time
- * is begun by a node; peers answer any number, and answering changes nothing. Paper 4.7; digests come
- * from the index and its hash trees alone.
+ * A comparison that ends well is also how a replica becomes complete (completeness.ts). A node
+ * begins one at a time; peers answer any number, and answering changes nothing. Paper 4.7; digests
+ * are from the index and its hash trees alone.
  */
 
 import { MERKLE_ANSWER_BYTES_MAX, merkleAnswerInto } from "../../core/merkle-descent.ts";
@@ -31,7 +31,7 @@ export interface AntiEntropyHost extends ReplicationHost {
   readonly members: readonly Member[];
   /** All live layouts, oldest first. */
   readonly layouts: readonly Layout[];
-  /** Whether a comparison counts for completeness now: all members have adopted the newest layout. */
+  /** Whether comparisons count for completeness: all members have adopted the newest layout. */
   readonly countsForCompleteness: boolean;
   /** The set with as many bodies as fit a frame. */
   fit(set: VersionSet): VersionSet;
@@ -126,7 +126,7 @@ export class AntiEntropy {
     });
   }
 
-  /** Healthy members that own something together with this node; those alone that complete it. */
+  /** Healthy members that own something with this node; first those that can complete it. */
   #candidates(): Member[] {
     const healthy = this.#host.members.filter(
       (member) => !member.isSelf && member.healthy && this.#shared(member).length > 0,

@@ -7,13 +7,13 @@
  *             children of each node that differs, as far as the smaller of both trees goes
  *   ranges    in a leaf that differs: a short one is listed; a long one, where one tree is small or
  *             names were crafted, is cut in sixteen and asked again
- *   objects   for each entry that differs: fetch theirs and join it; send ours where theirs lacks it
+ *   objects   for each entry that differs: fetch and join theirs; send ours where it lacks of it
  *
  *        partition ░░░░░░░░░░░░░░░░      16 children, one differs
  *                       └─ ░░░░░░░░░░    16 children of it … and a listing of some 30 entries
  *
- * The work grows with the difference and not with what is held. All of it is joins, so it may run at
- * any moment beside writes, twice, from both sides, and be cut off anywhere.
+ * The work grows with the difference and not with what is held. All of it is joins, so it may run
+ * at any moment beside writes, twice, from both sides, and be cut off anywhere.
  */
 
 import { MERKLE_QUESTION_BYTES_MAX, MerkleDescent } from "../../core/merkle-descent.ts";

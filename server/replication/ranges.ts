@@ -1,10 +1,10 @@
 /**
  * Digests and listings of a range of the ring, from an engine's index alone: what anti-entropy
- * compares where the hash tree of a partition ends, and where one side's tree is too small to say more.
+ * compares where the hash tree of a partition ends, and where one side's tree is too small.
  *
  * A range is all entries whose first position word lies in [from, to]. Its digest is what a node of
- * the tree would say of it (core/merkle-tree); equal digests mean equal contents. A listing is packed,
- * 20 bytes an entry: position 8, tag 4, digest of the head 8.
+ * the tree would say of it (core/merkle-tree); equal digests mean equal contents. A listing is
+ * packed, 20 bytes an entry: position 8, tag 4, digest of the head 8.
  */
 
 import { readU32, writeU32 } from "../../core/bytes.ts";

@@ -14,7 +14,7 @@ TESTS    ?= $(LONG) $(filter-out $(LONG),$(shell find test -name '*.test.ts' | s
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 24
 
 build: dist/halo ## compile the one binary, dist/halo
 

@@ -21,16 +21,16 @@
  */
 
 import { type Disk, DiskError } from "../disk.ts";
+import { DurableBoundary } from "./durable-boundary.ts";
 import {
   FORMAT_VERSION,
   HEADER_BYTES,
-  KIND_OBJECT,
-  KIND_REMOVE,
   KIND_SEGMENT,
   KIND_SYNCED,
-  RecordHeader,
+  type RecordHeader,
 } from "./record.ts";
 import type { RecordMap } from "./record-map.ts";
+import { RecordReplay } from "./record-replay.ts";
 import { Segment, segmentNumber, segmentPath } from "./segment.ts";
 import { NewerFormatError, SegmentScan } from "./segment-scan.ts";
 
@@ -62,12 +62,12 @@ export class Recovery {
   readonly #folder: string;
   readonly #map: RecordMap;
   readonly #scan: SegmentScan;
+  readonly #replay: RecordReplay;
+  readonly #boundary: DurableBoundary;
   /** Segment number → where its records end at least. */
   readonly #ends: Map<number, number>;
   /** What is being read, for the sentence of a failure. */
   #path: string;
-  #durableSegment: number;
-  #durableOffset: number;
 
   constructor(disk: Disk, folder: string, map: RecordMap) {
     this.report = {
@@ -82,10 +82,12 @@ export class Recovery {
     this.#folder = folder;
     this.#map = map;
     this.#scan = new SegmentScan();
+    this.#replay = new RecordReplay(map, this.#scan, (segment, offset, bytes) => {
+      this.#damaged(segment, offset, bytes);
+    });
+    this.#boundary = new DurableBoundary();
     this.#ends = new Map();
     this.#path = folder;
-    this.#durableSegment = 0;
-    this.#durableOffset = 0;
   }
 
   /** Fills the map. @throws DiskError, NewerFormatError with a sentence for the operator */
@@ -128,35 +130,9 @@ export class Recovery {
   #findBoundary(): void {
     const { segments } = this.#map;
     for (let index = segments.length - 1; index >= 0; index--) {
-      if (this.#readBoundary(segments[index])) return;
+      this.#scanFile(segments[index]);
+      if (this.#boundary.readFrom(this.#scan)) return;
     }
-  }
-
-  #readBoundary(segment: Segment): boolean {
-    const scan = this.#scan;
-    this.#scanFile(segment);
-    let isFound = false;
-    let at = 0;
-    while (at >= 0) {
-      if (!this.#isRecord(at)) {
-        at = this.#scan.nextRecord(at + 1);
-        continue;
-      }
-      isFound = true;
-      const { durableSegment, durableOffset } = scan.header;
-      if (!this.#isDurable(durableSegment, durableOffset)) {
-        this.#durableSegment = durableSegment;
-        this.#durableOffset = durableOffset;
-      }
-      at += scan.header.length;
-    }
-    return isFound;
-  }
-
-  /** Whether the byte there was synced, for all that the log tells. */
-  #isDurable(segment: number, offset: number): boolean {
-    if (segment !== this.#durableSegment) return segment < this.#durableSegment;
-    return offset < this.#durableOffset;
   }
 
   /** Enters a segment's records into the map; false where the log has to be cut at segment.end. */
@@ -166,7 +142,8 @@ export class Recovery {
     this.#scanFile(segment);
     let at = 0;
     for (;;) {
-      if (this.#isRecord(at) && (this.#isDurable(segment.number, at) || scan.isWhole(at))) {
+      const isDurable = this.#boundary.covers(segment.number, at);
+      if (scan.isRecord(at) && (isDurable || scan.isWhole(at))) {
         this.#enter(segment, scan.header);
         at += scan.header.length;
         continue;
@@ -175,7 +152,7 @@ export class Recovery {
       const end = next >= 0 ? next : Math.max(this.#scan.contentEnd(at), endAtLeast);
       segment.end = at;
       if (end <= at) return true;
-      if (!this.#isDurable(segment.number, at)) {
+      if (!isDurable) {
         this.report.tornBytes += end - at;
         return false;
       }
@@ -188,7 +165,7 @@ export class Recovery {
   #readEnds(): void {
     for (const segment of this.#map.segments) {
       this.#scanFile(segment);
-      if (!this.#isRecord(0) || this.#scan.header.kind !== KIND_SEGMENT) continue;
+      if (!this.#scan.isRecord(0) || this.#scan.header.kind !== KIND_SEGMENT) continue;
       this.#ends.set(this.#scan.header.digest0, this.#scan.header.digest1);
     }
   }
@@ -197,48 +174,9 @@ export class Recovery {
     this.report.records++;
     if (header.kind !== KIND_SYNCED) {
       const end = header.offset + header.length;
-      this.report.needsSyncedRecord = !this.#isDurable(segment.number, end - 1);
+      this.report.needsSyncedRecord = !this.#boundary.covers(segment.number, end - 1);
     }
-    if (header.kind === KIND_OBJECT) this.#map.put(header, this.#findObject(segment, header));
-    else if (header.kind === KIND_REMOVE) {
-      segment.removes++;
-      if (this.#findRemoved(segment, header)) this.#map.forget();
-    }
-  }
-
-  /** Puts the map's cursor on what is held for the name of the object record at hand. */
-  #findObject(segment: Segment, header: RecordHeader): boolean {
-    const { position0, position1, tag, offset, length } = header;
-    const { index } = this.#map;
-    if (!index.seek(position0, position1, tag)) return false;
-    if (this.#scan.isContentWhole(offset)) {
-      return this.#map.find(position0, position1, tag, this.#nameAt(header));
-    }
-    // Its name cannot be compared. Nearly always it is the one with this key; where two names share
-    // a key, the other one's entry may be replaced, and the replica has to be compared with others.
-    if (index.next()) this.#damaged(segment, offset, length);
-    return index.seek(position0, position1, tag);
-  }
-
-  /** The same for a remove record: the digests of what was removed find it without its name. */
-  #findRemoved(segment: Segment, header: RecordHeader): boolean {
-    const { position0, position1, tag, offset, length } = header;
-    if (!this.#map.index.seek(position0, position1, tag)) return false;
-    do {
-      if (this.#map.hasDigest(header.digest0, header.digest1)) return true;
-    } while (this.#map.index.next());
-    // What it removed was lost to damage; an older set of that name must not come back for it.
-    if (this.#scan.isContentWhole(offset)) {
-      return this.#map.find(position0, position1, tag, this.#nameAt(header));
-    }
-    this.#damaged(segment, offset, length);
-    return false;
-  }
-
-  #nameAt(header: RecordHeader): Uint8Array {
-    const { offset, nameLength } = header;
-    const start = this.#scan.load(offset, HEADER_BYTES + nameLength) + HEADER_BYTES;
-    return this.#scan.bytes.subarray(start, start + nameLength);
+    this.#replay.enter(segment);
   }
 
   #damaged(segment: Segment, offset: number, bytes: number): void {
@@ -282,20 +220,12 @@ export class Recovery {
   #makeDurable(): void {
     const { segments } = this.#map;
     for (const segment of segments) {
-      if (segment.number >= this.#durableSegment) segment.file.syncNow();
+      if (segment.number >= this.#boundary.segment) segment.file.syncNow();
     }
     const last = segments.length === 0 ? null : segments[segments.length - 1];
     if (last === null) return;
     const size = last.file.size();
     last.preallocated = size > last.end ? size : 0;
-  }
-
-  /** Whether a record that this program knows lies at `at` of the file that is being scanned. */
-  #isRecord(at: number): boolean {
-    if (!this.#scan.isRecord(at)) return false;
-    const { kind } = this.#scan.header;
-    if (kind >= KIND_SEGMENT && kind <= KIND_SYNCED) return true;
-    throw new NewerFormatError(`record at ${at} is of kind ${kind}`);
   }
 
   #scanFile(segment: Segment): void {

@@ -92,7 +92,10 @@ export class SegmentScan {
       const version = this.bytes[index + 8];
       throw new NewerFormatError(`record at ${at} has format ${version}`);
     }
-    return validity === "valid" && at + this.header.length <= this.#size;
+    if (validity !== "valid" || at + this.header.length > this.#size) return false;
+    const { kind } = this.header;
+    if (kind >= KIND_SEGMENT && kind <= KIND_SYNCED) return true;
+    throw new NewerFormatError(`record at ${at} is of kind ${kind}`);
   }
 
   /** Where the next intact header begins, from `at` on; -1 where there is none. */

@@ -108,3 +108,33 @@ t.test("a wiped replica is complete only when all that it owns has come", (tt) =
   tt.equal(sizesOf(third), "ab", "then it has the object");
   tt.end();
 });
+
+/** From now on `node` takes `answer` for what `other` answers to messages of this type. */
+function divert(node: SmallNode, other: SmallNode, type: string, answer: unknown): void {
+  const { peer } = other.seenBy(node);
+  if (peer === null) throw new Error(`${node.name} and ${other.name} are not connected`);
+  const call = peer.call.bind(peer);
+  peer.call = (asked, body, timeoutMs, done) => {
+    if (asked === type) node.clock.after(1, () => done(answer, ""));
+    else call(asked, body, timeoutMs, done);
+  };
+}
+
+t.test("a comparison whose answers make no sense completes nothing", (tt) => {
+  for (const nonsense of [new Uint8Array(0), new Uint8Array(3), "equal", [1, 2]]) {
+    const cluster = new SmallCluster(2);
+    const [first, second] = cluster.nodes;
+    first.objects.write(NAME, sibling("a", 4), LABELS);
+    divert(second, first, "compare-nodes", nonsense);
+    // The first one's own comparisons would send what is missing.
+    divert(first, second, "compare-roots", nonsense);
+    second.replication.completeness.partialAll();
+    second.replication.recovered();
+    cluster.run(2_000);
+    const partition = second.replication.partitionOf(NAME);
+    const isComplete = (one: number): boolean => second.replication.completeness.isComplete(one);
+    tt.ok(isComplete((partition + 1) % 16), "partitions that are equal are complete");
+    tt.same([sizesOf(second), isComplete(partition)], ["", false], `after ${String(nonsense)}`);
+  }
+  tt.end();
+});

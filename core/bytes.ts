@@ -1,12 +1,13 @@
 /**
  * Little-endian numbers in byte arrays, field by field, without a DataView: the packed formats of
  * heads, records and frames are read in place, at any alignment.
+ * @hot
  */
-
 export function readU16(bytes: Uint8Array, offset: number): number {
   return bytes[offset] | (bytes[offset + 1] << 8);
 }
 
+/** @hot */
 export function readU32(bytes: Uint8Array, offset: number): number {
   return (
     (bytes[offset] |
@@ -22,11 +23,13 @@ export function readU48(bytes: Uint8Array, offset: number): number {
   return readU32(bytes, offset) + readU16(bytes, offset + 4) * 0x100000000;
 }
 
+/** @hot */
 export function writeU16(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset] = value;
   bytes[offset + 1] = value >>> 8;
 }
 
+/** @hot */
 export function writeU32(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset] = value;
   bytes[offset + 1] = value >>> 8;
@@ -41,7 +44,7 @@ export function writeU48(bytes: Uint8Array, offset: number, value: number): void
   writeU16(bytes, offset + 4, high);
 }
 
-/** -1, 0 or 1, as `length` bytes at each place compare, unsigned and left to right. */
+/** -1, 0 or 1, as `length` bytes at each place compare, unsigned and left to right. @hot */
 export function compareBytes(
   left: Uint8Array,
   leftOffset: number,
@@ -56,7 +59,10 @@ export function compareBytes(
   return 0;
 }
 
-/** -1, 0 or 1, as little-endian numbers of `length` bytes compare; never makes a number of them. */
+/**
+ * -1, 0 or 1, as little-endian numbers of `length` bytes compare; never makes a number of them.
+ * @hot
+ */
 export function compareNumbers(
   left: Uint8Array,
   leftOffset: number,
@@ -74,6 +80,7 @@ export function compareNumbers(
 /**
  * Copies a short field; a loop, since a subarray for set() would be garbage at each call. Four bytes
  * at a step: 11 instead of 18 ns for the 56 of a version on Bun.
+ * @hot
  */
 export function copyBytes(
   source: Uint8Array,

@@ -15,8 +15,8 @@
  * time; it decides what truncation drops first, and is no part of the set. A version (core/version-set)
  * begins as an entry does: its dot and its stamp stand at the same places.
  *
- * Numbers are little-endian. Counters and stamps are compared where they lie: nothing here makes a
- * number of them that could need the heap, but for the functions that read one out.
+ * Numbers are little-endian. Counters and stamps are compared where they lie: only what reads one
+ * out, or writes one, makes a number of it.
  */
 
 import {
@@ -186,6 +186,7 @@ export function stampMs(bytes: Uint8Array, stamp: number): number {
   return readU48(bytes, stamp + 2);
 }
 
+/** @hot */
 export function stampLogical(bytes: Uint8Array, stamp: number): number {
   return readU16(bytes, stamp);
 }

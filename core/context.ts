@@ -38,7 +38,7 @@ export const CONTEXT_ENTRIES_MAX = Math.floor(
   (CONTEXT_BYTES_MAX - CONTEXT_BYTES_MIN) / ENTRY_BYTES,
 );
 
-/** Bytes that encodeContextInto needs at its target for a clock of so many entries. */
+/** Bytes that encodeContextInto needs at its target for a clock of so many entries. @hot */
 export function contextLengthMax(clockEntries: number): number {
   return CONTEXT_BYTES_MIN + clockEntries * ENTRY_BYTES;
 }
@@ -49,6 +49,7 @@ export function contextLengthMax(clockEntries: number): number {
  * @param reader id of the node that answered the read first, 8 bytes; zeros: none
  * @param key the cluster's, 16 bytes
  * @param target with room for contextLengthMax(clockCount) bytes
+ * @hot
  */
 export function encodeContextInto(
   clock: Uint8Array,
@@ -83,6 +84,7 @@ export function encodeContextInto(
  * which stand in normal form at target[CONTEXT_ENTRIES_AT..]; or -1: the text is no context of this
  * cluster for this name.
  * @param target CONTEXT_BYTES_MAX bytes; they mean something only where the result is not -1
+ * @hot
  */
 export function decodeContext(
   text: string,
@@ -135,6 +137,7 @@ const decoder = new TextDecoder();
 /**
  * Decodes strict base64url to target[0..]; returns the count of bytes, or -1: too long, a character
  * that is none of the 64, an impossible length, or bits set beyond the last byte.
+ * @hot
  */
 export function contextFromTextInto(text: string, target: Uint8Array): number {
   if (text.length > CONTEXT_CHARS_MAX || text.length % 4 === 1) return -1;

@@ -17,6 +17,7 @@ const tables = makeTables();
 /**
  * The checksum of bytes[start, end), an unsigned 32-bit number.
  * @param seed the checksum of what comes before: crc32c(b, …, crc32c(a, …)) is that of a, then b
+ * @hot
  */
 export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0): number {
   let crc = ~seed;

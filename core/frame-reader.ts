@@ -61,6 +61,7 @@ export class FrameReader {
   /**
    * Takes bytes as they came. Returns "" or what is wrong with the stream, which is then at its
    * end.
+   * @hot
    */
   take(bytes: Uint8Array): string {
     let offset = this.#gatheredBytes === 0 ? 0 : this.#complete(bytes);

@@ -81,12 +81,13 @@ const NO_BYTES = new Uint8Array(0);
 /**
  * The limit for a node that takes values of up to `valueBytesMax`: room for what surrounds them, at
  * least 1 MiB.
+ * @hot
  */
 export function frameBytesMax(valueBytesMax: number): number {
   return Math.min(FRAME_BYTES_MAX, Math.max(1 << 20, valueBytesMax + (256 << 10)));
 }
 
-/** Writes the 16 bytes before a body of `bodyLength` bytes. */
+/** Writes the 16 bytes before a body of `bodyLength` bytes. @hot */
 export function writeFrameHeader(
   target: Uint8Array,
   offset: number,
@@ -105,7 +106,7 @@ export function writeFrameHeader(
   writeU32(target, offset + 12, layout);
 }
 
-/** The length field at `offset`, unchecked. REQUIRES: four bytes there. */
+/** The length field at `offset`, unchecked. REQUIRES: four bytes there. @hot */
 export function readFrameLength(bytes: Uint8Array, offset: number): number {
   return readU32(bytes, offset);
 }
@@ -113,6 +114,7 @@ export function readFrameLength(bytes: Uint8Array, offset: number): number {
 /**
  * Points the view at the frame at `offset`. REQUIRES: the whole frame is there, its length was
  * checked.
+ * @hot
  */
 export function readFrame(bytes: Uint8Array, offset: number, view: FrameView): void {
   view.kind = bytes[offset + 4];

@@ -41,6 +41,7 @@ export class HybridClock {
    * Draws the next stamp, to be read from `ms` and `logical`: greater than any before.
    * @param nowMs the wall clock, whole milliseconds since 1970
    * @throws RangeError where stamps have run out (an observed stamp was STAMP_MS_MAX)
+   * @hot
    */
   next(nowMs: number): void {
     if (nowMs > this.#ms) {
@@ -57,7 +58,7 @@ export class HybridClock {
     }
   }
 
-  /** Makes every later stamp greater than this one. */
+  /** Makes every later stamp greater than this one. @hot */
   observe(ms: number, logical: number): void {
     if (ms > this.#ms) {
       this.#ms = ms;
@@ -67,7 +68,10 @@ export class HybridClock {
     }
   }
 
-  /** Observes a packed stamp where it stands; -1: there is none (newestStamp of an empty head). */
+  /**
+   * Observes a packed stamp where it stands; -1: there is none (newestStamp of an empty head).
+   * @hot
+   */
   observeAt(bytes: Uint8Array, stamp: number): void {
     if (stamp >= 0) this.observe(stampMs(bytes, stamp), stampLogical(bytes, stamp));
   }

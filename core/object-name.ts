@@ -50,7 +50,7 @@ export class ObjectName {
 /** MD5 of the name under construction; valid inside the constructor only. */
 const digest = new Uint32Array(4);
 
-/** "" where the bytes are a well-formed name, else what is wrong with them. */
+/** "" where the bytes are a well-formed name, else what is wrong with them. @hot */
 export function checkName(bytes: Uint8Array): "" | "bad-bucket" | "bad-key" | "key-too-long" {
   const slash = bytes.indexOf(SLASH);
   if (slash < 1 || slash > BUCKET_BYTES_MAX) return "bad-bucket";
@@ -60,7 +60,10 @@ export function checkName(bytes: Uint8Array): "" | "bad-bucket" | "bad-key" | "k
   return "";
 }
 
-/** FNV-1a with a final mix: independent of MD5, cheap, and good enough to tell colliding names apart. */
+/**
+ * FNV-1a with a final mix: independent of MD5, cheap, and good enough to tell colliding names apart.
+ * @hot
+ */
 export function nameTag(bytes: Uint8Array): number {
   let hash = 0x811c9dc5 | 0;
   for (let index = 0; index < bytes.length; index++) {
@@ -71,6 +74,7 @@ export function nameTag(bytes: Uint8Array): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
+/** @hot */
 export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
   if (left.length !== right.length) return false;
   for (let index = 0; index < left.length; index++) {

@@ -19,6 +19,7 @@ export const SIPHASH_BYTES = 8;
  * Writes the tag of bytes[start, end) under key[0, 16) to target[targetOffset, + 8), little-endian.
  * (The round is unrolled where it stands, the one way to keep eight halves in registers; hence its
  * length.)
+ * @hot
  */
 export function siphashInto(
   key: Uint8Array,

@@ -140,7 +140,8 @@ export function clockCovers(
 
 /**
  * The union of two clocks. Returns its count of entries, at most the sum of both.
- * REQUIRES: room for the sum at the target, which overlaps neither clock. @hot
+ * REQUIRES: room for the sum at the target, which overlaps neither clock.
+ * @hot
  */
 export function clockMergeInto(
   left: Uint8Array,
@@ -185,7 +186,8 @@ export function clockMergeInto(
  * The field's increment, with the dot given rather than counted: adds it to a clock in place, as a
  * `kind` of entry; returns the new count. The dot and its stamp are at event[eventOffset, + 24), a
  * version or an entry: both have them at the same places.
- * REQUIRES: room for one more entry; `event` lies outside of the clock. @hot
+ * REQUIRES: room for one more entry; `event` lies outside of the clock.
+ * @hot
  */
 export function clockIncrement(
   clock: Uint8Array,

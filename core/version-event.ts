@@ -5,41 +5,29 @@
  *      context  seen x
  *      new dot  z                   ──►  {y, z}  seen x y z
  *
- * What the context has seen goes, and nothing else: two writes with one context through one
- * coordinator are both kept, since each new dot stands for itself (a plain vector clock would lose
- * one of them). Then the rules for twins and for lww (core/version-rules), and truncation (Dynamo
- * 4.4).
+ *   discard    what the context has seen goes, and nothing else
+ *   rules      for twins and for lww (core/version-rules), as in every head
+ *   increment  the clock is all that was held and seen, and the new dot
+ *   truncate   of that, the oldest entries beyond a limit (core/version-truncate)
  *
- * Why truncation may return an old value, but never a deleted one. It takes the oldest entries out
- * of the clock; a dead version whose entry is gone may come back from a stale copy as a false
- * sibling. But the event of a tombstone (and of a version that expires: a tombstone to be) pins
- * each entry of its clock; merging keeps pins; pinned entries are never dropped. So every state
- * that has met a delete covers its past for good, and one that has not met it yet will when they
- * meet. While a tombstone lives nothing is dropped at all. (What was truncated before the delete
- * was made is no part of its past.) Nor is a write ever lost by it: entries that cover live
- * versions stay, and a clock that claims less kills less. The coordinator's own entries stay, so
- * that an actor never forgets a dot of its own.
+ * Two writes with one context through one coordinator are both kept, since each new dot stands for
+ * itself; a plain vector clock, in which the second counter covers the first, would lose one of
+ * them. (Dotted version vectors: Preguiça, Almeida et al., 2012–2014; their event and discard.)
  */
 
 import { copyBytes } from "./bytes.ts";
 import {
   compareDots,
-  compareStamps,
   ENTRY_BYTES,
-  entryCovers,
-  isPinned,
   isSingle,
   PAIR,
-  sameActor,
   SINGLE,
-  STAMP_AT,
 } from "./clock-entry.ts";
 import {
   clockCovers,
   clockIncrement,
   clockMergeInto,
   clockPinAll,
-  clockRemove,
 } from "./vector-clock.ts";
 import { areTwins, dropTwinsOfDead, keepLastWrite } from "./version-rules.ts";
 import {
@@ -55,6 +43,7 @@ import {
   versionOffset,
   writeHeadCounts,
 } from "./version-set.ts";
+import { truncateClock } from "./version-truncate.ts";
 
 /** sources[i] of an event's new version. */
 export const FROM_EVENT = -1;
@@ -62,7 +51,7 @@ export const FROM_EVENT = -1;
 /** Clock entries that the latest eventInto dropped. */
 export let entriesTruncated = 0;
 
-/** Room that eventInto needs. `sources` needs one more than the held versions. */
+/** Room that eventInto needs. `sources` needs one more than the held versions. @hot */
 export function eventLengthMax(held: Uint8Array, heldHead: number, contextCount: number): number {
   const added = VERSION_BYTES + (contextCount + 1) * ENTRY_BYTES;
   return HEAD_BYTES + headLength(held, heldHead) + added;
@@ -79,6 +68,7 @@ export function eventLengthMax(held: Uint8Array, heldHead: number, contextCount:
  * @param dotAsPair 1: the coordinator is a complete primary that has never forgotten a dot of its
  *   own for this object, so that the dot says "and all of mine before it"; 0: the dot alone
  * @param entriesMax clock entries, pinned ones apart, beyond which the oldest go as far as they may
+ * @hot
  */
 export function eventInto(
   held: Uint8Array,
@@ -94,7 +84,7 @@ export function eventInto(
   targetHead: number,
   sources: Int32Array,
 ): number {
-  let versions = keepUnseenInto(
+  let versions = discardInto(
     held,
     heldHead,
     context,
@@ -125,7 +115,15 @@ export function eventInto(
   const kind = dotAsPair === 1 ? PAIR : SINGLE;
   entries = clockIncrement(target, clock, entries, version, versionAt, kind);
   if (endsObject(version, versionAt)) clockPinAll(target, clock, entries);
-  const kept = truncate(target, targetHead, versions, entries, entriesMax, version, versionAt);
+  const kept = truncateClock(
+    target,
+    targetHead,
+    versions,
+    entries,
+    entriesMax,
+    version,
+    versionAt,
+  );
   entriesTruncated = entries - kept;
   return writeHeadCounts(target, targetHead, versions, kept);
 }
@@ -140,6 +138,7 @@ export function eventInto(
  *
  * REQUIRES: room for contextCount + 1 entries, and one for each twin, at the target
  * @param head the head after the event
+ * @hot
  */
 export function contextAfterPutInto(
   context: Uint8Array,
@@ -176,8 +175,11 @@ export function contextAfterPutInto(
   return count;
 }
 
-/** The held versions that the context has not seen; returns how many. */
-function keepUnseenInto(
+/**
+ * The field's discard: copies the held versions that the context has not seen; returns how many.
+ * @hot
+ */
+export function discardInto(
   held: Uint8Array,
   heldHead: number,
   context: Uint8Array,
@@ -246,61 +248,4 @@ function assertUnseen(
 ): void {
   if (!clockCovers(clock, offset, count, version, versionAt)) return;
   throw new Error("Cannot make a version: its dot is covered by what is held, wanted a new one");
-}
-
-/** Drops the oldest entries that may go until entriesMax are left; returns how many are left. */
-function truncate(
-  target: Uint8Array,
-  targetHead: number,
-  versions: number,
-  entries: number,
-  entriesMax: number,
-  own: Uint8Array,
-  ownAt: number,
-): number {
-  if (entries <= entriesMax || holdsEnding(target, targetHead, versions)) return entries;
-  const clock = versionOffset(targetHead, versions);
-  for (let excess = countUnpinned(target, clock, entries) - entriesMax; excess > 0; excess--) {
-    let oldest = -1;
-    for (let index = 0; index < entries; index++) {
-      const entry = clock + index * ENTRY_BYTES;
-      if (isPinned(target, entry) || sameActor(target, entry, own, ownAt)) continue;
-      if (coversLive(target, targetHead, versions, entry)) continue;
-      if (oldest < 0 || isOlder(target, entry, clock + oldest * ENTRY_BYTES)) oldest = index;
-    }
-    if (oldest < 0) return entries;
-    entries = clockRemove(target, clock, entries, oldest);
-  }
-  return entries;
-}
-
-/**
- * Pinned entries do not count against the limit: or else, once they fill it, all that is new would
- * go.
- */
-function countUnpinned(bytes: Uint8Array, clock: number, entries: number): number {
-  let count = 0;
-  for (let index = 0; index < entries; index++) {
-    if (!isPinned(bytes, clock + index * ENTRY_BYTES)) count++;
-  }
-  return count;
-}
-
-function isOlder(bytes: Uint8Array, entry: number, other: number): boolean {
-  return compareStamps(bytes, entry + STAMP_AT, bytes, other + STAMP_AT) < 0;
-}
-
-/** Whether a live version is, or will be, a tombstone. */
-function holdsEnding(bytes: Uint8Array, head: number, versions: number): boolean {
-  for (let index = 0; index < versions; index++) {
-    if (endsObject(bytes, versionOffset(head, index))) return true;
-  }
-  return false;
-}
-
-function coversLive(bytes: Uint8Array, head: number, versions: number, entry: number): boolean {
-  for (let index = 0; index < versions; index++) {
-    if (entryCovers(bytes, entry, bytes, versionOffset(head, index))) return true;
-  }
-  return false;
 }

@@ -36,6 +36,7 @@ import {
  * Writes the indexes of the versions that a reader is shown, in dot order, to target; returns how
  * many: no tombstone, none that has expired at `nowMs`, and of twins the first (whose expiry
  * counts).
+ * @hot
  */
 export function shownInto(
   bytes: Uint8Array,
@@ -57,6 +58,7 @@ export function shownInto(
 
 /**
  * Index of a live version with this request id (16 bytes), or -1: a retry of what is here already.
+ * @hot
  */
 export function requestIndex(
   bytes: Uint8Array,
@@ -77,6 +79,7 @@ export function requestIndex(
  * neither it nor a twin is live there. Its request id is to be remembered; and a version with a
  * remembered id is to be taken out of what arrives (withoutVersion) *before* that is merged, lest
  * it wins over others.
+ * @hot
  */
 export function isSuperseded(
   input: Uint8Array,
@@ -92,6 +95,7 @@ export function isSuperseded(
  * Drops from the result the twins of those versions of an input that were seen to be superseded;
  * returns how many versions are left. An lww version that is gone proves nothing: a greater twin
  * may have won.
+ * @hot
  */
 export function dropTwinsOfDead(
   input: Uint8Array,
@@ -117,6 +121,7 @@ export function dropTwinsOfDead(
 
 /**
  * Of the versions of policy lww keeps the greatest by stamp, then dot; returns how many are left.
+ * @hot
  */
 export function keepLastWrite(
   target: Uint8Array,
@@ -142,6 +147,7 @@ export function keepLastWrite(
 
 /**
  * Whether two versions are one write: the same request id (not zero) and content, under two dots.
+ * @hot
  */
 export function areTwins(
   left: Uint8Array,

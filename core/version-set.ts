@@ -108,7 +108,7 @@ export function writeVersion(target: Uint8Array, offset: number, fields: Version
   writeU32(target, offset + CHECKSUM_AT, fields.checksum);
 }
 
-/** Writes the eight bytes before the versions. @returns the bytes of the whole head */
+/** Writes the eight bytes before the versions. @returns the bytes of the whole head @hot */
 export function writeHeadCounts(
   target: Uint8Array,
   head: number,
@@ -129,27 +129,27 @@ export function writeHeadCounts(
   return HEAD_BYTES + versions * VERSION_BYTES + entries * ENTRY_BYTES;
 }
 
-/** Live versions, tombstones included; 0 where there is no head (no bytes from `head` on). */
+/** Live versions, tombstones included; 0 where there is no head (no bytes from `head` on). @hot */
 export function versionCount(bytes: Uint8Array, head: number): number {
   return head < bytes.length ? readU16(bytes, head + VERSIONS_AT) : 0;
 }
 
-/** Entries of the head's clock. */
+/** Entries of the head's clock. @hot */
 export function clockCount(bytes: Uint8Array, head: number): number {
   return head < bytes.length ? readU16(bytes, head + ENTRIES_AT) : 0;
 }
 
-/** Offset of the version with this index. */
+/** Offset of the version with this index. @hot */
 export function versionOffset(head: number, index: number): number {
   return head + HEAD_BYTES + index * VERSION_BYTES;
 }
 
-/** Offset of the head's first clock entry. */
+/** Offset of the head's first clock entry. @hot */
 export function clockOffset(bytes: Uint8Array, head: number): number {
   return versionOffset(head, versionCount(bytes, head));
 }
 
-/** Bytes of the head; 0 where there is none. */
+/** Bytes of the head; 0 where there is none. @hot */
 export function headLength(bytes: Uint8Array, head: number): number {
   if (head >= bytes.length) return 0;
   return clockOffset(bytes, head) + clockCount(bytes, head) * ENTRY_BYTES - head;
@@ -160,20 +160,22 @@ export function versionCounter(bytes: Uint8Array, version: number): number {
   return entryCounter(bytes, version);
 }
 
-/** The two bytes of flags: tombstone and policy. */
+/** The two bytes of flags: tombstone and policy. @hot */
 export function versionFlags(bytes: Uint8Array, version: number): number {
   return readU16(bytes, version + FLAGS_OFFSET);
 }
 
+/** @hot */
 export function versionPolicy(bytes: Uint8Array, version: number): number {
   return versionFlags(bytes, version) >> POLICY_SHIFT;
 }
 
+/** @hot */
 export function isTombstone(bytes: Uint8Array, version: number): boolean {
   return (bytes[version + FLAGS_OFFSET] & TOMBSTONE) !== 0;
 }
 
-/** Offset of the version's stamp, for stampMs, stampLogical and compareStamps. */
+/** Offset of the version's stamp, for stampMs, stampLogical and compareStamps. @hot */
 export function versionStamp(version: number): number {
   return version + STAMP_AT;
 }
@@ -183,42 +185,46 @@ export function versionExpiryMs(bytes: Uint8Array, version: number): number {
   return readU48(bytes, version + EXPIRY_AT);
 }
 
-/** Offset of the 16 bytes of the version's request id. */
+/** Offset of the 16 bytes of the version's request id. @hot */
 export function versionRequestId(version: number): number {
   return version + REQUEST_ID_OFFSET;
 }
 
+/** @hot */
 export function metaLength(bytes: Uint8Array, version: number): number {
   return readU16(bytes, version + META_LENGTH_OFFSET);
 }
 
+/** @hot */
 export function bodyLength(bytes: Uint8Array, version: number): number {
   return readU32(bytes, version + BODY_LENGTH_AT);
 }
 
-/** Bytes of metadata block and body together (core/payload). */
+/** Bytes of metadata block and body together (core/payload). @hot */
 export function payloadLength(bytes: Uint8Array, version: number): number {
   return metaLength(bytes, version) + bodyLength(bytes, version);
 }
 
 /**
  * Whether this version is, or will be once its time has come, a delete: its past must stay covered.
+ * @hot
  */
 export function endsObject(bytes: Uint8Array, version: number): boolean {
   return isTombstone(bytes, version) || hasExpiry(bytes, version);
 }
 
-/** Whether the version ends at all; says it without making a number of the time. */
+/** Whether the version ends at all; says it without making a number of the time. @hot */
 export function hasExpiry(bytes: Uint8Array, version: number): boolean {
   const at = version + EXPIRY_AT;
   return (readU32(bytes, at) | readU16(bytes, at + 4)) !== 0;
 }
 
+/** @hot */
 export function payloadChecksum(bytes: Uint8Array, version: number): number {
   return readU32(bytes, version + CHECKSUM_AT);
 }
 
-/** Index of the live version with the dot at dot[dotOffset, + 14), or -1. */
+/** Index of the live version with the dot at dot[dotOffset, + 14), or -1. @hot */
 export function findDot(
   bytes: Uint8Array,
   head: number,
@@ -228,7 +234,7 @@ export function findDot(
   return findDotAmong(bytes, head, versionCount(bytes, head), dot, dotOffset);
 }
 
-/** The same for a head under construction, whose counts are not written yet. */
+/** The same for a head under construction, whose counts are not written yet. @hot */
 export function findDotAmong(
   bytes: Uint8Array,
   head: number,
@@ -242,7 +248,7 @@ export function findDotAmong(
   return -1;
 }
 
-/** Whether the version with this dot is live. */
+/** Whether the version with this dot is live. @hot */
 export function isLive(
   bytes: Uint8Array,
   head: number,
@@ -252,7 +258,10 @@ export function isLive(
   return findDot(bytes, head, dot, dotOffset) >= 0;
 }
 
-/** Where the greatest stamp of the head (versions and clock) stands, or -1 where it is empty. */
+/**
+ * Where the greatest stamp of the head (versions and clock) stands, or -1 where it is empty.
+ * @hot
+ */
 export function newestStamp(bytes: Uint8Array, head: number): number {
   const count = clockCount(bytes, head);
   let newest = count === 0 ? -1 : clockNewestStamp(bytes, clockOffset(bytes, head), count);
@@ -267,6 +276,7 @@ export function newestStamp(bytes: Uint8Array, head: number): number {
  * Whether bytes[start, end) are exactly one head that this file can have written. The gate for all
  * that comes from a disk or a peer: it reads nothing outside of its bounds, whatever the counts
  * say.
+ * @hot
  */
 export function isWellFormedHead(bytes: Uint8Array, start: number, end: number): boolean {
   if (start < 0 || end > bytes.length || end - start < HEAD_BYTES) return false;
@@ -301,6 +311,7 @@ function isWellFormedVersion(bytes: Uint8Array, version: number): boolean {
  *
  * Two lanes with constants and rotations of their own walk the words; each ends in a full avalanche
  * (the finishers of MurmurHash3 and of splitmix32).
+ * @hot
  */
 export function headDigestInto(
   bytes: Uint8Array,

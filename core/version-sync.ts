@@ -41,7 +41,7 @@ export const LEFT_AHEAD = 1;
 export const RIGHT_AHEAD = 2;
 export const DIVERGED = 3;
 
-/** Room that syncInto needs for its result. `sources` needs the sum of both version counts. */
+/** Room that syncInto needs for its result. `sources` needs the sum of both version counts. @hot */
 export function syncedLengthMax(
   left: Uint8Array,
   leftHead: number,
@@ -56,6 +56,7 @@ export function syncedLengthMax(
  * the caller to find its body (from the left where both have it).
  * REQUIRES: both are well-formed; the target overlaps neither. ENSURES: the result is well-formed.
  * @throws RangeError where the result has more versions or entries than a head can count (65,535)
+ * @hot
  */
 export function syncInto(
   left: Uint8Array,
@@ -85,6 +86,7 @@ export function syncInto(
 
 /**
  * HEADS_EQUAL; LEFT_AHEAD: merging the right into the left changes nothing; RIGHT_AHEAD; DIVERGED.
+ * @hot
  */
 export function compareHeads(
   left: Uint8Array,

@@ -13,6 +13,7 @@
  */
 
 import process from "node:process";
+import type { Check } from "./suite.ts";
 
 /** Growth that says nothing: compiled code, the readings themselves. */
 export const HEAP_NOISE_BYTES = 1 << 18;
@@ -53,6 +54,20 @@ export async function steadyHeapGrowth(
   }
   return least;
 }
+
+/** Checks that a million calls allocate nothing. @param run one call; its number makes it differ */
+export async function allocatesNothing(
+  check: Check,
+  name: string,
+  run: (call: number) => void,
+): Promise<void> {
+  const growth = await steadyHeapGrowth((calls) => {
+    for (let call = 0; call < calls; call++) run(call);
+  }, HOT_CALLS);
+  check.ok(growth <= HEAP_NOISE_BYTES, `${name}: the heap grew by ${growth} bytes`);
+}
+
+const HOT_CALLS = 1_000_000;
 
 interface HeapGauge {
   readonly readings: number;

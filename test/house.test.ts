@@ -9,6 +9,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
+import { hotCount, hotFaults, unmeasured } from "./hot-rules.ts";
 import { fileFaults, importFaults, isProduct, rootFaults, type Source } from "./house-rules.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -117,6 +118,43 @@ t.test("the rules find what is wrong between files", (tt) => {
 t.test("every product file keeps the rules", (tt) => {
   tt.ok(product.length > 20, `${product.length} files`);
   for (const source of product) for (const fault of fileFaults(source)) tt.fail(fault);
+  tt.end();
+});
+
+t.test("the rules of hot functions find what is planted", (tt) => {
+  const hot = (body: string): Source => ({
+    path: "core/a.ts",
+    text: `${HEAD}/** Fast. @hot */\nexport function a(b: Uint8Array): void {\n${body}\n}`,
+  });
+  const faulty: readonly (readonly [string, RegExp])[] = [
+    ["const c = new Uint8Array(1);", /core\/a\.ts: a: new Uint8Array/],
+    ["const c = b.subarray(1);", /\.subarray\(\)/],
+    ["const [c] = b;", /an iteration/],
+    ["c([1]);", /an array/],
+    ["c({ b });", /an object/],
+    ["c(() => b);", /a function/],
+    ["c(`${b}`);", /a text/],
+    ["for (const c of b) d(c);", /for…of/],
+    ["try { c(); } finally { d(); }", /try/],
+    ["c(1n);", /a BigInt/],
+  ];
+  for (const [body, fault] of faulty) tt.match(hotFaults(hot(body)).join(), fault, body);
+  tt.same(hotFaults(hot("if (c) throw new Error(`${b}`);")), [], "what is thrown may be made");
+  const method = { path: "core/b.ts", text: "class B {\n  /** @hot */\n  b() {}\n  #c() {}\n}" };
+  const suite = (text: string): Source => ({ path: "test/core/a-suite.ts", text });
+  const both = [hot(""), method];
+  tt.match(unmeasured(both, [suite("a(); one.b();")]), [/ a is hot/, / b is hot/], "both");
+  const inside = "allocatesNothing(check, 'a', () => a()); steadyHeapGrowth((n) => one.b(n), 5);";
+  tt.same(unmeasured(both, [suite(inside)]), [], "measured");
+  tt.end();
+});
+
+t.test("hot functions make nothing, and a suite measures each of them", (tt) => {
+  const core = product.filter(({ path }) => path.startsWith("core/"));
+  const suites = sourcesUnder("test/core").filter(({ path }) => path.endsWith("-suite.ts"));
+  tt.ok(hotCount(core) > 50, `${hotCount(core)} hot functions`);
+  for (const fault of core.flatMap(hotFaults)) tt.fail(fault);
+  for (const fault of unmeasured(core, suites)) tt.fail(fault);
   tt.end();
 });
 

@@ -4,7 +4,6 @@
 
 import { HybridClock, STAMP_LOGICAL_MAX, STAMP_MS_MAX } from "../../core/hybrid-clock.ts";
 import { writeStamp } from "../../core/clock-entry.ts";
-import { HEAP_NOISE_BYTES, steadyHeapGrowth } from "../heap-growth.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case } from "../suite.ts";
 
@@ -92,19 +91,6 @@ export const suite: readonly Case[] = [
         if (clock.logical > STAMP_LOGICAL_MAX) broken++;
       }
       check.equal(broken, 0, "stamps that did not rise");
-    },
-  },
-  {
-    name: "next() and observe() allocate nothing in a million calls",
-    async run(check) {
-      const clock = new HybridClock(NOW_MS, 0);
-      const growth = await steadyHeapGrowth((calls) => {
-        for (let call = 0; call < calls; call++) {
-          clock.observe(NOW_MS + (call & 1023), 3);
-          clock.next(NOW_MS + (call & 63));
-        }
-      }, 1_000_000);
-      check.ok(growth <= HEAP_NOISE_BYTES, `the heap grew by ${growth} bytes`);
     },
   },
 ];

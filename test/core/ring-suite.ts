@@ -108,10 +108,13 @@ export const suite: readonly Case[] = [
       const ring = new Ring(10, table);
       const name = bytesOf("bucket/key-00001");
       const target = new Uint16Array(3);
+      const rows = new Int32Array(1);
       const growth = await steadyHeapGrowth((calls) => {
         for (let call = 0; call < calls; call++) {
           name[15] = call;
           ring.preferenceInto(name, 0, name.length, 3, target, 0);
+          rows[0] ^= ring.rowOfName(name, 0, name.length) + ring.rowOf(call & 1023);
+          rows[0] ^= partitionOfName(name, 0, name.length, 10) + partitionOf(call << 8, 10);
         }
       }, 1_000_000);
       check.ok(growth <= HEAP_NOISE_BYTES, `the heap grew by ${growth} bytes`);

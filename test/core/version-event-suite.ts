@@ -128,6 +128,39 @@ function interleave(check: Check, writes: number, actors: string, contextBytesMa
   );
 }
 
+/**
+ * Three clients, one at each of three coordinators, each going on from its own puts; a coordinator's
+ * state is relayed to the next, and from there on, up to `late` writes after it was made.
+ */
+function relay(check: Check, writes: number, late: number): void {
+  const actors = "abc";
+  const heads = [EMPTY, EMPTY, EMPTY];
+  const contexts = [EMPTY, EMPTY, EMPTY];
+  const random = new SeededRandom(seed);
+  const under: { readonly head: Uint8Array; readonly to: number; readonly due: number }[] = [];
+  const all: Uint8Array[] = [];
+  for (let write = 0; write < writes + late + 2; write++) {
+    for (const { head, to, due } of under.filter((one) => one.due === write)) {
+      heads[to] = mergeOf(heads[to], head);
+      if (due < writes) under.push({ head: heads[to], to: (to + 1) % 3, due: due + late });
+    }
+    if (write >= writes) continue;
+    const at = write % 3;
+    const one = version(actors[at], 1 + Math.floor(write / 3));
+    heads[at] = eventOn(heads[at], contexts[at], one, 1, MAX);
+    contexts[at] = contextAfterPut(contexts[at], heads[at], one);
+    under.push({ head: heads[at], to: (at + 1) % 3, due: write + 1 + random.below(late) });
+    all.push(one);
+    const counts = heads.map((head) => versionCount(head, 0));
+    if (counts.some((count) => count > 3)) check.same(counts, [3, 3, 3], `siblings; ${again}`);
+  }
+  const settled = heads.reduce(mergeOf);
+  check.equal(versionCount(settled, 0), 3, `siblings after ${writes} writes; ${again}`);
+  const covered = all.filter((one) => covers(settled, one)).length;
+  check.equal(covered, writes, `all values are covered; ${again}`);
+  check.ok(all.slice(-3).every((one) => livesIn(settled, one)), `the last three live; ${again}`);
+}
+
 export const suite: readonly Case[] = [
   {
     name: "The paper's example: D1 to D5 by Sx, Sy and Sz, reconciled by Sx",
@@ -208,6 +241,12 @@ export const suite: readonly Case[] = [
     name:
       "Two clients that go on from their own puts keep two siblings: 10,000 writes, three of them",
     run: (check) => interleave(check, 10_000, "abc", 4 * ENTRY_BYTES),
+  },
+  {
+    name: "100 writes of three clients, relayed late from coordinator to coordinator, leave three",
+    run(check) {
+      for (const late of [1, 2, 7, 30]) relay(check, 100, late);
+    },
   },
   {
     name: "A tombstone pins its past; so does a version that expires; another version pins nothing",

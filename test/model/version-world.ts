@@ -253,7 +253,8 @@ export function contextAfterPut(
   return target.slice(0, count * ENTRY_BYTES);
 }
 
-function withDot(context: Uint8Array, version: Uint8Array): Uint8Array {
+/** The context with the dot of one more version. */
+export function withDot(context: Uint8Array, version: Uint8Array): Uint8Array {
   const target = new Uint8Array(context.length + ENTRY_BYTES);
   target.set(context);
   const count = clockIncrement(target, 0, context.length / ENTRY_BYTES, version, 0, SINGLE);

@@ -114,7 +114,7 @@ export class MerkleTree {
     digest1: number,
   ): void {
     this.#count++;
-    if (this.#nodes === NO_NODES) this.#nodes = new Int32Array(2);
+    if (this.#nodes === NO_NODES) this.#plant();
     change[0] = 0;
     change[1] = 0;
     mixName(this.#key, position0, position1, tag);
@@ -268,6 +268,10 @@ export class MerkleTree {
   #addTo(node: number): void {
     this.#nodes[2 * node] += change[0];
     this.#nodes[2 * node + 1] += change[1];
+  }
+
+  #plant(): void {
+    this.#nodes = new Int32Array(2);
   }
 
   #beginGrowth(): void {

@@ -4,7 +4,7 @@
  *   look      no word in it that makes an object: new, a literal of an object, array, text or
  *             function, a view or copy of bytes, for…of, try (what is thrown is not looked at)
  *   measured  a suite calls it inside of allocatesNothing() or steadyHeapGrowth() (heap-growth.ts),
- *             a million times on each runtime
+ *             a million times on each runtime; or what is measured so calls it
  *
  * The look alone is not enough: a number that does not fit its register is an object too.
  */
@@ -21,7 +21,7 @@ interface Hot {
   readonly isPublic: boolean;
 }
 
-/** What measures: the functions of test/heap-growth.ts. */
+/** What measures: functions of test/heap-growth.ts. */
 const MEASURES = ["allocatesNothing", "steadyHeapGrowth"];
 
 /** Methods that make something at each call. */
@@ -47,7 +47,12 @@ export function hotFaults(source: Source): string[] {
 
 /** Hot functions that no suite measures. */
 export function unmeasured(sources: readonly Source[], suites: readonly Source[]): string[] {
+  const callees = sources.flatMap(calls);
   const measured = new Set(suites.flatMap(measuredNames));
+  for (let before = -1; before !== measured.size; ) {
+    before = measured.size;
+    for (const [caller, callee] of callees) if (measured.has(caller)) measured.add(callee);
+  }
   return sources
     .flatMap(hotFunctions)
     .filter(({ name, isPublic }) => isPublic && !measured.has(name))
@@ -102,16 +107,40 @@ function making(node: ts.Node): string {
   return MAKERS.has(method) ? `.${method}()` : "";
 }
 
-/** Names of all that is called inside of the arguments of what measures. */
+/** Names of all that is called inside of what measures, or of what this suite has made to measure. */
 function measuredNames({ path, text }: Source): string[] {
+  const tree = parse(path, text);
+  const measures = new Set(MEASURES);
+  for (const one of tree.statements) {
+    if (!ts.isFunctionDeclaration(one) || one.name === undefined) continue;
+    if (calledIn(one).includes("steadyHeapGrowth")) measures.add(one.name.text);
+  }
   const names: string[] = [];
+  walk(tree, (node) => {
+    if (!ts.isCallExpression(node) || !measures.has(node.expression.getText())) return;
+    names.push(...calledIn(node));
+  });
+  return names;
+}
+
+/** Who calls whom in a file, by names. */
+function calls({ path, text }: Source): (readonly [caller: string, callee: string])[] {
+  const pairs: (readonly [string, string])[] = [];
   walk(parse(path, text), (node) => {
-    if (!ts.isCallExpression(node) || !MEASURES.includes(node.expression.getText())) return;
-    walk(node, (inner) => {
-      if (!ts.isCallExpression(inner)) return;
-      const callee = inner.expression;
-      names.push(ts.isPropertyAccessExpression(callee) ? callee.name.text : callee.getText());
-    });
+    const isOne = ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node);
+    const caller = isOne ? node.name?.getText() : undefined;
+    if (caller !== undefined) for (const callee of calledIn(node)) pairs.push([caller, callee]);
+  });
+  return pairs;
+}
+
+/** Names of the functions and methods called anywhere in a node. */
+function calledIn(node: ts.Node): string[] {
+  const names: string[] = [];
+  walk(node, (inner) => {
+    if (!ts.isCallExpression(inner)) return;
+    const callee = inner.expression;
+    names.push(ts.isPropertyAccessExpression(callee) ? callee.name.text : callee.getText());
   });
   return names;
 }

@@ -146,6 +146,10 @@ t.test("the rules of hot functions find what is planted", (tt) => {
   tt.match(unmeasured(both, [suite("a(); one.b();")]), [/ a is hot/, / b is hot/], "both");
   const inside = "allocatesNothing(check, 'a', () => a()); steadyHeapGrowth((n) => one.b(n), 5);";
   tt.same(unmeasured(both, [suite(inside)]), [], "measured");
+  const calling = [hot("one.b();"), method];
+  tt.same(unmeasured(calling, [suite("allocatesNothing(c, 'a', () => a());")]), [], "through a");
+  const own = "function noHeap(run) { steadyHeapGrowth(run, 5); }\nnoHeap(() => { a(); one.b(); });";
+  tt.same(unmeasured(both, [suite(own)]), [], "by a function of the suite's own");
   tt.end();
 });
 

@@ -12,6 +12,7 @@
  * decodes encodes to the same bytes again, so that any node can hand on what another one took.
  */
 
+import { compareBytes } from "./bytes.ts";
 import { META_BLOCK_BYTES_MAX } from "./limits.ts";
 
 export interface PayloadMeta {
@@ -84,11 +85,26 @@ export function decodeMeta(payload: Uint8Array, metaLength: number): PayloadMeta
   }
 }
 
+/** The content type that was read last: neighbours mostly share one. */
+let lastType = "";
+let lastTypeBytes = new Uint8Array(0);
+
+/** The text in payload[1, end). @throws TypeError where it is no UTF-8 */
+function readContentType(payload: Uint8Array, end: number): string {
+  const isLast = end - 1 === lastTypeBytes.length &&
+    compareBytes(payload, 1, lastTypeBytes, 0, end - 1) === 0;
+  if (isLast) return lastType;
+  const bytes = payload.slice(1, end);
+  lastType = decoder.decode(bytes);
+  lastTypeBytes = bytes;
+  return lastType;
+}
+
 /** @throws TypeError where a text is no UTF-8 */
 function readMeta(payload: Uint8Array, metaLength: number): PayloadMeta | null {
   let offset = 1 + payload[0];
   if (offset > metaLength) return null;
-  const contentType = decoder.decode(payload.subarray(1, offset));
+  const contentType = readContentType(payload, offset);
   const meta: [string, string][] = [];
   while (offset < metaLength) {
     const nameEnd = offset + 1 + payload[offset];

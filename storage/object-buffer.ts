@@ -2,11 +2,15 @@
  * The object buffer: recent version sets in memory, so that reads look here before they go to the log
  * (Dynamo 6.1).
  *
- *   slot = position mod 16,384      one set a slot; a newer one takes its place
- *   ┌──────────────────────────────┐
- *   │ segment, offset │ name │ set │  the place in the log is the version of the entry: what lies at a
- *   └──────────────────────────────┘  place never changes, so an entry is right for as long as the index
- *                                     points to its place, and nothing ever has to be invalidated
+ *   row = position mod 8,192        four slots a row; a newer set takes the place of its own older one,
+ *   ┌──────────────────────────────┐ of nothing, or of its neighbours' in turn
+ *   │ segment, offset │ name │ set │
+ *   └──────────────────────────────┘ the place in the log is the version of the entry: what lies at a
+ *                                    place never changes, so an entry is right for as long as the index
+ *                                    points to its place, and nothing ever has to be invalidated
+ *
+ * With one slot a row, 10,000 objects pushed each other out of 16,384 slots, and every fourth get read
+ * the log: a seventh of a node's time.
  *
  * Bounded: sets above 4 KiB are not held; beyond `bytesMax` a hand goes round and empties slots. A write
  * that follows a read of the same name, and a read of what was just written, cost no system call: a
@@ -17,7 +21,9 @@ import type { ObjectName } from "../core/object-name.ts";
 import { equalBytes } from "../core/object-name.ts";
 import type { VersionSet } from "./engine.ts";
 
-const SLOTS = 16_384;
+const ROWS = 8_192;
+const WAYS = 4;
+const SLOTS = ROWS * WAYS;
 /** Larger sets would push out many small ones, and their read costs little more than its bytes. */
 const SET_BYTES_MAX = 4_096;
 /** What an entry takes beside its bytes: objects, array headers. An estimate. */
@@ -38,6 +44,8 @@ export class ObjectBuffer {
   readonly #slots: (Entry | undefined)[] = new Array<Entry | undefined>(SLOTS).fill(undefined);
   #bytes = 0;
   #hand = 0;
+  /** Whose turn it is to make room in a row that is full. */
+  #turn = 0;
 
   /** @param bytesMax 0: nothing is held */
   constructor(bytesMax: number) {
@@ -55,19 +63,26 @@ export class ObjectBuffer {
     offset: number,
     payloads: boolean,
   ): VersionSet | undefined {
-    const entry = this.#slots[name.position1 & (SLOTS - 1)];
-    if (entry === undefined || entry.offset !== offset || entry.segment !== segment) return undefined;
-    if (!equalBytes(entry.name, name.bytes)) return undefined;
-    if (!payloads) return entry.bare;
-    return entry.set.payloads.includes(null) ? undefined : entry.set;
+    const first = rowOf(name);
+    for (let slot = first; slot < first + WAYS; slot++) {
+      const entry = this.#slots[slot];
+      if (entry === undefined || entry.offset !== offset || entry.segment !== segment) continue;
+      if (!equalBytes(entry.name, name.bytes)) continue;
+      if (!payloads) return entry.bare;
+      return entry.set.payloads.includes(null) ? undefined : entry.set;
+    }
+    return undefined;
   }
 
   /** Holds what a write gave: its arrays are copied, since they are the caller's. */
   written(name: ObjectName, set: VersionSet, segment: number, offset: number): void {
     if (this.#bytesMax === 0) return;
     const bytes = bytesOf(set);
-    if (bytes > SET_BYTES_MAX) return this.#drop(name.position1 & (SLOTS - 1));
-    const payloads = set.payloads.map((payload) => payload?.slice() ?? null);
+    if (bytes > SET_BYTES_MAX) return this.#drop(this.#slotFor(name));
+    const payloads: (Uint8Array | null)[] = [];
+    for (let index = 0; index < set.payloads.length; index++) {
+      payloads.push(set.payloads[index]?.slice() ?? null);
+    }
     return this.#hold(name, { head: set.head.slice(), payloads }, segment, offset, bytes);
   }
 
@@ -85,13 +100,25 @@ export class ObjectBuffer {
     offset: number,
     bytes: number,
   ): void {
-    const slot = name.position1 & (SLOTS - 1);
+    const slot = this.#slotFor(name);
     this.#drop(slot);
-    const bare = { head: set.head, payloads: set.payloads.map(() => null) };
+    const bare = { head: set.head, payloads: new Array<null>(set.payloads.length).fill(null) };
     const held = bytes + name.bytes.length + ENTRY_BYTES;
     this.#slots[slot] = { segment, offset, name: name.bytes, set, bare, bytes: held };
     this.#bytes += held;
     while (this.#bytes > this.#bytesMax) this.#drop(this.#hand++ & (SLOTS - 1));
+  }
+
+  /** The slot that holds the name, or else an empty one of its row, or else one whose turn it is. */
+  #slotFor(name: ObjectName): number {
+    const first = rowOf(name);
+    let free = -1;
+    for (let slot = first; slot < first + WAYS; slot++) {
+      const entry = this.#slots[slot];
+      if (entry === undefined) free = slot;
+      else if (equalBytes(entry.name, name.bytes)) return slot;
+    }
+    return free >= 0 ? free : first + (this.#turn++ & (WAYS - 1));
   }
 
   #drop(slot: number): void {
@@ -100,6 +127,11 @@ export class ObjectBuffer {
     this.#bytes -= entry.bytes;
     this.#slots[slot] = undefined;
   }
+}
+
+/** The first slot of a name's row. */
+function rowOf(name: ObjectName): number {
+  return (name.position1 & (ROWS - 1)) * WAYS;
 }
 
 function bytesOf(set: VersionSet): number {

@@ -33,6 +33,9 @@ const NOBODY = new Uint8Array(ACTOR_BYTES);
 /** The context being read; its entries are copied out before it is used again. */
 const decoded = new Uint8Array(CONTEXT_BYTES_MAX + 8);
 
+/** The context being written. */
+let packed = new Uint8Array(CONTEXT_BYTES_MAX);
+
 /** Reads a context; null where it is corrupt, forged, or another object's. */
 export function readContext(text: string, key: Uint8Array, name: ObjectName): ContextClock | null {
   if (text === "") return NO_CONTEXT;
@@ -61,8 +64,7 @@ export function contextOfRead(
   key: Uint8Array,
   name: ObjectName,
 ): string {
-  const clock = clockOfHead(head);
-  return pack(clock.entries, clock.count, NO_DOT, reader ?? NOBODY, key, name);
+  return pack(head, clockOffset(head, 0), clockCount(head, 0), NO_DOT, reader ?? NOBODY, key, name);
 }
 
 /** The context of a put's answer: what it was given and the new version alone. */
@@ -77,18 +79,20 @@ export function contextOfPut(
   const entries = new Uint8Array(entriesMax * ENTRY_BYTES);
   const { entries: given, count: givenCount } = context;
   const count = contextAfterPutInto(given, 0, givenCount, head, 0, version, 0, entries, 0);
-  return pack(entries, count, version, NOBODY, key, name);
+  return pack(entries, 0, count, version, NOBODY, key, name);
 }
 
 function pack(
   entries: Uint8Array,
+  start: number,
   count: number,
   keep: Uint8Array,
   reader: Uint8Array,
   key: Uint8Array,
   name: ObjectName,
 ): string {
-  const bytes = new Uint8Array(contextLengthMax(count));
-  const length = encodeContextInto(entries, 0, count, keep, 0, reader, key, name.bytes, bytes, 0);
-  return contextToText(bytes, 0, length);
+  if (contextLengthMax(count) > packed.length) packed = new Uint8Array(contextLengthMax(count));
+  const length =
+    encodeContextInto(entries, start, count, keep, 0, reader, key, name.bytes, packed, 0);
+  return contextToText(packed, 0, length);
 }

@@ -101,6 +101,7 @@ interface PutCase {
 type Done = (ended: Ended) => void;
 
 const NO_BYTES = new Uint8Array(0);
+const NOBODY_ELSE: Member[] = [];
 
 export class Coordinator implements Store {
   readonly #parts: CoordinatorParts;
@@ -223,8 +224,9 @@ export class Coordinator implements Store {
    */
   #betterCoordinators(putCase: PutCase, plan: Plan): Member[] {
     if (putCase.isForwarded) return [];
-    const isTarget = plan.targets.some((target) => target.member.isSelf);
+    const isTarget = coordinates(plan);
     const { reader } = putCase.context;
+    if (isTarget && reader === "") return NOBODY_ELSE;
     const primaries = plan.targets.filter((target) => target.hintFor === null);
     const known = primaries.find((target) => target.member.id === reader)?.member;
     const others = isTarget ? [] : plan.targets.map((target) => target.member);
@@ -442,14 +444,15 @@ export class Coordinator implements Store {
 
   /** The read that a put needs: of R as defaulted, or, past damage here, of whoever answers. */
   #gatherFor(putCase: PutCase, distrustsLocal: boolean, done: (gathered: Gathered) => void): void {
-    const { properties, copies, request } = putCase;
+    const { properties, copies, request, partition } = putCase;
     const { membership } = this.#parts;
     const members = membership.layouts.reading.nodes.length;
     const { timeoutMs } = request.options;
     const options = { r: "default", pr: "default", timeoutMs } as const;
     const wanted = readNeed(options, properties, membership.defaults, copies, members);
     const need = distrustsLocal || typeof wanted === "string" ? { r: 1, pr: 0 } : wanted;
-    this.#gather(request.name, copies, need, timeoutMs, distrustsLocal, done);
+    const plan = planRead(membership, partition, copies);
+    this.#gather(request.name, copies, plan, need, timeoutMs, distrustsLocal, done);
   }
 
   // Get.
@@ -466,20 +469,19 @@ export class Coordinator implements Store {
     const need = readNeed(options, properties, membership.defaults, copies, members);
     if (typeof need === "string") return done(refused("bad-parameter", need));
     const plan = planRead(membership, replication.partitionOf(name), copies);
-    const isTarget = plan.targets.some((target) => target.member.isSelf);
-    if (isForwarded || isTarget) return this.#read(request, copies, need, done);
+    if (isForwarded || coordinates(plan)) return this.#read(request, copies, plan, need, done);
     replication.counters.forwarded++;
     const others = plan.targets.map((target) => target.member);
     return forwardGet(others, membership.layouts.current.number, getBodyOf(request), (forwarded) => {
-      if (forwarded.kind === "unreachable") this.#read(request, copies, need, done);
+      if (forwarded.kind === "unreachable") this.#read(request, copies, plan, need, done);
       else done(this.#forwardEnded(forwarded, "read-timeout"));
     });
   }
 
-  #read(request: GetRequest, copies: number, need: ReadNeed, done: Done): void {
+  #read(request: GetRequest, copies: number, plan: Plan, need: ReadNeed, done: Done): void {
     const { name, options } = request;
     const { counters } = this.#parts.replication;
-    this.#gather(name, copies, need, options.timeoutMs, false, (gathered) => {
+    this.#gather(name, copies, plan, need, options.timeoutMs, false, (gathered) => {
       const ended = this.#readEnded(name, need, gathered);
       if (ended.result.outcome !== "done") counters.readsFailed++;
       if (ended.result.siblings.length > 1) counters.siblingsReturned++;
@@ -490,6 +492,7 @@ export class Coordinator implements Store {
   #gather(
     name: ObjectName,
     copies: number,
+    plan: Plan,
     need: ReadNeed,
     timeoutMs: number,
     distrustsLocal: boolean,
@@ -497,7 +500,6 @@ export class Coordinator implements Store {
   ): void {
     const { membership, replication, wheel } = this.#parts;
     const partition = replication.partitionOf(name);
-    const plan = planRead(membership, partition, copies);
     const parts = { membership, replication, self: membership.self, wheel };
     const request = { name, partition, copies, plan, need, timeoutMs, distrustsLocal };
     const epoch = this.#requests.begin();
@@ -531,10 +533,18 @@ export class Coordinator implements Store {
   }
 
   #propertiesOf(name: ObjectName): BucketProperties {
-    return this.#parts.membership.buckets.get(name.bytes.subarray(0, name.bucketLength));
+    return this.#parts.membership.buckets.get(name.bytes, name.bucketLength);
   }
 
   #copies(properties: BucketProperties): number {
     return copiesOf(properties, this.#parts.membership.layouts.current.replicas);
   }
+}
+
+/** Whether this node is among the targets of a plan. */
+function coordinates({ targets }: Plan): boolean {
+  for (let index = 0; index < targets.length; index++) {
+    if (targets[index].member.isSelf) return true;
+  }
+  return false;
 }

@@ -99,6 +99,7 @@ interface Slot {
   missing: number[];
 }
 
+const NOTHING_MISSING: number[] = [];
 const NO_DOT = new Uint8Array(DOT_BYTES);
 const digest = new Uint32Array(2);
 
@@ -135,7 +136,8 @@ export class Gather implements ReplyHandler, TimerTarget {
     this.#request = request;
     this.#answered = answered;
     this.#ended = ended;
-    for (const target of request.plan.targets) this.#addSlot(target);
+    const { targets } = request.plan;
+    for (let index = 0; index < targets.length; index++) this.#addSlot(targets[index]);
   }
 
   start(): void {
@@ -162,7 +164,7 @@ export class Gather implements ReplyHandler, TimerTarget {
       set: null,
       isComplete: false,
       isDamaged: false,
-      missing: [],
+      missing: NOTHING_MISSING,
     };
     this.#slots.push(slot);
     this.#waiting++;
@@ -344,7 +346,8 @@ export class Gather implements ReplyHandler, TimerTarget {
 
   #merged(): VersionSet | null {
     let merged: VersionSet | null = null;
-    for (const { set } of this.#slots) {
+    for (let index = 0; index < this.#slots.length; index++) {
+      const { set } = this.#slots[index];
       if (set === null || set.payloads.includes(null) || clockCount(set.head, 0) === 0) continue;
       merged = merged === null ? set : mergeSets(merged, set);
     }

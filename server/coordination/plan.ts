@@ -57,7 +57,8 @@ function plan(
   const owners = ownersOf(source, layouts, partition, copies);
   const targets: Target[] = [];
   const orphans: Member[] = [];
-  for (const owner of owners) {
+  for (let index = 0; index < owners.length; index++) {
+    const owner = owners[index];
     if (owner.member.healthy) {
       targets.push(owner);
       continue;
@@ -82,7 +83,7 @@ function ownersOf(
     for (let rank = 0; rank < count; rank++) {
       const member = memberAt(source, layout, partition, rank);
       if (member === undefined) continue;
-      const known = owners.findIndex((owner) => owner.member === member);
+      const known = index === 0 ? -1 : owners.findIndex((owner) => owner.member === member);
       const bits = 1 << index;
       if (known < 0) owners.push({ member, hintFor: null, layouts: bits });
       else owners[known] = { member, hintFor: null, layouts: owners[known].layouts | bits };

@@ -70,9 +70,9 @@ export class Put implements TimerTarget {
   readonly #ended: () => void;
   readonly #targets: Target[];
   /** Owners that have it, or for whom a stand-in has it. */
-  readonly #served = new Set<Member>();
-  /** Targets that have not answered. */
-  readonly #waiting = new Set<Target>();
+  readonly #served: Member[] = [];
+  /** Targets that have not answered; a handful, for which an array is the faster set. */
+  readonly #waiting: Target[] = [];
   #set: VersionSet = NOTHING;
   /** Until all targets have been asked: what ends meanwhile, within the same turn, is not the last word. */
   #isBeginning = true;
@@ -118,8 +118,11 @@ export class Put implements TimerTarget {
     }
     this.#set = change.set;
     if (local !== null) this.#storedHere(local);
-    const others = this.#targets.filter((target) => target !== local);
-    for (const target of others) this.#deliver(target);
+    // Those that are added meanwhile, for a node that cannot be asked, have been asked already.
+    const count = this.#targets.length;
+    for (let index = 0; index < count; index++) {
+      if (this.#targets[index] !== local) this.#deliver(this.#targets[index]);
+    }
     this.#isBeginning = false;
     this.#watchTime();
     this.#progress();
@@ -130,7 +133,7 @@ export class Put implements TimerTarget {
     const { engine } = local.hintFor === null ? replication.objects : replication.hints.copy;
     const isDurable = this.#work.need.dw > 0;
     const kept = (isKept: boolean): void => this.#keptHere(local, isKept, isDurable);
-    this.#served.add(local.hintFor ?? local.member);
+    this.#served.push(local.hintFor ?? local.member);
     this.#isKeeping = true;
     if (isDurable) engine.sync(kept);
     else engine.handedOver(kept);
@@ -146,14 +149,12 @@ export class Put implements TimerTarget {
   /** The others sync before they answer where one durable copy, the one here, is not enough everywhere. */
   #asksDurable(): boolean {
     const everywhere = 2 ** this.#work.plan.layouts.length - 1;
-    const counts = this.#targets.some((target) => {
-      return target.member.isSelf && target.layouts === everywhere;
-    });
-    return this.#work.need.dw > (counts ? 1 : 0);
+    const local = this.#targets.find((target) => target.member.isSelf);
+    return this.#work.need.dw > (local?.layouts === everywhere ? 1 : 0);
   }
 
   #deliver(target: Target): void {
-    this.#waiting.add(target);
+    this.#waiting.push(target);
     const { replication } = this.#parts;
     const { name, timeoutMs } = this.#work;
     const how = {
@@ -168,9 +169,9 @@ export class Put implements TimerTarget {
   }
 
   #delivered(target: Target, end: Delivered): void {
-    this.#waiting.delete(target);
+    this.#waiting.splice(this.#waiting.indexOf(target), 1);
     if (end.failure === "" && end.status === STATUS_DONE) {
-      this.#served.add(target.hintFor ?? target.member);
+      this.#served.push(target.hintFor ?? target.member);
       this.#work.tally.acknowledged(target);
       if (end.isDurable) this.#work.tally.durable(target);
     } else if (!this.#isAnswered) {
@@ -183,7 +184,7 @@ export class Put implements TimerTarget {
     const { wheel } = this.#parts;
     const { timeoutMs } = this.#work;
     if (!this.#isAnswered) this.#deadline = wheel.schedule(timeoutMs, this, DEADLINE);
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting.length === 0) return;
     const delayMs = Math.min(timeoutMs / EXTEND_AFTER_PART, EXTEND_AFTER_MS_MAX);
     this.#extendTimer = wheel.schedule(delayMs, this, EXTEND);
   }
@@ -200,7 +201,7 @@ export class Put implements TimerTarget {
     const { membership } = this.#parts;
     const { plan, partition, copies } = this.#work;
     const owner = target.hintFor ?? target.member;
-    if (this.#served.has(owner)) return;
+    if (this.#served.includes(owner)) return;
     const member = nextStandIn(membership, plan.layouts, partition, copies, this.#targets);
     if (member === null || member.isSelf) return;
     const standIn = { member, hintFor: owner, layouts: target.layouts };
@@ -211,7 +212,7 @@ export class Put implements TimerTarget {
   #progress(): void {
     if (!this.#isAnswered && this.#work.tally.isMet) this.#answer("written");
     if (this.#isBeginning || this.#isEnded) return;
-    if (this.#waiting.size > 0 || this.#isKeeping) return;
+    if (this.#waiting.length > 0 || this.#isKeeping) return;
     if (!this.#isAnswered) this.#answer("unknown");
     this.#isEnded = true;
     this.#parts.wheel.cancel(this.#extendTimer);
@@ -225,12 +226,20 @@ export class Put implements TimerTarget {
     this.#answered({ status, set: this.#set });
   }
 
+  /** The ordinary case: every owner was there and has it. */
+  #isKeptByAll(): boolean {
+    const { targets, orphans } = this.#work.plan;
+    return orphans.length === 0 && this.#served.length === targets.length &&
+      this.#targets.length === targets.length;
+  }
+
   /** Owners that nobody stored it for get it from here, once they are back. */
   #keepHints(): void {
+    if (this.#isKeptByAll()) return;
     const owners = new Set<Member>(this.#work.plan.orphans);
     for (const target of this.#targets) owners.add(target.hintFor ?? target.member);
     for (const owner of owners) {
-      if (owner.isSelf || this.#served.has(owner)) continue;
+      if (owner.isSelf || this.#served.includes(owner)) continue;
       this.#keepHint(owner);
     }
   }

@@ -31,19 +31,25 @@ export class Tally {
   constructor(plan: Plan, need: WriteNeed, owners: readonly number[]) {
     this.#need = need;
     this.#owners = owners;
-    this.#acks = plan.layouts.map(() => 0);
-    this.#durable = plan.layouts.map(() => 0);
-    this.#primaryAcks = plan.layouts.map(() => 0);
+    this.#acks = zeros(plan.layouts.length);
+    this.#durable = zeros(plan.layouts.length);
+    this.#primaryAcks = zeros(plan.layouts.length);
   }
 
   /** Whether the targets could meet the need if all of them acknowledged. */
   canBeMet(targets: readonly Target[]): boolean {
-    return this.#acks.every((_, layout) => {
-      const counting = targets.filter((target) => (target.layouts & (1 << layout)) !== 0);
-      const primaries = counting.filter((target) => target.hintFor === null);
+    for (let layout = 0; layout < this.#acks.length; layout++) {
+      let counting = 0;
+      let primaries = 0;
+      for (let index = 0; index < targets.length; index++) {
+        if ((targets[index].layouts & (1 << layout)) === 0) continue;
+        counting++;
+        if (targets[index].hintFor === null) primaries++;
+      }
       const { w, dw, pw } = this.#needIn(layout);
-      return counting.length >= Math.max(w, dw) && primaries.length >= pw;
-    });
+      if (counting < Math.max(w, dw) || primaries < pw) return false;
+    }
+    return true;
   }
 
   acknowledged(target: Target): void {
@@ -84,6 +90,10 @@ export class Tally {
     const { w, dw, pw } = this.#need;
     return { w: Math.min(w, owners), dw: Math.min(dw, owners), pw: Math.min(pw, owners) };
   }
+}
+
+function zeros(count: number): number[] {
+  return new Array<number>(count).fill(0);
 }
 
 /** Whether nobody has answered for the target's owner yet; notes that somebody has. */

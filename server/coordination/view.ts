@@ -17,11 +17,15 @@ import {
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Sibling } from "./store.ts";
 
+/** What is shown, while it is being found out. */
+let indexes = new Int32Array(64);
+
 /** Indexes of the versions that are shown at `nowMs`, oldest first. */
 export function shownVersions(set: VersionSet, nowMs: number): number[] {
-  const indexes = new Int32Array(set.payloads.length);
+  if (set.payloads.length > indexes.length) indexes = new Int32Array(set.payloads.length);
   const count = shownInto(set.head, 0, nowMs, indexes);
-  const shown = [...indexes.subarray(0, count)];
+  const shown: number[] = [];
+  for (let place = 0; place < count; place++) shown.push(indexes[place]);
   if (count < 2) return shown;
   const stampOf = (index: number): number => versionStamp(versionOffset(0, index));
   return shown.sort(
@@ -51,9 +55,10 @@ export function siblingsOf(set: VersionSet, shown: readonly number[]): Sibling[]
 /** Digest of the dots of some versions of a head, 16 hexadecimal digits; "" for none. */
 export function etagOf(head: Uint8Array, versions: readonly number[]): string {
   if (versions.length === 0) return "";
+  if (versions.length === 1) return etagOfDot(head, versionOffset(0, versions[0]));
   const dots = new Uint8Array(versions.length * DOT_BYTES);
   // In dot order, so that the order in which siblings are shown does not matter.
-  const ordered = versions.length === 1 ? versions : [...versions].sort((a, b) => a - b);
+  const ordered = [...versions].sort((a, b) => a - b);
   for (let index = 0; index < ordered.length; index++) {
     const version = versionOffset(0, ordered[index]);
     dots.set(head.subarray(version, version + DOT_BYTES), index * DOT_BYTES);
@@ -66,6 +71,11 @@ const wordBytes = new Uint8Array(words.buffer);
 
 export function etagOfDots(dots: Uint8Array): string {
   headDigestInto(dots, 0, dots.length, words, 0);
+  return toHex(wordBytes, 0, 8);
+}
+
+function etagOfDot(head: Uint8Array, dot: number): string {
+  headDigestInto(head, dot, dot + DOT_BYTES, words, 0);
   return toHex(wordBytes, 0, 8);
 }
 

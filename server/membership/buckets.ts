@@ -11,6 +11,7 @@
  * Bucket names are bytes; as a key they are the text with one character (0–255) a byte.
  */
 
+import { compareBytes } from "../../core/bytes.ts";
 import { BUCKET_BYTES_MAX, REPLICAS_MAX } from "../../core/limits.ts";
 import type { Clock } from "../ports/clock.ts";
 import { isQuorum, type Quorum, QUORUM_NAMES } from "./charter.ts";
@@ -55,6 +56,9 @@ export class Buckets {
   readonly #onSet: () => boolean;
   readonly #records = new Map<string, BucketRecord>();
   #greatestStamp = 0;
+  /** The bucket that was asked for last, and its key: neighbouring requests mostly share one. */
+  #lastBucket = new Uint8Array(0);
+  #lastKey = "";
 
   /** @param onSet makes the records durable and spreads them; false when that failed */
   constructor(clock: Clock, selfId: () => string, onSet: () => boolean) {
@@ -63,10 +67,18 @@ export class Buckets {
     this.#onSet = onSet;
   }
 
-  /** The properties of the bucket that these bytes name; the defaults where none were set. */
-  get(bucket: Uint8Array): BucketProperties {
+  /** The properties of the bucket that the first `length` bytes name; the defaults where none were set. */
+  get(bytes: Uint8Array, length = bytes.length): BucketProperties {
     if (this.#records.size === 0) return bucketDefaults;
-    return this.#records.get(bucketKey(bucket))?.properties ?? bucketDefaults;
+    return this.#records.get(this.#keyOf(bytes, length))?.properties ?? bucketDefaults;
+  }
+
+  #keyOf(bytes: Uint8Array, length: number): string {
+    const last = this.#lastBucket;
+    if (length === last.length && compareBytes(bytes, 0, last, 0, length) === 0) return this.#lastKey;
+    this.#lastBucket = bytes.slice(0, length);
+    this.#lastKey = bucketKey(this.#lastBucket);
+    return this.#lastKey;
   }
 
   /**

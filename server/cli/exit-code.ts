@@ -3,6 +3,8 @@
 export const DONE = 0;
 export const FAILED = 1;
 export const USAGE = 2;
+/** halo verify: there is nothing to be judged. */
+export const CANNOT_READ = 2;
 export const NOT_FOUND = 3;
 export const SIBLINGS = 4;
 /** A write that may have happened, and may yet be seen. */

@@ -35,6 +35,7 @@ import { CommandFailure, DONE, FAILED, USAGE } from "./exit-code.ts";
 import { deleteCommand, getCommand, putCommand } from "./objects.ts";
 import { serveCommand } from "./serve.ts";
 import { formatTable } from "./table.ts";
+import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
 const versionCommand: Command = {
@@ -74,6 +75,7 @@ const COMMANDS: readonly Command[] = [
   bucketSetCommand,
   bucketResetCommand,
   bucketListCommand,
+  verifyCommand,
   versionCommand,
   helpCommand,
 ];

@@ -92,26 +92,33 @@ export class DataLock {
   }
 
   #highest(): number {
-    return Math.max(0, ...this.#numbers());
+    return Math.max(0, ...lockNumbers(this.#folder));
   }
 
   #removeBelow(number: number): void {
-    for (const lower of this.#numbers()) {
+    for (const lower of lockNumbers(this.#folder)) {
       if (lower < number) fs.rmSync(this.#path(lower), { force: true });
     }
-  }
-
-  #numbers(): number[] {
-    const numbers: number[] = [];
-    for (const name of fs.readdirSync(this.#folder)) {
-      if (/^lock\.[0-9]+$/.test(name)) numbers.push(Number(name.slice(PREFIX.length)));
-    }
-    return numbers;
   }
 
   #path(number: number): string {
     return `${this.#folder}/${PREFIX}${number}`;
   }
+}
+
+/** The process that holds a data directory now; 0: none does. Takes nothing, changes nothing. */
+export function dataHolder(folder: string, bootId: string): number {
+  const number = Math.max(0, ...lockNumbers(folder));
+  const holder = number === 0 ? null : readHolder(`${folder}/${PREFIX}${number}`);
+  return holder !== null && isAlive(holder, bootId) ? holder.pid : 0;
+}
+
+function lockNumbers(folder: string): number[] {
+  const numbers: number[] = [];
+  for (const name of fs.readdirSync(folder)) {
+    if (/^lock\.[0-9]+$/.test(name)) numbers.push(Number(name.slice(PREFIX.length)));
+  }
+  return numbers;
 }
 
 /** Who a lock file names; null where nobody can be told (the file is gone, or is none of ours). */

@@ -9,7 +9,7 @@
 
 import * as fs from "node:fs";
 import { type Disk, DiskError, type DiskFile } from "../../storage/disk.ts";
-import { DataLock } from "./data-lock.ts";
+import { DataLock, dataHolder } from "./data-lock.ts";
 
 const ZEROS_BYTES = 1 << 20;
 const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
@@ -30,7 +30,23 @@ export function openDataDirectory(path: string): DataDirectory {
   attempt(() => fs.mkdirSync(path, { recursive: true }));
   const bootId = readBootId();
   const lock = attempt(() => new DataLock(path, bootId));
-  return { disk: new FileDisk(path), bootId, release: () => lock.release() };
+  return { disk: new FileDisk(path, false), bootId, release: () => lock.release() };
+}
+
+export interface ReadableDirectory {
+  /** Opens files for reading alone; the system refuses every write. */
+  readonly disk: Disk;
+  /** The process that works on the directory now; 0: none does. */
+  readonly holder: number;
+}
+
+/**
+ * A data directory to look at, in use or not: no lock is taken and nothing is changed.
+ * @throws DiskError "ENOENT" where there is none
+ */
+export function readDataDirectory(path: string): ReadableDirectory {
+  const holder = attempt(() => dataHolder(path, readBootId()));
+  return { disk: new FileDisk(path, true), holder };
 }
 
 /**
@@ -64,13 +80,16 @@ function callbackError(error: Error): DiskError {
 
 class FileDisk implements Disk {
   readonly #root: string;
+  readonly #isReadOnly: boolean;
 
-  constructor(root: string) {
+  constructor(root: string, isReadOnly: boolean) {
     this.#root = root;
+    this.#isReadOnly = isReadOnly;
   }
 
   open(path: string, options?: { create?: boolean }): DiskFile {
-    const flags = options?.create === true ? "wx+" : "r+";
+    const existing = this.#isReadOnly ? "r" : "r+";
+    const flags = options?.create === true ? "wx+" : existing;
     return new OpenFile(path, attempt(() => fs.openSync(this.#at(path), flags, 0o640)));
   }
 

@@ -32,6 +32,11 @@ export function isTerminal(): boolean {
   return process.stdout.isTTY === true;
 }
 
+/** Whether standard error is one. */
+export function isErrorTerminal(): boolean {
+  return process.stderr.isTTY === true;
+}
+
 export function writeOut(bytes: string | Uint8Array): void {
   process.stdout.write(bytes);
 }

@@ -1,8 +1,8 @@
 /**
  * Dots, and the packed entries that clocks are made of.
  *
- * A *dot* names one write: the actor that coordinated it and that actor's counter. An *entry* stands
- * for dots of one actor, in 24 bytes:
+ * A *dot* names one write: the actor that coordinated it and that actor's counter. An *entry*
+ * stands for dots of one actor, in 24 bytes:
  *
  *    0        8          14      16        18                 24
  *   ┌────────┬──────────┬───────┬─────────┬──────────────────┐  PAIR    all dots of the actor, of
@@ -12,8 +12,8 @@
  *   └────── dot ────────┘       └──────── stamp ─────────────┘
  *
  * The stamp is the write time of the newest write that the entry stands for, a u64 that orders by
- * time; it decides what truncation drops first, and is no part of the set. A version (core/version-set)
- * begins as an entry does: its dot and its stamp stand at the same places.
+ * time; it decides what truncation drops first, and is no part of the set. A version
+ * (core/version-set) begins as an entry does: its dot and its stamp stand at the same places.
  *
  * Numbers are little-endian. Counters and stamps are compared where they lie: only what reads one
  * out, or writes one, makes a number of it.
@@ -167,7 +167,7 @@ export function follows(
   return carry === 0;
 }
 
-/** Whether the entry stands for the dot: equal to it, or a PAIR of its actor that reaches it. @hot */
+/** Whether the entry stands for the dot: is that dot, or a PAIR of its actor to it or beyond. @hot */
 export function entryCovers(
   clock: Uint8Array,
   entry: number,

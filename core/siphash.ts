@@ -8,6 +8,7 @@
  *   then:             v2 ⊕= ff  4 rounds   tag = v0 ⊕ v1 ⊕ v2 ⊕ v3
  *
  * Each 64-bit word is two signed 32-bit halves in local variables: no BigInt, nothing on the heap.
+ * On Bun 62 ns for 16 bytes, 200 for the 108 of a context with three entries (bench/core/siphash).
  */
 
 import { readU32, writeU32 } from "./bytes.ts";

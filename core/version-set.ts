@@ -1,8 +1,11 @@
 /**
  * The head of a version set as packed bytes: which versions of one object are live, and the clock
  * of all that was seen. The same bytes lie on disk, go over the wire and are read in memory, in
- * place. (How heads merge: core/version-sync; how versions are made: core/version-event; which of
- * them a reader is shown: core/version-rules; dots and clocks: core/vector-clock.)
+ * place.
+ *
+ * Read before it: core/clock-entry (dots), core/vector-clock (sets of them). After it:
+ * core/version-rules (what holds of every head), core/version-sync (two heads become one),
+ * core/version-event (a head with a new version), core/version-truncate (what its clock forgets).
  *
  *    0    1     2          4         6       8
  *   ┌────┬─────┬──────────┬─────────┬───────┬──────────────────────┬──────────────────┐

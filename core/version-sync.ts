@@ -1,6 +1,6 @@
 /**
- * The join of two states of one object (dotted version vectors: Preguiça, Almeida et al.,
- * 2012–2014).
+ * The sync of two states of one object: their join (dotted version vectors: Preguiça, Almeida et
+ * al., 2012–2014).
  *
  *   a version lives on if it is live in both, or live in one and unseen by the other's clock;
  *   the clock is the union of both; then the rules for twins and for lww (core/version-rules)
@@ -8,7 +8,7 @@
  *      left   {x, y}  seen x y        y was superseded on the right, z is news to the left
  *      right  {x, z}  seen x y z  ──► {x, z}  seen x y z
  *
- * A merge never truncates. The join commutes, may be repeated, and absorbs: (a ∨ b) ∨ a = a ∨ b; so
+ * A sync never truncates. The join commutes, may be repeated, and absorbs: (a ∨ b) ∨ a = a ∨ b; so
  * replicas that exchange states in any order end in equal bytes. It associates too, but for two
  * cases, in which one order shows a version more than another: a twin that meets what superseded
  * its write before it meets its twin (what replicas remember settles that), and an lww version,

@@ -1,6 +1,6 @@
 /**
- * Truncation: the oldest entries leave the clock of a new version (Dynamo 4.4). Only the coordinator
- * truncates, in the event that makes the version (core/version-event); a merge never does.
+ * Truncation: the oldest entries leave the clock of a new version (Dynamo 4.4). Only the
+ * coordinator truncates, in the event that makes the version (core/version-event); a merge never.
  *
  *   (a,3) 10:02   (b,7) 09:15   (c,1) 09:40 pinned   (d,2) 11:30 live      limit 2
  *                  └─ the oldest that may go: it goes

@@ -1,16 +1,23 @@
 /**
  * What do vector clocks cost?
  *
- * Each put merges the clock that is held with the one that the client brings, and adds its own dot;
- * each retry compares two. Three entries are an object whose three primaries have all written; ten is
- * where truncation sets in. Four pairs of clocks go round, one for each outcome of a comparison, so
- * that no branch is foretold. The reference is what one writes first: a plain object that maps
- * actors, as hexadecimal text, to counters. In memory it wins, and keeps no stamps; but clocks lie on
- * disk and come over the wire, and the reference that is read from bytes first is the fairer one.
+ * Each put merges the clock that is held with the one that the client brings, and adds its own
+ * dot; each retry compares two. Three entries are an object whose three primaries have all written;
+ * ten is where truncation sets in. Four pairs of clocks go round, one for each outcome of a
+ * comparison, so that no branch is foretold. The reference is what one writes first: a plain object
+ * that maps actors, as hexadecimal text, to counters. In memory it wins, and keeps no stamps; but
+ * clocks lie on disk and come over the wire, and the reference that is read from text first is the
+ * fairer one.
  */
 
 import { toHex } from "../../core/bytes.ts";
-import { ACTOR_BYTES, ENTRY_BYTES, entryCounter, PAIR, writeEntry } from "../../core/clock-entry.ts";
+import {
+  ACTOR_BYTES,
+  ENTRY_BYTES,
+  entryCounter,
+  PAIR,
+  writeEntry,
+} from "../../core/clock-entry.ts";
 import {
   clockCompare,
   clockCovers,
@@ -100,7 +107,9 @@ function tasksFor(count: number): Task[] {
     name,
     run: inTurn(pairs, ([left, right]) => run(left, right)),
   });
-  const texts = plains.map(([left, right]) => [JSON.stringify(left), JSON.stringify(right)] as const);
+  const texts = plains.map(([left, right]) =>
+    [JSON.stringify(left), JSON.stringify(right)] as const
+  );
   const newName = toHex(newcomer, 0, ACTOR_BYTES);
   return [
     {

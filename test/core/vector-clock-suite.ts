@@ -51,11 +51,11 @@ import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
 const seed = seedFrom(process.env.SEED, 1978);
-const again = `again: SEED=${seed} CASES=${seedFrom(process.env.CASES, 50_000)} bun test/runtimes.ts core/vector-clock`;
-const ACTORS = "abc";
-const COUNTER_MAX = 3;
 /** Random triples; the full campaign is CASES=1000000. */
 const CASES = seedFrom(process.env.CASES, 50_000);
+const again = `again: SEED=${seed} CASES=${CASES} bun test/runtimes.ts core/vector-clock`;
+const ACTORS = "abc";
+const COUNTER_MAX = 3;
 
 function countOf(clock: Uint8Array): number {
   return clock.length / ENTRY_BYTES;

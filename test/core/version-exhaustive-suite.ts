@@ -1,15 +1,15 @@
 /**
- * Version sets, exhaustively in a small world: every history of some steps is played on packed bytes
- * and on the naive model of sets of dots side by side, and each state compared byte by byte.
+ * Version sets, exhaustively in a small world: every history of some steps is played on packed
+ * bytes and on the naive model of sets of dots side by side, and each state compared byte by byte.
  *
  *   two replicas   each may write, or get the other's state
  *   two clients    each writes with nothing, with what its own last put answered, or with a fresh
  *                  read of the replica that it writes to; through a replica that says "all of mine
  *                  before it" of its dot, or the dot alone
  *
- * What client 2 writes is a value, a delete, a last write that wins, or its last write once more: one
- * campaign for each. Histories have DEPTH steps; 4 where nothing is said, which are 41,370 states in
- * each campaign.
+ * What client 2 writes is a value, a delete, a last write that wins, or its last write once more:
+ * one campaign for each. Histories have DEPTH steps; 4 where nothing is said, which are 41,370
+ * states in each campaign.
  */
 
 import process from "node:process";

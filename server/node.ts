@@ -72,6 +72,8 @@ export interface NodeConfig {
   readonly hintsBytesMax: number;
   /** Writes are refused while the file system has fewer free bytes. */
   readonly freeBytesMin: number;
+  /** What is held is read and checked at this pace, once a day at most; 0: never. */
+  readonly scrubBytesPerSecond: number;
   /** Size of the log engine's segment files. */
   readonly segmentBytes: number;
 }
@@ -94,6 +96,7 @@ export const nodeConfigDefaults: NodeConfig = {
   syncIntervalMs: SYNC_INTERVAL_MS_DEFAULT,
   hintsBytesMax: 16 * 2 ** 30,
   freeBytesMin: 256 * 2 ** 20,
+  scrubBytesPerSecond: 2 ** 20,
   segmentBytes: SEGMENT_BYTES_DEFAULT,
 };
 
@@ -334,6 +337,7 @@ export class Node {
       counters: this.#counters,
       partitions: membership.layouts.current.partitions,
       setBytesMax,
+      scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
       actorText: () => (this.#actor === null ? "" : toHex(this.#actor.bytes, 0, 8)),
       onDotsForgotten: () => this.#renewActor(),
     });

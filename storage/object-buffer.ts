@@ -93,6 +93,15 @@ export class ObjectBuffer {
     if (bytes <= SET_BYTES_MAX) this.#hold(name, set, segment, offset, bytes);
   }
 
+  /** Forgets what is held of a place: the log can no longer be read there, and nobody shall miss it. */
+  forget(position1: number, segment: number, offset: number): void {
+    const first = (position1 & (ROWS - 1)) * WAYS;
+    for (let slot = first; slot < first + WAYS; slot++) {
+      const entry = this.#slots[slot];
+      if (entry?.offset === offset && entry.segment === segment) this.#drop(slot);
+    }
+  }
+
   #hold(
     name: ObjectName,
     set: VersionSet,

@@ -72,6 +72,12 @@ export const SERVE_SETTINGS: readonly Option[] = [
     "below this much free disk, writes stop",
     text(nodeConfigDefaults.freeBytesMin),
   ),
+  setting(
+    "scrub-bytes-per-second",
+    "BYTES",
+    "all data is read and checked at this pace, once a day at most; 0: never",
+    text(nodeConfigDefaults.scrubBytesPerSecond),
+  ),
   setting("log", "FORM", "text or json (default: json under systemd, else text)"),
   setting("insecure", "", "listen off the loopback interface without authentication"),
 ];
@@ -126,6 +132,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     syncIntervalMs: wholeNumber(line, "sync-interval-ms", 1, 60_000),
     hintsBytesMax: wholeNumber(line, "hints-bytes-max", 0, Number.MAX_SAFE_INTEGER),
     freeBytesMin: wholeNumber(line, "free-bytes-min", 0, Number.MAX_SAFE_INTEGER),
+    scrubBytesPerSecond: wholeNumber(line, "scrub-bytes-per-second", 0, 2 ** 40),
   };
 }
 

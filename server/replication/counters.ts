@@ -17,6 +17,12 @@ export class Counters {
   comparisonsDiffering = 0;
   antiEntropyRepairs = 0;
   damagedReads = 0;
+  /** Whole rounds of scrub, what they read, what they found damaged, and what was made good. */
+  scrubRounds = 0;
+  scrubbedRecords = 0;
+  scrubbedBytes = 0;
+  scrubDamaged = 0;
+  scrubRepaired = 0;
   lateTwins = 0;
   staleRefused = 0;
 }

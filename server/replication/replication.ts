@@ -58,6 +58,7 @@ import { Delivery, type Delivered } from "./delivery.ts";
 import { Hints, type HintsHost } from "./hints.ts";
 import { LocalCopy, type Change } from "./local-copy.ts";
 import { mergeSets } from "./merge-sets.ts";
+import { Scrub, type ScrubHost } from "./scrub.ts";
 import { SupersededRequests } from "./superseded.ts";
 
 export interface ReplicationParts {
@@ -71,6 +72,8 @@ export interface ReplicationParts {
   readonly partitions: number;
   /** Sets of more bytes than this do not fit a frame. */
   readonly setBytesMax: number;
+  /** The pace at which what is held is read and checked; 0: it is not. */
+  readonly scrubBytesPerSecond: number;
   /** This store's actor, for display. */
   readonly actorText: () => string;
   /** Told when the store can no longer be sure that it remembers all dots of its own. */
@@ -88,6 +91,7 @@ export class Replication {
   readonly counters: Counters;
   readonly #parts: ReplicationParts;
   readonly #antiEntropy: AntiEntropy;
+  readonly #scrub: Scrub;
   /** Partitions that this node owns in the layout that reads use: a byte each. */
   #ownedForReads: Uint8Array = new Uint8Array(0);
   #isStopped = false;
@@ -108,6 +112,15 @@ export class Replication {
       this.objects,
       this.completeness,
     );
+    this.#scrub = new Scrub(
+      this.#scrubHost(),
+      peers,
+      [
+        { folder: "objects", engine: parts.objects, hasReplicas: true },
+        { folder: "hints", engine: parts.hints, hasReplicas: false },
+      ],
+      parts.scrubBytesPerSecond,
+    );
     peers.onRequest(KIND_REPLICATE, (frame, connection, from) => {
       this.#onReplicate(frame, connection, from);
     });
@@ -124,12 +137,14 @@ export class Replication {
     this.layoutsChanged();
     this.hints.start();
     this.#antiEntropy.start();
+    this.#scrub.start();
   }
 
   stop(): void {
     this.#isStopped = true;
     this.hints.stop();
     this.#antiEntropy.stop();
+    this.#scrub.stop();
     this.completeness.save();
   }
 
@@ -375,6 +390,18 @@ export class Replication {
         this.deliver(member, name, set, how, load, ({ failure, status, isDurable }) => {
           done(failure === "" ? status : STATUS_FAILED, failure === "" && isDurable);
         });
+      },
+    };
+  }
+
+  #scrubHost(): ScrubHost {
+    const { membership } = this.#parts;
+    return {
+      ...this.#host(),
+      owners: (position0) => {
+        const partition = partitionOf(position0, membership.layouts.current.partitionBits);
+        const ids = new Set(membership.layouts.live.flatMap((layout) => ownersOf(layout, partition)));
+        return membership.members.filter((one) => !one.isSelf && one.healthy && ids.has(one.id));
       },
     };
   }

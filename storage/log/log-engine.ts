@@ -187,6 +187,8 @@ class LogFileEngine implements LogEngine {
         const status = reader.read(segment, offset, length, null);
         if (status === "found") name = new ObjectName(reader.name);
         outcome = status === "found" ? this.#collect(true) : this.#damage(reader.detail);
+        // Memory must not hide from a repair that the disk needs it.
+        if (outcome.status === "damaged") this.#buffer.forget(entry.position1, segment, offset);
       }
     } catch (error) {
       outcome = unreadable(error);

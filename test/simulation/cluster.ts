@@ -105,6 +105,11 @@ export class Cluster implements Servers, Breakable {
     return new WallClock(this.#options.world).nowMs();
   }
 
+  /** A machine's disk, to be looked at or harmed. */
+  disk(index: number): SimulatedDisk {
+    return this.#machines[index].disk;
+  }
+
   /** The node on a machine, or null while it is down or still starting. */
   node(index: number): Node | null {
     const process = this.#machines[index].process;

@@ -189,6 +189,7 @@ export class SmallNode {
       counters,
       partitions: 2 ** PARTITION_BITS,
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
+      scrubBytesPerSecond: 0,
       actorText: () => "",
       onDotsForgotten: () => this.#renewActor(),
     });

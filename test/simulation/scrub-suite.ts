@@ -1,0 +1,102 @@
+/**
+ * Scrub on a simulated cluster: bits rot on one machine's disk, nobody reads, and some minutes later
+ * everything that is held there can be read again, and is what the others hold.
+ */
+
+import { LogVerification, type VerificationReport } from "../../storage/log/verification.ts";
+import { SeededRandom } from "../random.ts";
+import type { Case, Check } from "../suite.ts";
+import type { Node } from "../../server/node.ts";
+import { World } from "./clock.ts";
+import { SimulatedDisk } from "./disk.ts";
+import { disagreements } from "./inspection.ts";
+import { Stage } from "./stage.ts";
+
+const KEYS = 60;
+/** The machine whose disk rots: the last one. */
+const HARMED = 2;
+const FLIPS = 40;
+/** The first round begins a minute after the start. */
+const ROUND_MS = 120_000;
+
+export const suite: Case[] = [
+  { name: "bit flips on one replica are found and repaired, and nobody had to read", run: rot },
+  { name: "damage that no replica can repair is told, and stays an error", run: alone },
+];
+
+function verify(stage: Stage, machine: number): VerificationReport {
+  // On a copy: a disk serves one process, and that is the node.
+  const disk = stage.cluster.disk(machine);
+  const copy = new SimulatedDisk(new World(), new SeededRandom(1));
+  for (const path of disk.files()) copy.setContents(path, disk.contents(path));
+  const verification = new LogVerification(copy.mount(), "objects");
+  while (verification.step());
+  verification.close();
+  return verification.report;
+}
+
+function nodeOf(stage: Stage, index: number): Node {
+  const node = stage.cluster.node(index);
+  if (node === null) throw new Error(`node ${index} is down`);
+  return node;
+}
+
+function fill(stage: Stage): void {
+  for (let index = 0; index < KEYS; index++) {
+    // Every fourth value is a record of its own; every fifth name has two.
+    const filler = "x".repeat(index % 4 === 0 ? 6_000 : 100);
+    stage.put(index % stage.cluster.count, `sib/${index}`, `${index} ${filler}`);
+    if (index % 5 === 0) stage.put(index % stage.cluster.count, `sib/${index}`, `${index} again ${filler}`);
+  }
+  stage.settle();
+  stage.run(1_000);
+}
+
+/** Turns bits over all along the records of a machine. */
+function harm(stage: Stage, machine: number): void {
+  const random = new SeededRandom(7);
+  const disk = stage.cluster.disk(machine);
+  for (const path of disk.files().filter((one) => one.startsWith("objects/"))) {
+    const file = disk.contents(path);
+    const end = file.findLastIndex((byte) => byte !== 0);
+    for (let flip = 0; end > 0 && flip < FLIPS; flip++) disk.flip(path, random.below(end * 8));
+  }
+}
+
+function rot(check: Check): void {
+  const stage = new Stage(3);
+  fill(stage);
+  harm(stage, HARMED);
+  const before = verify(stage, HARMED);
+  const hit = before.damages.filter(({ hits }) => hits === "live").length;
+  check.ok(hit >= 10, `${hit} records of live objects are damaged`);
+  const reads = nodeOf(stage, HARMED).statistics();
+  stage.run(ROUND_MS);
+  const after = nodeOf(stage, HARMED).statistics();
+  check.equal(after["gets"], reads["gets"], "nobody read");
+  check.equal(after["scrubRounds"], 1, "one round has ended");
+  check.ok(after["scrubDamaged"] >= hit, `${after["scrubDamaged"]} records were found damaged`);
+  check.equal(after["scrubRepaired"], after["scrubDamaged"], "and all of them repaired");
+  const live = verify(stage, HARMED).damages.filter(({ hits }) => hits === "live");
+  check.same(live, [], "what is held can be read");
+  check.same(disagreements(stage.cluster), [], "and is what the others hold");
+  for (let index = 0; index < KEYS; index++) {
+    const values = stage.values(HARMED, `sib/${index}`, { r: 1 });
+    check.equal(values.length, index % 5 === 0 ? 2 : 1, `sib/${index} as it was written`);
+  }
+}
+
+function alone(check: Check): void {
+  const stage = new Stage(1);
+  fill(stage);
+  harm(stage, 0);
+  stage.run(ROUND_MS);
+  const statistics = nodeOf(stage, 0).statistics();
+  check.ok(statistics["scrubDamaged"] > 0, `${statistics["scrubDamaged"]} records are damaged`);
+  check.equal(statistics["scrubRepaired"], 0, "nobody can repair them");
+  let absent = 0;
+  for (let index = 0; index < KEYS; index++) {
+    if (stage.get(0, `sib/${index}`, { r: 1 }).code === "not-found") absent++;
+  }
+  check.equal(absent, 0, "none of them reads as not found");
+}

@@ -12,8 +12,8 @@
  * does not fit in a processor's first caches; the probe's Map does not either); `--keys` for more.
  * An absolute figure drifts by tens of percent on a shared machine, so what counts are the ratios.
  *
- *   bun bench/cluster.ts [--smoke] [--rounds 5] [--seconds 3] [--keys 10000] [--data FOLDER]
- *                        [--binary dist/halo]
+ *   bun bench/cluster.ts [--smoke] [--rounds 5] [--seconds 3] [--preheat 10] [--keys 10000] [--data FOLDER]
+ *                        [--binary dist/halo] [--table put|get|node]
  *
  * It prints and never fails over a figure; it says what is "not built" or "not installed".
  */
@@ -71,6 +71,8 @@ const NODE_TARGETS = {
 interface Settings extends RoundSettings {
   readonly folder: string;
   readonly binary: string;
+  /** The one table that is wanted; "": all. */
+  readonly table: string;
 }
 
 const settings = readSettings();
@@ -78,8 +80,8 @@ const children = new Children(settings.folder);
 const limit = setTimeout(giveUp, timeLimitMs(settings));
 try {
   printHead();
-  await benchCluster();
-  await benchNode();
+  if (settings.table !== "node") await benchCluster();
+  if (settings.table === "" || settings.table === "node") await benchNode();
 } finally {
   clearTimeout(limit);
   await children.end();
@@ -92,6 +94,7 @@ async function benchCluster(): Promise<void> {
   await lineup.enter("halo", () => startHaloContestant("node", NODES));
   await lineup.enter("etcd", async () => (await startEtcd(children)) ?? NOT_INSTALLED);
   for (const workload of CLUSTER_WORKLOADS) {
+    if (settings.table !== "" && !workload.title.endsWith(settings.table)) continue;
     const race = await lineup.race(lineup.alike(workload.putShare), settings);
     race.compare("halo", "empty cluster", workload.probeTarget);
     race.compare("halo", "etcd", workload.etcdTarget);
@@ -185,6 +188,8 @@ function readSettings(): Settings {
       smoke: { type: "boolean", default: false },
       rounds: { type: "string" },
       seconds: { type: "string" },
+      preheat: { type: "string" },
+      table: { type: "string", default: "" },
       keys: { type: "string" },
       data: { type: "string", default: join(ROOT, ".data") },
       binary: { type: "string", default: HALO },
@@ -195,16 +200,19 @@ function readSettings(): Settings {
   mkdirSync(folder, { recursive: true });
   return {
     rounds: Number(values.rounds ?? (values.smoke ? 1 : 5)),
+    preheatMs: Number(values.preheat ?? (values.smoke ? 0 : 10)) * 1000,
     warmUpMs: values.smoke ? 100 : 1000,
     measuredMs: seconds * 1000,
     keys: Number(values.keys ?? (values.smoke ? 200 : 10_000)),
     folder,
     binary: resolve(values.binary),
+    table: values.table,
   };
 }
 
-function timeLimitMs({ rounds, warmUpMs, measuredMs }: Settings): number {
-  return PATIENCE_MS + PATIENCE * rounds * SERIES * (warmUpMs + measuredMs);
+function timeLimitMs({ rounds, preheatMs, warmUpMs, measuredMs }: Settings): number {
+  const eachMs = warmUpMs + preheatMs + rounds * (warmUpMs + measuredMs);
+  return PATIENCE_MS + PATIENCE * SERIES * eachMs;
 }
 
 function giveUp(): never {
@@ -213,12 +221,13 @@ function giveUp(): never {
 }
 
 function printHead(): void {
-  const { keys, rounds, warmUpMs, measuredMs, folder, binary } = settings;
+  const { keys, rounds, preheatMs, warmUpMs, measuredMs, folder, binary } = settings;
   print("halo benchmark: shares of this machine's limits");
   print(describeMachine(folder, haloVersion(binary)));
   print(
     `sizes     ${wholeNumber(keys)} keys of 16 bytes, values of 100 bytes, ` +
-      `rounds: ${rounds}, each ${measuredMs / 1000} s after ${warmUpMs / 1000} s of warm-up`,
+      `rounds: ${rounds}, each ${measuredMs / 1000} s after ${warmUpMs / 1000} s of warm-up; ` +
+      `before the first, each system runs ${preheatMs / 1000} s`,
   );
 }
 

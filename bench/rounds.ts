@@ -1,6 +1,9 @@
 /**
  * Rounds: every series runs once in each round, in turn (A B C, A B C, …), so that whatever drifts
  * on the machine drifts for all of them. What is compared in the end are medians over the rounds.
+ *
+ * Before the first round every series runs for a while unmeasured: a store is up for months, and three
+ * processes on two busy cores take ten seconds until their runtime has compiled what is hot.
  */
 
 import { processorSeconds, type Contestant } from "./contestant.ts";
@@ -11,6 +14,8 @@ import { medianOf } from "./median.ts";
 
 export interface RoundSettings {
   readonly rounds: number;
+  /** How long each series runs before the first round. */
+  readonly preheatMs: number;
   readonly warmUpMs: number;
   readonly measuredMs: number;
   readonly keys: number;
@@ -47,6 +52,8 @@ export async function runRounds(
   settings: RoundSettings,
 ): Promise<SeriesResult[]> {
   const runs = new Map<Series, { load: LoadResult; systemCpu: number }[]>();
+  const preheat = { ...settings, measuredMs: settings.preheatMs };
+  if (settings.preheatMs > 0) for (const one of series) await runOnce(one, preheat);
   for (let round = 0; round < settings.rounds; round++) {
     for (const one of series) {
       runs.set(one, [...(runs.get(one) ?? []), await runOnce(one, settings)]);

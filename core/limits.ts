@@ -43,8 +43,21 @@ export const NODES_MAX = 1024;
 
 export const TIMEOUT_MS_DEFAULT = 5_000;
 export const TIMEOUT_MS_MAX = 60_000;
-/** How long the request ids of superseded versions are remembered, and how late a retry may come. */
+/** How late a retry may come: a request id drawn longer ago is refused. */
 export const REQUEST_ID_AGE_MS_MAX = 600_000;
+/** How far a client's clock may be ahead: a request id drawn further in the future is refused. */
+export const REQUEST_ID_AHEAD_MS_MAX = 60_000;
+/**
+ * A request id drawn longer ago, or further in the future, may be a retry's: it is asked about first.
+ * A first attempt arrives within milliseconds.
+ */
+export const REQUEST_ID_FRESH_MS_MAX = 100;
+/**
+ * How long the request ids of superseded versions are remembered: as long as a retry is taken, by the
+ * clock that is furthest behind, and may be under way.
+ */
+export const REQUEST_ID_KEPT_MS =
+  REQUEST_ID_AGE_MS_MAX + REQUEST_ID_AHEAD_MS_MAX + TIMEOUT_MS_MAX;
 /** A last-write-wins coordinator this far off its peers' median refuses (unless configured). */
 export const SKEW_MS_MAX_DEFAULT = 2_000;
 /** Replicas that were not asked for a durable write sync at least this often. */

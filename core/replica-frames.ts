@@ -6,14 +6,16 @@
  *
  *   REPLICATE request                        FETCH request
  *    0  u8  purpose                           0  u8  want: 0 digest, 1 set, 2 one version
- *    1  u8  flags: 1 durable, 2 hinted        1  u8  flags: 1 also look among the hints
- *    2  u16 name length                       2  u16 name length
- *    4  u32 set length                        4  u32 0
- *    8  u32 round                             8  the dot of the one version: actor 8, counter 6, 0 2
- *   12  u32 0                                24  name
- *   16  target 8: whom a hint is for
- *   24  name, set                            FETCH reply
- *                                             0  u8  flags: 1 complete
+ *    1  u8  flags: 1 durable, 2 hinted        1  u8  flags: 1 also look among the hints,
+ *    2  u16 name length                              2 asks about a request
+ *    4  u32 set length                        2  u16 name length
+ *    8  u32 round                             4  u32 0, or the checksum of the request's payload
+ *   12  u32 count of requests                 8  the dot of the one version: actor 8, counter 6,
+ *   16  target 8: whom a hint is for             0 2; or the request's id 16
+ *   24  name, requests (20 bytes each:       24  name
+ *       id 16, checksum of its payload 4),
+ *       set                                  FETCH reply
+ *                                             0  u8  flags: 1 complete, 2 the request is superseded
  *   REPLICATE reply                           1  u8  0 ×7
  *    0  u8 flags: 1 durable, 7 × 0            8  digest 8
  *    8  digest 8 of what is held now         16  set (want 1 and 2), to the end
@@ -39,7 +41,14 @@ export const WANT_DIGEST = 0;
 export const WANT_SET = 1;
 export const WANT_VERSION = 2;
 export const FETCH_HINTS = 1;
+export const FETCH_REQUEST = 2;
 export const FETCHED_COMPLETE = 1;
+export const FETCHED_SUPERSEDED = 2;
+
+/** A write as replicas tell each other of it: its request id, and the checksum of its payload. */
+export const REQUEST_BYTES = 20;
+/** Requests that one REPLICATE tells of. */
+export const REQUESTS_MAX = 8;
 
 /** Statuses of replies, in the frame's header. Never renumber. */
 export const STATUS_DONE = 0;
@@ -158,12 +167,14 @@ export interface ReplicateBody {
   readonly round: number;
   readonly target: Uint8Array;
   readonly name: Uint8Array;
+  /** Writes that the set's versions have superseded, REQUEST_BYTES each, at most REQUESTS_MAX. */
+  readonly requests: Uint8Array;
   readonly set: WireSet;
 }
 
 /** @hot */
-export function replicateLength(name: Uint8Array, set: WireSet): number {
-  return FIXED + name.length + setLength(set);
+export function replicateLength(name: Uint8Array, requests: Uint8Array, set: WireSet): number {
+  return FIXED + name.length + requests.length + setLength(set);
 }
 
 /** @hot */
@@ -172,10 +183,12 @@ export function writeReplicate(body: ReplicateBody, target: Uint8Array, offset: 
   target[offset + 1] = body.flags;
   writeU16(target, offset + 2, body.name.length);
   writeU32(target, offset + 8, body.round);
-  writeU32(target, offset + 12, 0);
+  writeU32(target, offset + 12, body.requests.length / REQUEST_BYTES);
   target.set(body.target, offset + 16);
   target.set(body.name, offset + FIXED);
-  const setStart = offset + FIXED + body.name.length;
+  const requestsStart = offset + FIXED + body.name.length;
+  target.set(body.requests, requestsStart);
+  const setStart = requestsStart + body.requests.length;
   writeU32(target, offset + 4, writeSet(body.set, target, setStart) - setStart);
 }
 
@@ -188,6 +201,8 @@ export class ReplicateView {
   targetStart = 0;
   nameStart = 0;
   nameEnd = 0;
+  requestsStart = 0;
+  requestsEnd = 0;
   readonly set = new SetView();
 }
 
@@ -201,8 +216,11 @@ export function readReplicate(
   if (end - start < FIXED) return false;
   const nameStart = start + FIXED;
   const nameEnd = nameStart + readU16(bytes, start + 2);
-  if (nameEnd > end || end - nameEnd !== readU32(bytes, start + 4)) return false;
-  if (!locateSet(bytes, nameEnd, end, view.set)) return false;
+  const requests = readU32(bytes, start + 12);
+  if (requests > REQUESTS_MAX) return false;
+  const requestsEnd = nameEnd + requests * REQUEST_BYTES;
+  if (requestsEnd > end || end - requestsEnd !== readU32(bytes, start + 4)) return false;
+  if (!locateSet(bytes, requestsEnd, end, view.set)) return false;
   view.bytes = bytes;
   view.purpose = bytes[start];
   view.flags = bytes[start + 1];
@@ -210,6 +228,8 @@ export function readReplicate(
   view.targetStart = start + 16;
   view.nameStart = nameStart;
   view.nameEnd = nameEnd;
+  view.requestsStart = nameEnd;
+  view.requestsEnd = requestsEnd;
   return true;
 }
 
@@ -228,11 +248,16 @@ export function writeReplicated(
   writeU32(target, offset + 12, digest[1]);
 }
 
-/** A FETCH request; `dot` is 14 bytes (actor, counter) and used where WANT_VERSION is asked. */
+/**
+ * A FETCH request. What it asks about is 16 bytes at most: where WANT_VERSION is asked, a dot (14 bytes:
+ * actor, counter); with the flag FETCH_REQUEST, which no WANT_VERSION has, the id of a request.
+ */
 export interface FetchBody {
   readonly want: number;
   readonly flags: number;
-  readonly dot: Uint8Array;
+  /** The checksum of the request's payload; else 0. */
+  readonly checksum: number;
+  readonly about: Uint8Array;
   readonly name: Uint8Array;
 }
 
@@ -247,7 +272,8 @@ export function writeFetch(body: FetchBody, target: Uint8Array, offset: number):
   target[offset] = body.want;
   target[offset + 1] = body.flags;
   writeU16(target, offset + 2, body.name.length);
-  target.set(body.dot, offset + 8);
+  writeU32(target, offset + 4, body.checksum);
+  target.set(body.about, offset + 8);
   target.set(body.name, offset + FIXED);
 }
 
@@ -256,7 +282,8 @@ export class FetchView {
   bytes: Uint8Array = NO_BYTES;
   want = 0;
   flags = 0;
-  dotStart = 0;
+  checksum = 0;
+  aboutStart = 0;
   nameStart = 0;
   nameEnd = 0;
 }
@@ -266,10 +293,13 @@ export function readFetch(bytes: Uint8Array, start: number, end: number, view: F
   if (end - start < FIXED) return false;
   const nameStart = start + FIXED;
   if (nameStart + readU16(bytes, start + 2) !== end || bytes[start] > WANT_VERSION) return false;
+  const asksForTwo = bytes[start] === WANT_VERSION && (bytes[start + 1] & FETCH_REQUEST) !== 0;
+  if (asksForTwo) return false;
   view.bytes = bytes;
   view.want = bytes[start];
   view.flags = bytes[start + 1];
-  view.dotStart = start + 8;
+  view.checksum = readU32(bytes, start + 4);
+  view.aboutStart = start + 8;
   view.nameStart = nameStart;
   view.nameEnd = end;
   return true;
@@ -278,6 +308,8 @@ export function readFetch(bytes: Uint8Array, start: number, end: number, view: F
 /** A FETCH reply: the digest of what is held, and the set where one was asked for and is held. */
 export interface FetchedBody {
   readonly isComplete: boolean;
+  /** The request that was asked about was made there, and what it wrote has been superseded. */
+  readonly isSuperseded: boolean;
   readonly digest0: number;
   readonly digest1: number;
   readonly set: WireSet | null;
@@ -291,7 +323,8 @@ export function fetchedLength(set: WireSet | null): number {
 /** @hot */
 export function writeFetched(body: FetchedBody, target: Uint8Array, offset: number): void {
   target.fill(0, offset, offset + 8);
-  target[offset] = body.isComplete ? FETCHED_COMPLETE : 0;
+  target[offset] =
+    (body.isComplete ? FETCHED_COMPLETE : 0) | (body.isSuperseded ? FETCHED_SUPERSEDED : 0);
   writeU32(target, offset + 8, body.digest0);
   writeU32(target, offset + 12, body.digest1);
   if (body.set !== null) writeSet(body.set, target, offset + FETCHED_FIXED);
@@ -300,6 +333,7 @@ export function writeFetched(body: FetchedBody, target: Uint8Array, offset: numb
 /** A received FETCH reply. */
 export class FetchedView {
   isComplete = false;
+  isSuperseded = false;
   digest0 = 0;
   digest1 = 0;
   hasSet = false;
@@ -318,6 +352,7 @@ export function readFetched(
   view.hasSet = setStart !== end;
   if (view.hasSet && !locateSet(bytes, setStart, end, view.set)) return false;
   view.isComplete = (bytes[start] & FETCHED_COMPLETE) !== 0;
+  view.isSuperseded = (bytes[start] & FETCHED_SUPERSEDED) !== 0;
   view.digest0 = readU32(bytes, start + 8);
   view.digest1 = readU32(bytes, start + 12);
   return true;

@@ -21,6 +21,7 @@ import {
   isLive,
   isTombstone,
   META_LENGTH_OFFSET,
+  payloadChecksum,
   POLICY_LWW,
   REQUEST_ID_BYTES,
   REQUEST_ID_OFFSET,
@@ -69,6 +70,27 @@ export function requestIndex(
   const versions = versionCount(bytes, head);
   for (let index = 0; index < versions; index++) {
     const at = versionOffset(head, index) + REQUEST_ID_OFFSET;
+    if (compareBytes(bytes, at, requestId, requestIdOffset, REQUEST_ID_BYTES) === 0) return index;
+  }
+  return -1;
+}
+
+/**
+ * Index of a live version that this very write made, by its request id (16 bytes) and the checksum of
+ * its payload, or -1.
+ */
+export function writeIndex(
+  bytes: Uint8Array,
+  head: number,
+  requestId: Uint8Array,
+  requestIdOffset: number,
+  checksum: number,
+): number {
+  const versions = versionCount(bytes, head);
+  for (let index = 0; index < versions; index++) {
+    const version = versionOffset(head, index);
+    if (payloadChecksum(bytes, version) !== checksum) continue;
+    const at = version + REQUEST_ID_OFFSET;
     if (compareBytes(bytes, at, requestId, requestIdOffset, REQUEST_ID_BYTES) === 0) return index;
   }
   return -1;

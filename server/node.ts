@@ -25,6 +25,7 @@ import {
 } from "../core/limits.ts";
 import { toHex } from "../core/bytes.ts";
 import { merkleKey } from "../core/merkle-digest.ts";
+import type { ObjectName } from "../core/object-name.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
 import type { Engine, EngineOptions } from "../storage/engine.ts";
@@ -44,6 +45,8 @@ import type { Timer } from "./ports/clock.ts";
 import type { Ports } from "./ports/ports.ts";
 import { Counters } from "./replication/counters.ts";
 import { Replication, type Freshness } from "./replication/replication.ts";
+import { requestHistory } from "./replication/request-history.ts";
+import { SupersededRequests } from "./replication/superseded.ts";
 import { Peers } from "./wire/peers.ts";
 
 export interface NodeConfig {
@@ -121,6 +124,7 @@ export class Node {
   readonly #config: NodeConfig;
   readonly #counters = new Counters();
   readonly #hybridClock = new HybridClock(0, 0);
+  readonly #superseded = new SupersededRequests();
   #identity: Identity | null = null;
   #peers: Peers | null = null;
   #membership: Membership | null = null;
@@ -213,6 +217,11 @@ export class Node {
   }
   get hints(): Engine | null {
     return this.#running?.hints ?? null;
+  }
+
+  /** Whether this node has seen a write superseded, for inspection. @param checksum of its payload */
+  hasSuperseded(name: ObjectName, requestId: Uint8Array, checksum: number): boolean {
+    return this.#running?.replication.isSuperseded(name, requestId, 0, checksum) ?? false;
   }
 
   readiness(forWrite: boolean): Readiness {
@@ -335,6 +344,7 @@ export class Node {
       objects,
       hints,
       counters: this.#counters,
+      superseded: this.#superseded,
       partitions: membership.layouts.current.partitions,
       setBytesMax,
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
@@ -376,7 +386,8 @@ export class Node {
     const soon = (callback: () => void): void => clock.soon(callback);
     const { segmentBytes } = this.#config;
     const bufferBytes = folder === "objects" ? OBJECT_BUFFER_BYTES : 0;
-    const log = { ...options, segmentBytes, bufferBytes, soon };
+    const history = requestHistory(this.#superseded, clock);
+    const log = { ...options, segmentBytes, bufferBytes, history, soon };
     return openLogEngine(disk, log, (engine, error) => {
       if (engine !== null) this.#tellRecovery(folder, engine);
       done(engine, error);

@@ -147,6 +147,12 @@ export interface Engine {
   handedOver(done: (isKept: boolean) => void): void;
 
   /**
+   * Keeps a note about a name, which is no part of its set and cannot be read: it is shown once, to who
+   * opens the engine again (LogHistory of the log engine; other engines forget it). Up to 4,096 bytes.
+   */
+  note(name: ObjectName, bytes: Uint8Array): WriteOutcome;
+
+  /**
    * Calls back with true once all written so far is durable, with false if that can no longer be
    * said. May call back before it returns where nothing is left to be made durable.
    */

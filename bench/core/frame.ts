@@ -154,18 +154,19 @@ const set = setOfOne();
 const replicateView = new ReplicateView();
 const fetchView = new FetchView();
 const fetchedView = new FetchedView();
+const requests = new Uint8Array(0);
 const replicate: Message<ReplicateBody> = {
   title: "REPLICATE, one version of 100 bytes",
   kind: KIND_REPLICATE,
-  body: { purpose: 0, flags: 1, round: 3, target: new Uint8Array(8), name, set },
-  length: (body) => replicateLength(body.name, body.set),
+  body: { purpose: 0, flags: 1, round: 3, target: new Uint8Array(8), name, requests, set },
+  length: (body) => replicateLength(body.name, body.requests, body.set),
   write: writeReplicate,
   read: (bytes, start, end) => readReplicate(bytes, start, end, replicateView),
 };
 const fetch: Message<FetchBody> = {
   title: "FETCH",
   kind: KIND_FETCH,
-  body: { want: WANT_SET, flags: 0, dot: new Uint8Array(14), name },
+  body: { want: WANT_SET, flags: 0, checksum: 0, about: new Uint8Array(14), name },
   length: (body) => fetchLength(body.name),
   write: writeFetch,
   read: (bytes, start, end) => readFetch(bytes, start, end, fetchView),
@@ -173,7 +174,7 @@ const fetch: Message<FetchBody> = {
 const fetched: Message<FetchedBody> = {
   title: "FETCH's reply, one version of 100 bytes",
   kind: KIND_FETCH | REPLY_BIT,
-  body: { isComplete: true, digest0: 123, digest1: 456, set },
+  body: { isComplete: true, isSuperseded: false, digest0: 123, digest1: 456, set },
   length: (body) => fetchedLength(body.set),
   write: writeFetched,
   read: (bytes, start, end) => readFetched(bytes, start, end, fetchedView),

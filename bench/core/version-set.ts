@@ -236,7 +236,7 @@ function putTask(title: string, held: Uint8Array): Task {
   const head = headAfter(held, context, next);
   const set = { head, payloads: [payload] };
   const noTarget = new Uint8Array(8);
-  const body = { purpose: PURPOSE_WRITE, flags: 0, round: 0, target: noTarget, name, set };
+  const body = { purpose: PURPOSE_WRITE, flags: 0, round: 0, target: noTarget, name, requests: NONE, set };
   const frame = new Uint8Array(1024);
   const start = FRAME_HEADER_BYTES;
   const plain = plainOf(held);
@@ -247,7 +247,7 @@ function putTask(title: string, held: Uint8Array): Task {
       run() {
         const length = eventOn(held, context, next);
         headDigestInto(target, 0, length, words, 0);
-        const bodyLength = replicateLength(name, set);
+        const bodyLength = replicateLength(name, NONE, set);
         writeFrameHeader(frame, 0, KIND_REPLICATE, 0, 0, 1, 7, bodyLength);
         writeReplicate(body, frame, start);
         readReplicate(frame, start, start + bodyLength, view);

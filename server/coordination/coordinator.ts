@@ -4,6 +4,7 @@
  *
  *   put ─► parameters, context, request id: refused here, or
  *       ─► not among the first N healthy? ─► forward, once
+ *       ─► a retry, for all that can be told? ─► ask whether it was made before (asked-write.ts)
  *       ─► a condition, or a delete without a context? ─► read R first
  *       ─► Put (put.ts)
  *   get ─► forward, or Gather (gather.ts)
@@ -13,12 +14,14 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import { encodeMeta, encodePayload } from "../../core/payload.ts";
-import type { HybridClock } from "../../core/hybrid-clock.ts";
-import { REQUEST_ID_AGE_MS_MAX } from "../../core/limits.ts";
+import { HybridClock } from "../../core/hybrid-clock.ts";
+import { REQUEST_ID_FRESH_MS_MAX } from "../../core/limits.ts";
 import { STATUS_DAMAGED } from "../../core/replica-frames.ts";
+import { drawRequestId, requestTimeMs } from "../../core/request-id.ts";
 import { DOT_BYTES } from "../../core/clock-entry.ts";
 import { AFTER, EQUAL, clockCompare } from "../../core/vector-clock.ts";
 import { clockCount, newestStamp } from "../../core/version-set.ts";
+import type { VersionSet } from "../../storage/engine.ts";
 import type { BucketProperties } from "../membership/buckets.ts";
 import type { Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
@@ -26,6 +29,7 @@ import type { Ports } from "../ports/ports.ts";
 import { STATUS_REFUSED_HERE, type Change } from "../replication/local-copy.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { TimerWheel } from "../wire/timer-wheel.ts";
+import { madeBefore, type AskedWrite } from "./asked-write.ts";
 import {
   NO_CONTEXT,
   clockOfHead,
@@ -36,8 +40,8 @@ import {
 } from "./context-clock.ts";
 import { Explain } from "./explain.ts";
 import { forwardGet, forwardPut, getBodyOf, putBodyOf, type Forwarded } from "./forward.ts";
-import { Gather, type Gathered } from "./gather.ts";
-import { planRead, planWrite, type Plan } from "./plan.ts";
+import { Gather, type Gathered, type GatherRequest } from "./gather.ts";
+import { planAsk, planRead, planWrite, type Plan } from "./plan.ts";
 import { Put, type PutEnd } from "./put.ts";
 import { copiesOf, readNeed, writeNeed, type ReadNeed, type WriteNeed } from "./quorum.ts";
 import {
@@ -47,7 +51,7 @@ import {
   notReady,
   notStored,
   quorumUnreachable,
-  staleRequest,
+  refusedByAge,
   tooFewAnswered,
   tooFewToCheck,
 } from "./refusals.ts";
@@ -62,15 +66,8 @@ import type {
   Store,
 } from "./store.ts";
 import { Tally } from "./tally.ts";
-import { VersionMaker, type Dots } from "./version-maker.ts";
-import {
-  drawRequestId,
-  etagOf,
-  etagOfDots,
-  requestTimeMs,
-  shownVersions,
-  siblingsOf,
-} from "./view.ts";
+import { VersionMaker, type Dots, type LateStamp } from "./version-maker.ts";
+import { etagOf, etagOfDots, shownVersions, siblingsOf } from "./view.ts";
 
 export interface CoordinatorParts {
   readonly ports: Ports;
@@ -94,6 +91,12 @@ interface PutCase {
   readonly need: WriteNeed;
   readonly partition: number;
   readonly isForwarded: boolean;
+  /** By the monotonic clock: what is asked first takes its time from the write. */
+  readonly deadlineMs: number;
+  /** It was not drawn just now: it may be a retry of a write that was made before. */
+  readonly mayBeRetry: boolean;
+  /** What the replicas hold, by those that answered when they were asked about it. */
+  readonly asked: VersionSet | null;
   /** What was damaged here has been made good once already. */
   readonly isRepaired: boolean;
 }
@@ -102,6 +105,10 @@ type Done = (ended: Ended) => void;
 
 const NO_BYTES = new Uint8Array(0);
 const NOBODY_ELSE: Member[] = [];
+/** Of the time that is left, the question whether a write was made before gets one part in so many. */
+const ASK_PART = 2;
+/** More than there are nodes: all that were asked, or all that answer in time. */
+const EVERYBODY = { r: 1_000_000, pr: 0 };
 
 export class Coordinator implements Store {
   readonly #parts: CoordinatorParts;
@@ -179,8 +186,9 @@ export class Coordinator implements Store {
     const nowMs = ports.clock.nowMs();
     const requestId =
       request.requestId ?? drawRequestId(nowMs, (bytes) => ports.random.fill(bytes));
-    const ageMs = nowMs - requestTimeMs(requestId);
-    if (request.requestId !== null && ageMs > REQUEST_ID_AGE_MS_MAX) return staleRequest(ageMs);
+    const ageMs = request.requestId === null ? 0 : nowMs - requestTimeMs(requestId);
+    const untimely = refusedByAge(ageMs);
+    if (untimely !== null) return untimely;
     const skew = this.#skewRefusal(properties);
     if (skew !== null) return skew;
     const partition = replication.partitionOf(request.name);
@@ -193,6 +201,9 @@ export class Coordinator implements Store {
       need,
       partition,
       isForwarded,
+      deadlineMs: ports.clock.elapsedMs() + request.options.timeoutMs,
+      mayBeRetry: Math.abs(ageMs) > REQUEST_ID_FRESH_MS_MAX,
+      asked: null,
       isRepaired: false,
     };
   }
@@ -211,10 +222,10 @@ export class Coordinator implements Store {
   #route(putCase: PutCase, done: Done): void {
     const plan = this.#planOf(putCase);
     const elsewhere = this.#betterCoordinators(putCase, plan);
-    if (elsewhere.length === 0) return this.#checkFirst(putCase, plan, done);
+    if (elsewhere.length === 0) return this.#askFirst(putCase, plan, done);
     return this.#forwardPut(putCase, elsewhere, (forwarded) => {
       if (forwarded.kind !== "unreachable") return done(this.#forwardEnded(forwarded, "write-unknown"));
-      return this.#checkFirst(putCase, this.#planOf(putCase), done);
+      return this.#askFirst(putCase, this.#planOf(putCase), done);
     });
   }
 
@@ -247,6 +258,37 @@ export class Coordinator implements Store {
     return unknown(code, `The request was handed on and ${why}${meaning}`, NOBODY);
   }
 
+  /**
+   * A write that may be a retry is asked about before anything is made of it. Where nobody who answers
+   * knows of it, it is a write like any other.
+   */
+  #askFirst(putCase: PutCase, plan: Plan, done: Done): void {
+    if (!putCase.mayBeRetry) return this.#checkFirst(putCase, plan, done);
+    const maker = this.#makerOf(putCase);
+    return this.#ask(putCase, maker.write, (gathered) => {
+      const found = madeBefore(gathered.set, gathered.isSuperseded, maker.write);
+      const planNow = this.#planOf(putCase);
+      if (found === null) return this.#checkFirst({ ...putCase, asked: gathered.set }, planNow, done);
+      this.#parts.replication.counters.retriesRecognised++;
+      maker.isSuperseded = !maker.isMadeIn(found.head);
+      return this.#writeBy(maker, found, putCase, planNow, done);
+    });
+  }
+
+  #ask(putCase: PutCase, about: AskedWrite, done: (gathered: Gathered) => void): void {
+    const { partition, copies, request } = putCase;
+    const plan = planAsk(this.#parts.membership, partition, copies);
+    const timeoutMs = Math.max(1, Math.floor(this.#leftMs(putCase) / ASK_PART));
+    const distrustsLocal = false;
+    const { name } = request;
+    const how = { name, partition, copies, plan, need: EVERYBODY, timeoutMs, distrustsLocal, about };
+    this.#startGather(how, done);
+  }
+
+  #leftMs(putCase: PutCase): number {
+    return Math.max(1, Math.ceil(putCase.deadlineMs - this.#parts.ports.clock.elapsedMs()));
+  }
+
   /** Reads first where a condition, a delete without a context or an unknown stamp asks for it. */
   #checkFirst(putCase: PutCase, plan: Plan, done: Done): void {
     const { request } = putCase;
@@ -265,7 +307,8 @@ export class Coordinator implements Store {
    */
   #stampFirst(putCase: PutCase, plan: Plan, done: Done): void {
     const hasCopy = plan.targets.some((target) => target.member.isSelf && target.hintFor === null);
-    if (putCase.properties.policy !== "lww" || hasCopy) return this.#write(putCase, plan, done);
+    const knows = hasCopy || putCase.asked !== null;
+    if (putCase.properties.policy !== "lww" || knows) return this.#write(putCase, plan, done);
     return this.#gatherFor(putCase, false, ({ set }) => {
       const { hybridClock } = this.#parts;
       if (set !== null) hybridClock.observeAt(set.head, newestStamp(set.head, 0));
@@ -332,6 +375,17 @@ export class Coordinator implements Store {
   }
 
   #write(putCase: PutCase, plan: Plan, done: Done): void {
+    return this.#writeBy(this.#makerOf(putCase), null, putCase, plan, done);
+  }
+
+  /** @param found the set of others in which the write was made before, if it was */
+  #writeBy(
+    maker: VersionMaker,
+    found: VersionSet | null,
+    putCase: PutCase,
+    plan: Plan,
+    done: Done,
+  ): void {
     const { membership, replication, wheel } = this.#parts;
     const { request, need, partition, copies } = putCase;
     const owners = plan.layouts.map((layout) =>
@@ -339,11 +393,10 @@ export class Coordinator implements Store {
     );
     const tally = new Tally(plan, need, owners);
     if (!tally.canBeMet(plan.targets)) return done(quorumUnreachable(plan, need));
-    const maker = this.#makerOf(putCase);
     const { name } = request;
     const parts = { membership, replication, self: membership.self, wheel };
-    const { timeoutMs } = request.options;
-    const work = { name, partition, copies, plan, need, tally, maker, timeoutMs };
+    const timeoutMs = this.#leftMs(putCase);
+    const work = { name, partition, copies, plan, need, tally, maker, timeoutMs, found };
     const epoch = this.#requests.begin();
     const answered = (end: PutEnd): void => this.#putEnded(putCase, plan, maker, tally, end, done);
     return new Put(parts, work, answered, () => this.#requests.end(epoch)).start();
@@ -365,8 +418,17 @@ export class Coordinator implements Store {
       payload: request.isDelete ? NO_BYTES : encodePayload(metaBlock, request.body),
       metaLength: metaBlock.length,
       expiryMs: expires ? ports.clock.nowMs() + ttlSeconds * 1000 : 0,
+      lateStamp: properties.policy === "lww" && putCase.mayBeRetry ? this.#lateStamp(putCase) : null,
       dotAsPair: replication.isCompletePrimary(partition),
     });
+  }
+
+  /** See LateStamp: above all that was seen when others were asked, and no later than its request. */
+  #lateStamp({ requestId, asked }: PutCase): LateStamp {
+    const hybridClock = new HybridClock(0, 0);
+    if (asked !== null) hybridClock.observeAt(asked.head, newestStamp(asked.head, 0));
+    const nowMs = Math.min(requestTimeMs(requestId), this.#parts.ports.clock.nowMs());
+    return { hybridClock, nowMs };
   }
 
   #putEnded(
@@ -447,7 +509,7 @@ export class Coordinator implements Store {
     const { properties, copies, request, partition } = putCase;
     const { membership } = this.#parts;
     const members = membership.layouts.reading.nodes.length;
-    const { timeoutMs } = request.options;
+    const timeoutMs = this.#leftMs(putCase);
     const options = { r: "default", pr: "default", timeoutMs } as const;
     const wanted = readNeed(options, properties, membership.defaults, copies, members);
     const need = distrustsLocal || typeof wanted === "string" ? { r: 1, pr: 0 } : wanted;
@@ -498,10 +560,14 @@ export class Coordinator implements Store {
     distrustsLocal: boolean,
     done: (gathered: Gathered) => void,
   ): void {
+    const partition = this.#parts.replication.partitionOf(name);
+    const how = { name, partition, copies, plan, need, timeoutMs, distrustsLocal, about: null };
+    this.#startGather(how, done);
+  }
+
+  #startGather(request: GatherRequest, done: (gathered: Gathered) => void): void {
     const { membership, replication, wheel } = this.#parts;
-    const partition = replication.partitionOf(name);
     const parts = { membership, replication, self: membership.self, wheel };
-    const request = { name, partition, copies, plan, need, timeoutMs, distrustsLocal };
     const epoch = this.#requests.begin();
     new Gather(parts, request, done, () => this.#requests.end(epoch)).start();
   }

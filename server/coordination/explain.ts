@@ -12,7 +12,6 @@ import {
   setOf,
   writeFetch,
 } from "../../core/replica-frames.ts";
-import { DOT_BYTES } from "../../core/clock-entry.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
 import type { Member } from "../membership/member.ts";
@@ -31,6 +30,8 @@ export interface ExplainParts {
   readonly copies: number;
   readonly nowMs: number;
 }
+
+const NOTHING_MORE = new Uint8Array(16);
 
 export class Explain implements ReplyHandler {
   readonly #parts: ExplainParts;
@@ -71,7 +72,8 @@ export class Explain implements ReplyHandler {
     const layout = this.#parts.layout.number;
     const offset = member.peer.request(KIND_FETCH, 0, layout, length, timeoutMs, this, place);
     if (offset < 0) return this.#answered();
-    const body = { want: WANT_SET, flags: 0, dot: new Uint8Array(DOT_BYTES), name: this.#name.bytes };
+    const { bytes } = this.#name;
+    const body = { want: WANT_SET, flags: 0, checksum: 0, about: NOTHING_MORE, name: bytes };
     return writeFetch(body, member.peer.buffer, offset);
   }
 

@@ -21,6 +21,7 @@ import { KIND_FETCH, type FrameView } from "../../core/frame.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   FETCH_HINTS,
+  FETCH_REQUEST,
   PURPOSE_REPAIR,
   STATUS_ABSENT,
   STATUS_DAMAGED,
@@ -48,6 +49,7 @@ import type { Replication } from "../replication/replication.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
 import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
+import { isMadeIn, type AskedWrite } from "./asked-write.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { ReadNeed } from "./quorum.ts";
 
@@ -70,6 +72,8 @@ export interface GatherRequest {
   readonly timeoutMs: number;
   /** Ask all for whole sets and do not trust what is here: it is damaged. */
   readonly distrustsLocal: boolean;
+  /** A write that may have been made before: where it is known here already, nobody else is asked. */
+  readonly about: AskedWrite | null;
 }
 
 /** found and absent are certain by R; unknown-absence and too-few say why they are not. */
@@ -83,6 +87,8 @@ export interface Gathered {
   readonly fallbacks: number;
   /** Who answered first. */
   readonly reader: Member | null;
+  /** Somebody has seen the write that was asked about superseded. */
+  readonly isSuperseded: boolean;
 }
 
 type SlotState = "waiting" | "agreed" | "held" | "absent" | "failed";
@@ -113,6 +119,7 @@ export class Gather implements ReplyHandler, TimerTarget {
   #localDigest0 = 0;
   #localDigest1 = 0;
   #reader: Member | null = null;
+  #isSuperseded = false;
   #isAnswered = false;
   #isEnded = false;
   #deadline: TimerHandle = 0;
@@ -141,7 +148,11 @@ export class Gather implements ReplyHandler, TimerTarget {
   }
 
   start(): void {
-    const { wheel } = this.#parts;
+    const { wheel, replication } = this.#parts;
+    const { name, about } = this.#request;
+    if (about !== null) {
+      this.#isSuperseded = replication.isSuperseded(name, about.requestId, 0, about.checksum);
+    }
     this.#deadline = wheel.schedule(this.#request.timeoutMs, this, 0);
     const local = this.#slots.find((slot) => slot.target.member.isSelf);
     if (local === undefined || this.#request.distrustsLocal) {
@@ -152,7 +163,8 @@ export class Gather implements ReplyHandler, TimerTarget {
     this.#local = local;
     this.#readHere(local, () => {
       if (local.state !== "failed") this.#reader = local.target.member;
-      this.#askOthers(local.state === "failed" ? WANT_SET : WANT_DIGEST);
+      if (this.#isKnownHere(local)) return this.#endHere();
+      return this.#askOthers(local.state === "failed" ? WANT_SET : WANT_DIGEST);
     });
   }
 
@@ -203,6 +215,20 @@ export class Gather implements ReplyHandler, TimerTarget {
     });
   }
 
+  /** Whether the write that is asked about is live here, or was. */
+  #isKnownHere({ set }: Slot): boolean {
+    const { about } = this.#request;
+    if (about === null || set === null) return false;
+    return this.#isSuperseded || isMadeIn(set.head, about);
+  }
+
+  /** What is here says enough; nobody has been asked, and nobody is repaired. */
+  #endHere(): void {
+    this.#isEnded = true;
+    this.#tryAnswer(true);
+    this.#ended();
+  }
+
   #askOthers(want: number): void {
     // Those that are added meanwhile, for a node that cannot be asked, have been asked already.
     const count = this.#slots.length;
@@ -215,15 +241,19 @@ export class Gather implements ReplyHandler, TimerTarget {
   #ask(index: number, want: number, dot: Uint8Array): void {
     const slot = this.#slots[index];
     slot.want = want;
-    const { name, plan, timeoutMs } = this.#request;
+    const { name, plan, timeoutMs, about } = this.#request;
     const layout = plan.layouts[plan.layouts.length - 1].number;
     const peer = slot.target.member.peer;
     const length = fetchLength(name.bytes);
     const offset =
       peer === null ? -1 : peer.request(KIND_FETCH, 0, layout, length, timeoutMs, this, index);
     if (peer === null || offset < 0) return this.#slotFailed(slot);
-    const flags = slot.target.hintFor === null ? 0 : FETCH_HINTS;
-    return writeFetch({ want, flags, dot, name: name.bytes }, peer.buffer, offset);
+    const asked = want === WANT_VERSION ? null : about;
+    const flags =
+      (slot.target.hintFor === null ? 0 : FETCH_HINTS) | (asked === null ? 0 : FETCH_REQUEST);
+    const checksum = asked?.checksum ?? 0;
+    const body = { want, flags, checksum, about: asked?.requestId ?? dot, name: name.bytes };
+    return writeFetch(body, peer.buffer, offset);
   }
 
   replied(index: number, frame: FrameView): void {
@@ -232,6 +262,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     else {
       this.#reader ??= slot.target.member;
       slot.isComplete = reply.isComplete;
+      if (reply.isSuperseded) this.#isSuperseded = true;
       const { digest0, digest1 } = reply;
       const set = reply.hasSet ? setOf(reply.set) : null;
       if (frame.status === STATUS_ABSENT) this.#wasAbsent(slot);
@@ -341,6 +372,7 @@ export class Gather implements ReplyHandler, TimerTarget {
       primaries: this.#primaries,
       fallbacks: this.#responders - this.#primaries,
       reader: this.#reader,
+      isSuperseded: this.#isSuperseded,
     });
   }
 

@@ -48,6 +48,22 @@ export function planRead(source: PlanSource, partition: number, copies: number):
   return plan(source, [source.layouts.reading], partition, copies);
 }
 
+/**
+ * Whom to ask of a write that may have been made before: the targets of a write, and behind them as many
+ * healthy nodes as there are copies, which may have stood in then.
+ */
+export function planAsk(source: PlanSource, partition: number, copies: number): Plan {
+  const asked = planWrite(source, partition, copies);
+  const { layouts, targets } = asked;
+  const owners = ownersOf(source, layouts, partition, copies);
+  for (let count = 0; count < copies && owners.length > 0; count++) {
+    const member = nextStandIn(source, layouts, partition, copies, targets);
+    if (member === null) break;
+    targets.push({ member, hintFor: owners[0].member, layouts: 0 });
+  }
+  return asked;
+}
+
 function plan(
   source: PlanSource,
   layouts: readonly Layout[],

@@ -2,7 +2,8 @@
  * The write of the paper, as one state machine a request (4.5, 5): make the version, write it here, send
  * the finished state to the first N healthy nodes, answer after W acknowledgements of which DW durable.
  *
- *   start ─► event here (primary: objects, stand-in: hints, neither: nowhere)
+ *   start ─► event here (primary: objects, stand-in: hints, neither: nowhere); or, where the write was
+ *        │   made before, the set that says so is joined here and goes the same way
  *        ├─► hand over here, or sync ────────────► acknowledged, or durable as well
  *        └─► deliver to the other targets
  *               │ stored ────────────────────────► acknowledged (durable where asked)
@@ -27,6 +28,7 @@ import type { Member } from "../membership/member.ts";
 import type { Delivered } from "../replication/delivery.ts";
 import { NOTHING, eventOver, type Change, type EventMaker } from "../replication/local-copy.ts";
 import type { Replication } from "../replication/replication.ts";
+import { NO_REQUESTS } from "../replication/request-list.ts";
 import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { WriteNeed } from "./quorum.ts";
@@ -52,6 +54,8 @@ export interface PutWork {
   readonly tally: Tally;
   readonly maker: EventMaker;
   readonly timeoutMs: number;
+  /** A set of others in which the write is live or superseded already: no version is made. */
+  readonly found: VersionSet | null;
 }
 
 /** written: by as many as were asked; unknown: by too few in time; refused: by nobody, `change` says why. */
@@ -74,6 +78,8 @@ export class Put implements TimerTarget {
   /** Targets that have not answered; a handful, for which an array is the faster set. */
   readonly #waiting: Target[] = [];
   #set: VersionSet = NOTHING;
+  /** What the new version superseded: the others are told (replication/request-list.ts). */
+  #superseded: Uint8Array = NO_REQUESTS;
   /** Until all targets have been asked: what ends meanwhile, within the same turn, is not the last word. */
   #isBeginning = true;
   #isAnswered = false;
@@ -99,14 +105,24 @@ export class Put implements TimerTarget {
   start(): void {
     const local = this.#targets.find((target) => target.member.isSelf);
     const { replication } = this.#parts;
-    const { name, maker, plan } = this.#work;
+    const { name, maker, plan, found } = this.#work;
     const made = (change: Change): void => this.#made(local ?? null, change);
-    if (local === undefined) made(eventOver(name, NOTHING, maker));
-    else if (local.hintFor !== null) replication.hints.event(local.hintFor, name, maker, made);
-    else {
-      const layout = plan.layouts[plan.layouts.length - 1].number;
-      replication.objects.event(name, maker, { layout, round: 0 }, made);
-    }
+    if (found !== null) return this.#keep(local, found);
+    if (local === undefined) return made(eventOver(name, NOTHING, maker));
+    if (local.hintFor !== null) return replication.hints.event(local.hintFor, name, maker, made);
+    const layout = plan.layouts[plan.layouts.length - 1].number;
+    return replication.objects.event(name, maker, { layout, round: 0 }, made);
+  }
+
+  /** What others hold already is kept here as well, and handed to all as it is. */
+  #keep(local: Target | undefined, found: VersionSet): void {
+    const { replication } = this.#parts;
+    const { name, plan } = this.#work;
+    const kept = (change: Change): void => this.#made(local ?? null, { ...change, set: found });
+    if (local === undefined) return this.#spread(null, found);
+    if (local.hintFor !== null) return replication.hints.store(local.hintFor, name, found, kept);
+    const layout = plan.layouts[plan.layouts.length - 1].number;
+    return replication.objects.join(name, found, { layout, round: 0 }, kept);
   }
 
   #made(local: Target | null, change: Change): void {
@@ -116,7 +132,12 @@ export class Put implements TimerTarget {
       this.#ended();
       return;
     }
-    this.#set = change.set;
+    this.#superseded = change.superseded;
+    this.#spread(local, change.set);
+  }
+
+  #spread(local: Target | null, set: VersionSet): void {
+    this.#set = set;
     if (local !== null) this.#storedHere(local);
     // Those that are added meanwhile, for a node that cannot be asked, have been asked already.
     const count = this.#targets.length;
@@ -162,6 +183,7 @@ export class Put implements TimerTarget {
       durable: this.#asksDurable(),
       hintFor: target.hintFor?.idBytes ?? null,
       timeoutMs,
+      superseded: this.#superseded,
     };
     replication.deliver(target.member, name, this.#set, how, replication.loaderOf(name), (end) => {
       this.#delivered(target, end);

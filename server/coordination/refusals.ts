@@ -3,7 +3,7 @@
  * happened, and what is wanted. One function an ending, so that each has one code and one outcome.
  */
 
-import { REQUEST_ID_AGE_MS_MAX } from "../../core/limits.ts";
+import { REQUEST_ID_AGE_MS_MAX, REQUEST_ID_AHEAD_MS_MAX } from "../../core/limits.ts";
 import { STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
 import type { Change } from "../replication/local-copy.ts";
 import type { Gathered } from "./gather.ts";
@@ -25,12 +25,24 @@ export function badContext(): Ended {
   );
 }
 
-export function staleRequest(ageMs: number): Ended {
-  const minutes = Math.floor(ageMs / 60_000);
+/**
+ * A request id whose time says that no replica may know any more whether it was made, or that it would
+ * be taken for longer than replicas remember; null where it is of this time.
+ */
+export function refusedByAge(ageMs: number): Ended | null {
+  if (ageMs > REQUEST_ID_AGE_MS_MAX) {
+    const minutes = Math.floor(ageMs / 60_000);
+    return refused(
+      "stale-request",
+      `The request id was drawn ${minutes} minutes ago, the limit for retries is ` +
+        `${REQUEST_ID_AGE_MS_MAX / 60_000}: read the object, and write anew if it is not there`,
+    );
+  }
+  if (-ageMs <= REQUEST_ID_AHEAD_MS_MAX) return null;
   return refused(
     "stale-request",
-    `The request id was drawn ${minutes} minutes ago, the limit for retries is ` +
-      `${REQUEST_ID_AGE_MS_MAX / 60_000}: read the object, and write anew if it is not there`,
+    `The request id is of a time ${Math.floor(-ageMs / 1000)} s ahead of this node's clock, the limit ` +
+      `is ${REQUEST_ID_AHEAD_MS_MAX / 1000} s: correct the clock that is wrong, or send no request id`,
   );
 }
 

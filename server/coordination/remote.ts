@@ -7,6 +7,7 @@ import { KIND_GET, KIND_PUT, REPLY_BIT, type FrameView } from "../../core/frame.
 import { TIMEOUT_MS_MAX } from "../../core/limits.ts";
 import { ObjectName, checkName } from "../../core/object-name.ts";
 import { decodeMeta, type PayloadMeta } from "../../core/payload.ts";
+import { isRequestId } from "../../core/request-id.ts";
 import { STATUS_MALFORMED } from "../../core/replica-frames.ts";
 import {
   GET_FORWARDED,
@@ -23,7 +24,6 @@ import type { Peers } from "../wire/peers.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { encodeEnded, quorumOfByte, unknown, type Ended } from "./results.ts";
 import type { PutRequest } from "./store.ts";
-import { isRequestId } from "./view.ts";
 
 const decoder = new TextDecoder();
 const NO_META: PayloadMeta = { contentType: "application/octet-stream", meta: [] };

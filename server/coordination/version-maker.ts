@@ -11,13 +11,12 @@ import type { HybridClock } from "../../core/hybrid-clock.ts";
 import { SIBLINGS_MAX } from "../../core/limits.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import { clockNewestStamp } from "../../core/vector-clock.ts";
-import { requestIndex } from "../../core/version-rules.ts";
+import { writeIndex } from "../../core/version-rules.ts";
 import {
   POLICY_LWW,
   POLICY_SIBLINGS,
   VERSION_BYTES,
   newestStamp,
-  payloadChecksum,
   versionCount,
   versionOffset,
   writeVersion,
@@ -25,6 +24,7 @@ import {
 import type { Clock } from "../ports/clock.ts";
 import type { EventMaker, NewVersion } from "../replication/local-copy.ts";
 import type { SupersededRequests } from "../replication/superseded.ts";
+import type { AskedWrite } from "./asked-write.ts";
 import type { ContextClock } from "./context-clock.ts";
 
 /** Where dots come from: an actor of this store and its counter (storage/actor). */
@@ -53,7 +53,19 @@ export interface VersionPlan {
   readonly metaLength: number;
   /** Milliseconds since 1970; 0: never. */
   readonly expiryMs: number;
+  /** What the version is stamped by, where that is not the present; null: the store's own clock, now. */
+  readonly lateStamp: LateStamp | null;
   readonly dotAsPair: boolean;
+}
+
+/**
+ * The stamp of a last write that comes late: just above what was seen, or else the time at which its
+ * request was drawn. A retry whose first attempt nobody reachable knows of must not win over what was
+ * written elsewhere in between.
+ */
+export interface LateStamp {
+  readonly hybridClock: HybridClock;
+  readonly nowMs: number;
 }
 
 export class VersionMaker implements EventMaker {
@@ -79,14 +91,23 @@ export class VersionMaker implements EventMaker {
     this.#checksum = crc32c(plan.payload, 0, plan.payload.length, 0);
   }
 
+  /** What tells this write from others. */
+  get write(): AskedWrite {
+    return { requestId: this.#plan.requestId, checksum: this.#checksum };
+  }
+
+  /** Whether the write's version is live in a head; `entry` is that one then. */
+  isMadeIn(head: Uint8Array): boolean {
+    const twin = writeIndex(head, 0, this.#plan.requestId, 0, this.#checksum);
+    if (twin < 0) return false;
+    const offset = versionOffset(0, twin);
+    this.entry = head.slice(offset, offset + VERSION_BYTES);
+    return true;
+  }
+
   make(name: ObjectName, head: Uint8Array): NewVersion | null {
     const { requestId, payload } = this.#plan;
-    const twin = requestIndex(head, 0, requestId, 0);
-    if (twin >= 0 && payloadChecksum(head, versionOffset(0, twin)) === this.#checksum) {
-      const offset = versionOffset(0, twin);
-      this.entry = head.slice(offset, offset + VERSION_BYTES);
-      return null;
-    }
+    if (this.isMadeIn(head)) return null;
     const { superseded, clock } = this.#parts;
     const position0 = name.position0;
     if (superseded.has(requestId, 0, this.#checksum, position0, clock.elapsedMs())) {
@@ -107,12 +128,13 @@ export class VersionMaker implements EventMaker {
   }
 
   #writeEntry(head: Uint8Array): void {
-    const { hybridClock, clock, dots } = this.#parts;
+    const { clock, dots } = this.#parts;
     const plan = this.#plan;
+    const hybridClock = plan.lateStamp?.hybridClock ?? this.#parts.hybridClock;
     hybridClock.observeAt(head, newestStamp(head, 0));
     const { entries, count } = plan.context;
     hybridClock.observeAt(entries, count === 0 ? -1 : clockNewestStamp(entries, 0, count));
-    hybridClock.next(clock.nowMs());
+    hybridClock.next(plan.lateStamp?.nowMs ?? clock.nowMs());
     dots.coverStamp(hybridClock.ms);
     writeVersion(this.entry, 0, {
       actor: dots.actor,

@@ -3,7 +3,7 @@
  * etag that names exactly the versions that are shown.
  */
 
-import { toHex, readU32 } from "../../core/bytes.ts";
+import { toHex } from "../../core/bytes.ts";
 import { decodeMeta } from "../../core/payload.ts";
 import { DOT_BYTES, compareStamps, stampMs } from "../../core/clock-entry.ts";
 import { shownInto } from "../../core/version-rules.ts";
@@ -77,31 +77,4 @@ export function etagOfDots(dots: Uint8Array): string {
 function etagOfDot(head: Uint8Array, dot: number): string {
   headDigestInto(head, dot, dot + DOT_BYTES, words, 0);
   return toHex(wordBytes, 0, 8);
-}
-
-/** Milliseconds that a UUIDv7 was drawn at (RFC 9562: its first 48 bits, most significant first). */
-export function requestTimeMs(id: Uint8Array): number {
-  const high = ((id[0] << 24) | (id[1] << 16) | (id[2] << 8) | id[3]) >>> 0;
-  return high * 65_536 + ((id[4] << 8) | id[5]);
-}
-
-/** A UUIDv7: 48 bits of time, the rest random but for version and variant. */
-export function drawRequestId(nowMs: number, fill: (bytes: Uint8Array) => void): Uint8Array {
-  const id = new Uint8Array(16);
-  fill(id);
-  const high = Math.floor(nowMs / 65_536);
-  id[0] = high >>> 24;
-  id[1] = high >>> 16;
-  id[2] = high >>> 8;
-  id[3] = high;
-  id[4] = (nowMs % 65_536) >>> 8;
-  id[5] = nowMs % 65_536;
-  id[6] = 0x70 | (id[6] & 15);
-  id[8] = 0x80 | (id[8] & 63);
-  return id;
-}
-
-/** Whether an id is one that was drawn: not all zero. */
-export function isRequestId(id: Uint8Array): boolean {
-  return readU32(id, 0) !== 0 || readU32(id, 4) !== 0 || readU32(id, 8) !== 0 || readU32(id, 12) !== 0;
 }

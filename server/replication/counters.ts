@@ -24,5 +24,6 @@ export class Counters {
   scrubDamaged = 0;
   scrubRepaired = 0;
   lateTwins = 0;
+  retriesRecognised = 0;
   staleRefused = 0;
 }

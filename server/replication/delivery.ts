@@ -28,6 +28,7 @@ import { singleVersion } from "../../core/version-sync.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
+import { NO_REQUESTS } from "./request-list.ts";
 
 export type DeliveryFailure = "" | "unreachable" | "closed" | "timeout";
 
@@ -48,6 +49,8 @@ export interface DeliveryOptions {
   readonly purpose: number;
   /** Answer only after the sync. */
   readonly durable: boolean;
+  /** Writes that the set's versions have superseded, for the receiver to remember (request-list.ts). */
+  readonly superseded: Uint8Array;
   /** The id of the owner that the receiver stands in for; null: the version itself. */
   readonly hintFor: Uint8Array | null;
   readonly layout: number;
@@ -84,7 +87,9 @@ export class Delivery implements ReplyHandler {
     const options = this.#options;
     const part = this.#parts[0];
     const peer = options.member.peer;
-    const length = replicateLength(options.name.bytes, part);
+    // They are superseded by the whole set: its last part, the head, tells of them.
+    const requests = this.#parts.length === 1 ? options.superseded : NO_REQUESTS;
+    const length = replicateLength(options.name.bytes, requests, part);
     const offset =
       peer === null
         ? -1
@@ -101,6 +106,7 @@ export class Delivery implements ReplyHandler {
       round: options.round,
       target: options.hintFor ?? NO_TARGET,
       name: options.name.bytes,
+      requests,
       set: part,
     };
     writeReplicate(body, peer.buffer, offset);
@@ -153,8 +159,8 @@ export class Delivery implements ReplyHandler {
 
 /** A set that fits a frame, or its versions one by one and the head over them. */
 function partsOf(options: DeliveryOptions): VersionSet[] {
-  const { name, set, setBytesMax } = options;
-  if (replicateLength(name.bytes, set) <= setBytesMax) return [set];
+  const { name, superseded, set, setBytesMax } = options;
+  if (replicateLength(name.bytes, superseded, set) <= setBytesMax) return [set];
   const parts: VersionSet[] = [];
   for (let index = 0; index < set.payloads.length; index++) {
     if (set.payloads[index] === null) continue;

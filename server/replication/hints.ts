@@ -24,6 +24,7 @@ import type { Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { Change, EventMaker, LocalCopy } from "./local-copy.ts";
+import { NO_REQUESTS } from "./request-list.ts";
 
 /** How often hints are looked through while there are any. */
 const SCAN_INTERVAL_MS = 5_000;
@@ -81,12 +82,19 @@ export class Hints {
   }
 
   /** Keeps a set for an owner; the change's status says whether it is kept. */
-  store(owner: Member, name: ObjectName, set: VersionSet, done: (change: Change) => void): void {
+  store(
+    owner: Member,
+    name: ObjectName,
+    set: VersionSet,
+    done: (change: Change) => void,
+    told: Uint8Array = NO_REQUESTS,
+  ): void {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
-    this.copy.join(hintName(owner.idBytes, name), set, labels, (change) => {
+    const stored = (change: Change): void => {
       this.#count(owner, change);
       done(change);
-    });
+    };
+    this.copy.join(hintName(owner.idBytes, name), set, labels, stored, told);
   }
 
   /** Makes a version as a stand-in: on top of what is kept here for the same owner. */
@@ -239,7 +247,7 @@ export class Hints {
 }
 
 /** The name of an object in the hint store. */
-function hintName(owner: Uint8Array, name: ObjectName): ObjectName {
+export function hintName(owner: Uint8Array, name: ObjectName): ObjectName {
   const bytes = new Uint8Array(OWNER_BYTES + name.bytes.length);
   bytes.set(owner);
   bytes.set(name.bytes, OWNER_BYTES);

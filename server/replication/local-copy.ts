@@ -10,13 +10,15 @@
  * INVARIANTS
  *   honest clocks   a set is applied only when all bodies that are new here came with it
  *   three outcomes  a status says what happened; nothing is written unless it says DONE
- *   no late twins   a version whose request id was superseded here stays superseded
+ *   no late twins   a version whose request id was superseded here stays superseded; what the log does
+ *                   not tell of that at the next start is noted in it
  */
 
-import { compareBytes } from "../../core/bytes.ts";
+import { compareBytes, readU32 } from "../../core/bytes.ts";
 import { crc32c } from "../../core/crc32c.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
+  REQUEST_BYTES,
   STATUS_DAMAGED,
   STATUS_DONE,
   STATUS_FAILED,
@@ -26,14 +28,14 @@ import {
 } from "../../core/replica-frames.ts";
 import { FROM_EVENT, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
 import { FROM_RIGHT, syncInto, syncedLengthMax, withoutVersion } from "../../core/version-sync.ts";
-import { isSuperseded } from "../../core/version-rules.ts";
+import { isSuperseded, requestIndex } from "../../core/version-rules.ts";
 import {
   POLICY_LWW,
+  REQUEST_ID_BYTES,
   REQUEST_ID_OFFSET,
   VERSION_BYTES,
   findDot,
   headDigestInto,
-  isLive,
   payloadChecksum,
   versionCount,
   versionOffset,
@@ -43,6 +45,7 @@ import { DiskError } from "../../storage/disk.ts";
 import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Counters } from "./counters.ts";
+import { NO_REQUESTS, RequestList, requestIsYoung } from "./request-list.ts";
 import type { SupersededRequests } from "./superseded.ts";
 
 /** What came of a join or an event. */
@@ -55,6 +58,8 @@ export interface Change {
   readonly digest0: number;
   readonly digest1: number;
   readonly isChanged: boolean;
+  /** Of an event: the writes that it superseded and that may still be retried (request-list.ts). */
+  readonly superseded: Uint8Array;
 }
 
 /** A version about to be made. `entry` is its packed version entry with the new dot. */
@@ -86,6 +91,8 @@ export const NOTHING: VersionSet = { head: EMPTY_HEAD, payloads: [] };
 let scratch = new Uint8Array(16_384);
 let sources = new Int32Array(1024);
 const digest = new Uint32Array(2);
+/** Writes that the join or event under way superseded. */
+const requests = new RequestList();
 
 export class LocalCopy {
   readonly engine: Engine;
@@ -112,16 +119,22 @@ export class LocalCopy {
     });
   }
 
-  /** Merges a finished set into what is held. `incoming` may lack bodies that are stored here. */
+  /**
+   * Merges a finished set into what is held. `incoming` may lack bodies that are stored here.
+   * @param told writes that versions of `incoming` have superseded (request-list.ts)
+   */
   join(
     name: ObjectName,
     incoming: VersionSet,
     labels: WriteLabels,
     done: (change: Change) => void,
+    told: Uint8Array = NO_REQUESTS,
   ): void {
     this.#withHead(name, (outcome) => {
       if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
-      return done(this.#joinOver(name, outcome, incoming, labels, false));
+      const change = this.#joinOver(name, outcome, incoming, labels, false, told);
+      if (told.length > 0 && change.status === STATUS_DONE) this.#learn(name, outcome, told);
+      return done(change);
     });
   }
 
@@ -139,7 +152,7 @@ export class LocalCopy {
       if (whole.status !== "damaged") return this.join(name, incoming, labels, done);
       return this.#withHead(name, (outcome) => {
         if (outcome.status === "failed") done(failure(STATUS_FAILED, outcome.detail));
-        else done(this.#joinOver(name, outcome, incoming, labels, true));
+        else done(this.#joinOver(name, outcome, incoming, labels, true, NO_REQUESTS));
       });
     });
   }
@@ -151,11 +164,15 @@ export class LocalCopy {
     incoming: VersionSet,
     labels: WriteLabels,
     takesBodies: boolean,
+    told: Uint8Array,
   ): Change {
+    const given = this.#withoutLateTwins(name, incoming, told);
     if (outcome.status === "found") {
-      return this.#joinInto(name, outcome.set, incoming, labels, takesBodies);
+      const { set } = outcome;
+      const held = told.length === 0 ? set : this.#withoutLateTwins(name, set, told);
+      return this.#joinInto(name, set, held, incoming, given, labels, takesBodies);
     }
-    const change = this.#joinInto(name, NOTHING, incoming, labels, takesBodies);
+    const change = this.#joinInto(name, NOTHING, NOTHING, incoming, given, labels, takesBodies);
     if (outcome.status === "damaged" && change.isChanged) this.onForgotten();
     return change;
   }
@@ -182,14 +199,16 @@ export class LocalCopy {
     });
   }
 
+  /** Joins `held` and `incoming`: what is left of `stored` and `given` without late twins. */
   #joinInto(
     name: ObjectName,
+    stored: VersionSet,
     held: VersionSet,
     given: VersionSet,
+    incoming: VersionSet,
     labels: WriteLabels,
     takesBodies: boolean,
   ): Change {
-    const incoming = this.#withoutLateTwins(name, held, given);
     reserve(syncedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
     const length = mergedLength(held, incoming);
     if (length < 0) return failure(STATUS_FAILED, "both heads together are beyond what one can count");
@@ -206,26 +225,26 @@ export class LocalCopy {
       }
       payloads.push(takesBodies ? (payload ?? bodyFrom(incoming, head, index)) : payload);
     }
-    const isSame = !takesBodies && sameBytes(held.head, head);
+    const isSame = !takesBodies && sameBytes(stored.head, head);
     const change = isSame
       ? done({ head, payloads }, false)
-      : this.#store(name, held, { head, payloads }, labels);
-    // What is dead on arrival may have a twin that is still on its way.
-    if (change.status === STATUS_DONE) this.#rememberSuperseded(name, given.head, head);
+      : this.#store(name, stored, { head, payloads }, labels, false);
+    if (change.status === STATUS_DONE) this.#noteDeadOnArrival(name, given.head, head);
     return change;
   }
 
   /**
-   * What arrives, less the versions that are retries of what was superseded here. Not those of policy
-   * lww: elsewhere such a retry may have won over what superseded it here, and then each side would
-   * kill the other's and nothing would be left.
+   * A set less the versions that are retries of what was superseded here. Not those of policy lww:
+   * elsewhere such a retry may have won over what superseded it here, and then each side would kill the
+   * other's and nothing would be left.
+   * @param told further writes that are superseded by what the set is to be joined with
    */
-  #withoutLateTwins(name: ObjectName, held: VersionSet, given: VersionSet): VersionSet {
+  #withoutLateTwins(name: ObjectName, given: VersionSet, told: Uint8Array): VersionSet {
     let { head, payloads } = given;
     for (let index = payloads.length - 1; index >= 0; index--) {
       const offset = versionOffset(0, index);
       if (versionPolicy(head, offset) === POLICY_LWW) continue;
-      if (isLive(held.head, 0, head, offset) || !this.isLateTwin(name, head, offset)) continue;
+      if (!isAmong(told, head, offset) && !this.isLateTwin(name, head, offset)) continue;
       head = withoutVersion(head, 0, index);
       payloads = payloads.filter((_, place) => place !== index);
       this.#counters.lateTwins++;
@@ -242,7 +261,7 @@ export class LocalCopy {
     const change = eventOver(name, held, maker);
     if (change.status !== STATUS_DONE || !change.isChanged) return change;
     this.#counters.clockTruncations += entriesTruncated;
-    return this.#store(name, held, change.set, labels);
+    return this.#store(name, held, change.set, labels, true);
   }
 
   /** Whether a version entry is the retry of a write that was superseded here. */
@@ -256,27 +275,63 @@ export class LocalCopy {
     );
   }
 
-  #store(name: ObjectName, held: VersionSet, set: VersionSet, labels: WriteLabels): Change {
+  #store(
+    name: ObjectName,
+    held: VersionSet,
+    set: VersionSet,
+    labels: WriteLabels,
+    isEvent: boolean,
+  ): Change {
     const outcome = this.engine.write(name, set, labels);
     if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail);
     if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
     this.#rememberSuperseded(name, held.head, set.head);
-    return done(set, true);
+    const change = done(set, true);
+    return isEvent && requests.count > 0 ? { ...change, superseded: requests.toBytes() } : change;
   }
 
-  /** Versions that do not live on: their writes must not come back through a late twin. */
+  /**
+   * Versions that do not live on: their writes must not come back through a late twin. Those that are
+   * news and may still be retried are listed in `requests`.
+   */
   #rememberSuperseded(name: ObjectName, before: Uint8Array, after: Uint8Array): void {
-    for (let index = 0; index < versionCount(before, 0); index++) {
+    requests.clear();
+    for (let index = versionCount(before, 0) - 1; index >= 0; index--) {
       const offset = versionOffset(0, index);
       if (!isSuperseded(before, offset, after, 0)) continue;
-      this.#superseded.remember(
-        before,
-        offset + REQUEST_ID_OFFSET,
-        payloadChecksum(before, offset),
-        name.position0,
-        this.#clock.elapsedMs(),
-      );
+      const id = offset + REQUEST_ID_OFFSET;
+      const checksum = payloadChecksum(before, offset);
+      if (this.#remember(name, before, id, checksum)) requests.add(before, id, checksum);
     }
+  }
+
+  /** Whether it is news, of a write that may still be retried. */
+  #remember(name: ObjectName, bytes: Uint8Array, id: number, checksum: number): boolean {
+    const { position0 } = name;
+    const clock = this.#clock;
+    const isNews = this.#superseded.remember(bytes, id, checksum, position0, clock.elapsedMs());
+    return isNews && requestIsYoung(bytes, id, clock.nowMs());
+  }
+
+  /** What is dead on arrival may have a twin that is still on its way, and the log has no trace of it. */
+  #noteDeadOnArrival(name: ObjectName, given: Uint8Array, head: Uint8Array): void {
+    this.#rememberSuperseded(name, given, head);
+    if (requests.count > 0) this.engine.note(name, requests.toBytes());
+  }
+
+  /**
+   * Remembers writes that a peer says are superseded, once what superseded them is held here (or a clock
+   * would claim what nobody has); notes those that this log will not tell of.
+   */
+  #learn(name: ObjectName, outcome: ReadOutcome, told: Uint8Array): void {
+    requests.clear();
+    for (let at = 0; at < told.length; at += REQUEST_BYTES) {
+      const checksum = readU32(told, at + REQUEST_ID_BYTES);
+      if (!this.#remember(name, told, at, checksum)) continue;
+      const isHeld = outcome.status === "found" && requestIndex(outcome.set.head, 0, told, at) >= 0;
+      if (!isHeld) requests.add(told, at, checksum);
+    }
+    if (requests.count > 0) this.engine.note(name, requests.toBytes());
   }
 }
 
@@ -314,6 +369,16 @@ export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker)
     payloads.push(sources[index] === FROM_EVENT ? version.payload : null);
   }
   return done({ head, payloads }, true);
+}
+
+/** Whether a list of writes has that of a version. */
+function isAmong(told: Uint8Array, bytes: Uint8Array, version: number): boolean {
+  const id = version + REQUEST_ID_OFFSET;
+  for (let at = 0; at < told.length; at += REQUEST_BYTES) {
+    if (compareBytes(told, at, bytes, id, REQUEST_ID_BYTES) !== 0) continue;
+    if (readU32(told, at + REQUEST_ID_BYTES) === payloadChecksum(bytes, version)) return true;
+  }
+  return false;
 }
 
 /** Merges two heads into scratch; -1 where the result is more than a head can say (a peer may send that). */
@@ -356,11 +421,13 @@ function done(set: VersionSet, isChanged: boolean): Change {
     digest0: digest[0],
     digest1: digest[1],
     isChanged,
+    superseded: NO_REQUESTS,
   };
 }
 
 function failure(status: number, detail: string): Change {
-  return { status, detail, set: NOTHING, digest0: 0, digest1: 0, isChanged: false };
+  const digests = { digest0: 0, digest1: 0 };
+  return { status, detail, set: NOTHING, ...digests, isChanged: false, superseded: NO_REQUESTS };
 }
 
 function reserve(lengthMax: number, left: VersionSet, right: VersionSet): void {

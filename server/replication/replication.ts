@@ -18,6 +18,7 @@ import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../cor
 import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
   FETCH_HINTS,
+  FETCH_REQUEST,
   PURPOSE_REPAIR,
   REPLICATED_LENGTH,
   REPLICATE_DURABLE,
@@ -55,11 +56,12 @@ import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
 import { Delivery, type Delivered } from "./delivery.ts";
-import { Hints, type HintsHost } from "./hints.ts";
+import { Hints, hintName, type HintsHost } from "./hints.ts";
 import { LocalCopy, type Change } from "./local-copy.ts";
 import { mergeSets } from "./merge-sets.ts";
+import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
-import { SupersededRequests } from "./superseded.ts";
+import type { SupersededRequests } from "./superseded.ts";
 
 export interface ReplicationParts {
   readonly ports: Ports;
@@ -68,6 +70,8 @@ export interface ReplicationParts {
   readonly objects: Engine;
   readonly hints: Engine;
   readonly counters: Counters;
+  /** What is remembered of superseded writes, with what the logs told of them at the start. */
+  readonly superseded: SupersededRequests;
   /** Q, which is known once this node is a member. */
   readonly partitions: number;
   /** Sets of more bytes than this do not fit a frame. */
@@ -80,6 +84,15 @@ export interface ReplicationParts {
   readonly onDotsForgotten: () => void;
 }
 
+/** How a set is delivered; see delivery.ts. */
+export interface DeliveryManner {
+  readonly purpose: number;
+  readonly durable: boolean;
+  readonly hintFor: Uint8Array | null;
+  readonly timeoutMs: number;
+  readonly superseded?: Uint8Array;
+}
+
 /** What the data directory says of itself at start. */
 export type Freshness = "founded" | "kept" | "lost";
 
@@ -87,7 +100,7 @@ export class Replication {
   readonly objects: LocalCopy;
   readonly hints: Hints;
   readonly completeness: Completeness;
-  readonly superseded = new SupersededRequests();
+  readonly superseded: SupersededRequests;
   readonly counters: Counters;
   readonly #parts: ReplicationParts;
   readonly #antiEntropy: AntiEntropy;
@@ -100,6 +113,7 @@ export class Replication {
     const { ports, peers } = parts;
     this.#parts = parts;
     this.counters = parts.counters;
+    this.superseded = parts.superseded;
     this.objects = new LocalCopy(parts.objects, ports.clock, this.superseded, parts.counters);
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
     this.objects.onForgotten = () => parts.onDotsForgotten();
@@ -195,13 +209,14 @@ export class Replication {
     member: Member,
     name: ObjectName,
     set: VersionSet,
-    how: { purpose: number; durable: boolean; hintFor: Uint8Array | null; timeoutMs: number },
+    how: DeliveryManner,
     load: (done: (set: VersionSet | null) => void) => void,
     done: (delivered: Delivered) => void,
   ): void {
     const { membership, setBytesMax } = this.#parts;
     const layout = membership.layouts.current.number;
-    const options = { member, name, set, ...how, layout, round: 0, setBytesMax, load };
+    const { superseded = NO_REQUESTS } = how;
+    const options = { member, name, set, ...how, superseded, layout, round: 0, setBytesMax, load };
     new Delivery(options, done).start();
   }
 
@@ -221,6 +236,19 @@ export class Replication {
         done(sets.length === 0 ? null : sets.reduce(mergeSets));
       });
     });
+  }
+
+  /**
+   * Whether the write with the request id at bytes[id, id + 16) was seen to be superseded here, among the
+   * objects or among the hints.
+   */
+  isSuperseded(name: ObjectName, bytes: Uint8Array, id: number, checksum: number): boolean {
+    const elapsedMs = this.#parts.ports.clock.elapsedMs();
+    const isKnown = ({ position0 }: ObjectName): boolean => {
+      return this.superseded.has(bytes, id, checksum, position0, elapsedMs);
+    };
+    if (isKnown(name)) return true;
+    return this.#ownersOf(name).some((owner) => isKnown(hintName(owner, name)));
   }
 
   #ownersOf(name: ObjectName): Uint8Array[] {
@@ -280,7 +308,7 @@ export class Replication {
     if (checkName(nameBytes) !== "") return answer(STATUS_MALFORMED, null, false);
     const name = new ObjectName(nameBytes);
     const set = setOf(replicateView.set);
-    const { purpose, flags, round, targetStart } = replicateView;
+    const { purpose, flags, round, targetStart, requestsStart, requestsEnd } = replicateView;
     const isHinted = (flags & REPLICATE_HINTED) !== 0;
     const copy = isHinted ? this.hints.copy : this.objects;
     const stored = (change: Change): void => {
@@ -293,11 +321,12 @@ export class Replication {
     };
     const labels = { layout, round };
     if (!isHinted && purpose === PURPOSE_REPAIR) return copy.restore(name, set, labels, stored);
-    if (!isHinted) return copy.join(name, set, labels, stored);
+    const told = bytes.subarray(requestsStart, requestsEnd);
+    if (!isHinted) return copy.join(name, set, labels, stored, told);
     const ownerId = toHex(bytes, targetStart, targetStart + ACTOR_BYTES);
     const owner = this.#parts.membership.memberById(ownerId);
     if (owner === undefined) return answer(STATUS_STALE, null, false);
-    return this.hints.store(owner, name, set, stored);
+    return this.hints.store(owner, name, set, stored, told);
   }
 
   #onFetch(frame: FrameView, connection: Connection, from: PeerIdentity): void {
@@ -314,11 +343,15 @@ export class Replication {
     if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
     const name = new ObjectName(nameBytes);
     const isComplete = this.isCompletePrimary(this.partitionOf(name));
+    const { aboutStart, checksum } = fetchView;
+    const isAbout = (fetchView.flags & FETCH_REQUEST) !== 0;
+    const isSuperseded = isAbout && this.isSuperseded(name, bytes, aboutStart, checksum);
     this.#find(name, fetchView, (status, digest0, digest1, set) => {
       const length = fetchedLength(set);
       const offset = connection.reserve(kind, 0, status, correlation, layout, length);
       if (offset < 0) return;
-      writeFetched({ isComplete, digest0, digest1, set }, connection.buffer, offset);
+      const fetched = { isComplete, isSuperseded, digest0, digest1, set };
+      writeFetched(fetched, connection.buffer, offset);
     });
   }
 
@@ -327,8 +360,8 @@ export class Replication {
     asked: FetchView,
     done: (status: number, digest0: number, digest1: number, set: VersionSet | null) => void,
   ): void {
-    const { want, flags, bytes, dotStart } = asked;
-    const dot = want === WANT_VERSION ? bytes.slice(dotStart, dotStart + DOT_BYTES) : null;
+    const { want, flags, bytes, aboutStart } = asked;
+    const dot = want === WANT_VERSION ? bytes.slice(aboutStart, aboutStart + DOT_BYTES) : null;
     if ((flags & FETCH_HINTS) !== 0) {
       return this.collectAsStandIn(name, (set) => {
         if (set === null) return done(STATUS_ABSENT, 0, 0, null);

@@ -10,31 +10,39 @@
  *   slot   id 16 bytes │ payload checksum │ position word │ when
  *   set    4 slots; a new id takes the oldest slot of its set
  *
- * Bounded: 65,536 slots, 1.8 MB. Ids live 10 minutes (core/limits) or until their set overflows, which
- * takes hundreds of overwrites a second for minutes; after that a late twin may show as a sibling again,
- * it never hides a write.
+ * Bounded: 65,536 slots, 2.1 MB. Ids live as long as a retry may come (REQUEST_ID_KEPT_MS) or until their
+ * set overflows, which takes hundreds of overwrites a second for minutes; after that a late twin may show
+ * as a sibling again, it never hides a write. A restart remembers by the log (request-history.ts).
  */
 
-import { REQUEST_ID_AGE_MS_MAX } from "../../core/limits.ts";
+import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
 import { readU32 } from "../../core/bytes.ts";
+import { isRequestId } from "../../core/request-id.ts";
 
 const SETS = 16_384;
 const WAYS = 4;
 const WORDS = 6;
+const TICKS = 2 ** 20;
 
 export class SupersededRequests {
   readonly #words = new Uint32Array(SETS * WAYS * WORDS);
+  /** When, plus a fraction that rises with each: what is remembered at one time has an order, too. */
   readonly #times = new Float64Array(SETS * WAYS);
+  #ticks = 0;
 
-  /** Remembers the id at bytes[offset, offset + 16) of a version of the name at `position0`. */
+  /**
+   * Remembers the id at bytes[offset, offset + 16) of a version of the name at `position0`; whether
+   * that is news.
+   */
   remember(
     bytes: Uint8Array,
     offset: number,
     checksum: number,
     position0: number,
     elapsedMs: number,
-  ): void {
-    if (isNoId(bytes, offset)) return;
+  ): boolean {
+    if (!isRequestId(bytes, offset)) return false;
+    const isNews = !this.has(bytes, offset, checksum, position0, elapsedMs);
     const slot = this.#slotFor(bytes, offset, checksum, position0);
     const word = slot * WORDS;
     for (let index = 0; index < 4; index++) {
@@ -42,7 +50,9 @@ export class SupersededRequests {
     }
     this.#words[word + 4] = checksum;
     this.#words[word + 5] = position0;
-    this.#times[slot] = elapsedMs + 1;
+    this.#ticks = (this.#ticks + 1) % TICKS;
+    this.#times[slot] = elapsedMs + 1 + this.#ticks / TICKS;
+    return isNews;
   }
 
   /** The slot where this write is remembered already, or else the oldest of its set. */
@@ -56,7 +66,7 @@ export class SupersededRequests {
     return oldest;
   }
 
-  /** Whether a version with this id and content was superseded within the last 10 minutes. */
+  /** Whether a version with this id and content was superseded not too long ago. */
   has(
     bytes: Uint8Array,
     offset: number,
@@ -64,11 +74,11 @@ export class SupersededRequests {
     position0: number,
     elapsedMs: number,
   ): boolean {
-    if (isNoId(bytes, offset)) return false;
+    if (!isRequestId(bytes, offset)) return false;
     const first = setOf(bytes, offset) * WAYS;
     for (let slot = first; slot < first + WAYS; slot++) {
       if (!this.#matches(slot, bytes, offset, checksum, position0)) continue;
-      return elapsedMs + 1 - this.#times[slot] < REQUEST_ID_AGE_MS_MAX;
+      return elapsedMs + 1 - Math.floor(this.#times[slot]) < REQUEST_ID_KEPT_MS;
     }
     return false;
   }
@@ -87,11 +97,6 @@ export class SupersededRequests {
     }
     return this.#words[word + 4] === checksum && this.#words[word + 5] === position0;
   }
-}
-
-function isNoId(bytes: Uint8Array, offset: number): boolean {
-  for (let index = 0; index < 16; index++) if (bytes[offset + index] !== 0) return false;
-  return true;
 }
 
 /** The random tail of a UUIDv7 spreads well. */

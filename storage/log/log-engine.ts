@@ -36,7 +36,9 @@ import { LogWriter } from "./log-writer.ts";
 import { RecordMap } from "./record-map.ts";
 import type { RecordStatus } from "./record-reader.ts";
 import { ObjectBuffer } from "../object-buffer.ts";
+import { NOTE_BYTES_MAX } from "./record.ts";
 import { Recovery, type RecoveryReport } from "./recovery.ts";
+import type { LogHistory } from "./log-history.ts";
 import { NewerFormatError } from "./segment-scan.ts";
 import { SegmentSupply } from "./segment-supply.ts";
 import { SetWriter } from "./set-writer.ts";
@@ -51,6 +53,8 @@ export interface LogOptions extends EngineOptions {
   readonly segmentBytes?: number;
   /** Bytes of recent sets that are held in memory (storage/object-buffer); default none. */
   readonly bufferBytes?: number;
+  /** Shown what the log tells of the recent past, while it is read. */
+  readonly history?: LogHistory;
   /** Runs a callback at the end of this turn of the event loop (the clock port's). */
   readonly soon: (callback: () => void) => void;
 }
@@ -116,7 +120,7 @@ class LogFileEngine implements LogEngine {
     this.#map = new RecordMap(options.partitionBits, options.treeKey);
     this.#watermark = new Watermark(disk, this.#map, options);
     this.#supply = new SegmentSupply(disk, folder, segmentBytes);
-    const recovery = new Recovery(disk, folder, this.#map);
+    const recovery = new Recovery(disk, folder, this.#map, options.history ?? null);
     try {
       recovery.run();
     } catch (error) {
@@ -252,6 +256,23 @@ class LogFileEngine implements LogEngine {
 
   handedOver(done: (isKept: boolean) => void): void {
     this.#handOver.wait(done);
+  }
+
+  note(name: ObjectName, bytes: Uint8Array): WriteOutcome {
+    if (bytes.length > NOTE_BYTES_MAX) {
+      throw new RangeError(`Cannot keep a note of ${bytes.length} bytes, limit is ${NOTE_BYTES_MAX}`);
+    }
+    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    try {
+      this.#writer.begin();
+      this.#sets.writeNote(name, bytes);
+      this.#writer.commit();
+    } catch (error) {
+      return this.#undo(error);
+    }
+    this.#handOver.written();
+    this.#sync.written();
+    return DONE;
   }
 
   sync(done: (durable: boolean) => void): void {

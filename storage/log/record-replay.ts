@@ -7,8 +7,10 @@
  * and what cannot be told by it is reported: a set may have been taken for another.
  */
 
+import type { HistoryTeller } from "./log-history.ts";
 import {
   HEADER_BYTES,
+  KIND_NOTE,
   KIND_OBJECT,
   KIND_REMOVE,
   type RecordHeader,
@@ -21,25 +23,36 @@ export class RecordReplay {
   readonly #map: RecordMap;
   readonly #scan: SegmentScan;
   readonly #untold: (segment: Segment, offset: number, bytes: number) => void;
+  readonly #teller: HistoryTeller | null;
 
-  /** @param untold is told of a record whose name would have mattered and cannot be read */
+  /**
+   * @param untold is told of a record whose name would have mattered and cannot be read
+   * @param teller tells what was replaced, and of notes
+   */
   constructor(
     map: RecordMap,
     scan: SegmentScan,
     untold: (segment: Segment, offset: number, bytes: number) => void,
+    teller: HistoryTeller | null = null,
   ) {
     this.#map = map;
     this.#scan = scan;
     this.#untold = untold;
+    this.#teller = teller;
   }
 
   /** Enters the record whose header the scan holds. @throws DiskError */
   enter(segment: Segment): void {
     const { header } = this.#scan;
-    if (header.kind === KIND_OBJECT) this.#map.put(header, this.#findObject(segment, header));
-    else if (header.kind === KIND_REMOVE) {
+    if (header.kind === KIND_OBJECT) {
+      const isKnown = this.#findObject(segment, header);
+      if (isKnown) this.#teller?.replaced();
+      this.#map.put(header, isKnown);
+    } else if (header.kind === KIND_REMOVE) {
       segment.removes++;
       if (this.#findRemoved(segment, header)) this.#map.forget();
+    } else if (header.kind === KIND_NOTE) {
+      this.#teller?.noted();
     }
   }
 

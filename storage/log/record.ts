@@ -17,6 +17,7 @@
  *   segment  nothing; the first record of each segment: digest0, digest1 = number and end of the
  *            last one
  *   synced   nothing; written after a sync when no other record follows, for its durable position
+ *   note     name, and up to 4,096 bytes about it (head length says how many)
  *
  * A header is believed only where it says of itself that it lies: that catches misdirected writes
  * and what an older use of the disk left behind. `durable` says up to where the log was synced when
@@ -42,6 +43,10 @@ export const KIND_OBJECT = 2;
 export const KIND_BODY = 3;
 export const KIND_REMOVE = 4;
 export const KIND_SYNCED = 5;
+export const KIND_NOTE = 6;
+
+/** What a note may say. */
+export const NOTE_BYTES_MAX = 4096;
 
 export const TABLE_ENTRY_BYTES = 8;
 /** In a payload table: the payload lies in the record itself, at `offset` from the table's end. */

@@ -29,6 +29,7 @@ import {
   KIND_SYNCED,
   type RecordHeader,
 } from "./record.ts";
+import { HistoryTeller, type LogHistory } from "./log-history.ts";
 import type { RecordMap } from "./record-map.ts";
 import { RecordReplay } from "./record-replay.ts";
 import { Segment, segmentNumber, segmentPath } from "./segment.ts";
@@ -62,6 +63,7 @@ export class Recovery {
   readonly #folder: string;
   readonly #map: RecordMap;
   readonly #scan: SegmentScan;
+  readonly #teller: HistoryTeller | null;
   readonly #replay: RecordReplay;
   readonly #boundary: DurableBoundary;
   /** Segment number → where its records end at least. */
@@ -69,7 +71,8 @@ export class Recovery {
   /** What is being read, for the sentence of a failure. */
   #path: string;
 
-  constructor(disk: Disk, folder: string, map: RecordMap) {
+  /** @param history wants to know what the log tells of the recent past */
+  constructor(disk: Disk, folder: string, map: RecordMap, history: LogHistory | null) {
     this.report = {
       records: 0,
       damaged: 0,
@@ -82,9 +85,11 @@ export class Recovery {
     this.#folder = folder;
     this.#map = map;
     this.#scan = new SegmentScan();
-    this.#replay = new RecordReplay(map, this.#scan, (segment, offset, bytes) => {
+    this.#teller = history === null ? null : new HistoryTeller(history, map, this.#scan);
+    const untold = (segment: Segment, offset: number, bytes: number): void => {
       this.#damaged(segment, offset, bytes);
-    });
+    };
+    this.#replay = new RecordReplay(map, this.#scan, untold, this.#teller);
     this.#boundary = new DurableBoundary();
     this.#ends = new Map();
     this.#path = folder;
@@ -131,7 +136,9 @@ export class Recovery {
     const { segments } = this.#map;
     for (let index = segments.length - 1; index >= 0; index--) {
       this.#scanFile(segments[index]);
-      if (this.#boundary.readFrom(this.#scan)) return;
+      if (!this.#boundary.readFrom(this.#scan)) continue;
+      this.#teller?.readNewest();
+      return;
     }
   }
 

@@ -28,6 +28,7 @@ import {
   HEADER_BYTES,
   INLINE_BYTES_MAX,
   KIND_BODY,
+  KIND_NOTE,
   KIND_OBJECT,
   KIND_REMOVE,
   PLACE_INLINE,
@@ -85,6 +86,23 @@ export class SetWriter {
     this.#writer.place(length);
     const at = this.#writer.stage(length);
     this.#writer.bytes.set(name.bytes, at + HEADER_BYTES);
+    this.#seal(at, length);
+  }
+
+  /** Appends a note about a name. @throws DiskError */
+  writeNote(name: ObjectName, bytes: Uint8Array): void {
+    const { header } = this.#writer;
+    this.#label(name, { layout: 0, round: 0 });
+    header.kind = KIND_NOTE;
+    header.digest0 = 0;
+    header.digest1 = 0;
+    header.headLength = bytes.length;
+    const noteStart = HEADER_BYTES + name.bytes.length;
+    const length = noteStart + bytes.length;
+    this.#writer.place(length);
+    const at = this.#writer.stage(length);
+    this.#writer.bytes.set(name.bytes, at + HEADER_BYTES);
+    this.#writer.bytes.set(bytes, at + noteStart);
     this.#seal(at, length);
   }
 

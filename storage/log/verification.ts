@@ -14,7 +14,7 @@
 import { payloadChecksum, versionOffset } from "../../core/version-set.ts";
 import { type Disk, DiskError } from "../disk.ts";
 import { DurableBoundary } from "./durable-boundary.ts";
-import { HEADER_BYTES, KIND_BODY, KIND_OBJECT, KIND_SEGMENT } from "./record.ts";
+import { HEADER_BYTES, KIND_BODY, KIND_NOTE, KIND_OBJECT, KIND_SEGMENT } from "./record.ts";
 import { PLACE_INLINE, PLACE_LOST, type RecordHeader } from "./record.ts";
 import { RecordMap } from "./record-map.ts";
 import { RecordReplay } from "./record-replay.ts";
@@ -198,8 +198,10 @@ export class LogVerification {
     segment.end = end;
     if (!isWhole) {
       const what = isContentWhole ? "its payload" : "its content";
-      // Who is hit by an object's or a body's record is found out once all is read.
-      const hits = header.kind === KIND_OBJECT || header.kind === KIND_BODY ? "dead" : "unknown";
+      // Who is hit by an object's or a body's record is found out once all is read; a note hits nobody.
+      const { kind } = header;
+      const isTold = kind === KIND_OBJECT || kind === KIND_BODY || kind === KIND_NOTE;
+      const hits = isTold ? "dead" : "unknown";
       this.#damaged(segment.number, at, header.length, `${what} fails its checksum`, name, hits);
     }
     this.#replay.enter(segment);

@@ -134,6 +134,10 @@ class MemoryEngine implements Engine {
     done(true);
   }
 
+  note(_name: ObjectName, _bytes: Uint8Array): WriteOutcome {
+    return DONE;
+  }
+
   sync(done: (durable: boolean) => void): void {
     done(true);
   }

@@ -59,6 +59,7 @@ import {
   readFetched,
   readReplicate,
   replicateLength,
+  REQUEST_BYTES,
   ReplicateView,
   setLength,
   SetView,
@@ -161,9 +162,12 @@ const mixed = Uint8Array.from([...entry("a", FAR + 5, PAIR), ...entry("b", FAR +
 const dot = entry("b", FAR + 2, SINGLE);
 
 const set = { head: left, payloads: [new Uint8Array(8), null] };
-const replicate = { purpose: 0, flags: 1, round: 5, target: key.slice(0, 8), name, set };
-const fetch = { want: 2, flags: 0, dot: dot.slice(0, 14), name };
-const fetched = { isComplete: true, digest0: 2 ** 32 - 1, digest1: 2 ** 31, set };
+const requests = new Uint8Array(REQUEST_BYTES);
+const noTarget = key.slice(0, 8);
+const replicate = { purpose: 0, flags: 1, round: 5, target: noTarget, name, requests, set };
+const fetch = { want: 2, flags: 0, checksum: 2 ** 32 - 1, about: dot.slice(0, 14), name };
+const digests = { digest0: 2 ** 32 - 1, digest1: 2 ** 31 };
+const fetched = { isComplete: true, isSuperseded: true, ...digests, set };
 
 export const suite: readonly Case[] = [
   {
@@ -344,7 +348,7 @@ export const suite: readonly Case[] = [
       });
       await allocatesNothing(check, "REPLICATE", () => {
         writeReplicate(replicate, target, start);
-        keep(readReplicate(target, start, start + replicateLength(name, set), asked));
+        keep(readReplicate(target, start, start + replicateLength(name, requests, set), asked));
         writeReplicated(true, words, target, start);
       });
       await allocatesNothing(check, "FETCH", () => {

@@ -16,6 +16,8 @@ import {
   readReplicate,
   readSet,
   type ReplicateBody,
+  REQUEST_BYTES,
+  REQUESTS_MAX,
   replicateLength,
   ReplicateView,
   setLength,
@@ -47,18 +49,28 @@ function randomReplicate(random: SeededRandom): ReplicateBody {
     round: random.uint32(),
     target: randomBytes(random, 8),
     name: randomBytes(random, random.below(40)),
+    requests: randomBytes(random, random.below(REQUESTS_MAX + 1) * REQUEST_BYTES),
     set: randomSet(random),
   };
 }
 
 function randomFetch(random: SeededRandom): FetchBody {
   const name = randomBytes(random, random.below(40));
-  return { want: random.below(3), flags: random.below(2), dot: randomBytes(random, 14), name };
+  const want = random.below(3);
+  const isVersion = want === WANT_VERSION;
+  return {
+    want,
+    flags: random.below(isVersion ? 2 : 4),
+    checksum: random.uint32(),
+    about: randomBytes(random, isVersion ? 14 : 16),
+    name,
+  };
 }
 
 function randomFetched(random: SeededRandom): FetchedBody {
   return {
     isComplete: random.chance(1, 2),
+    isSuperseded: random.chance(1, 2),
     digest0: random.uint32(),
     digest1: random.uint32(),
     set: random.chance(1, 4) ? null : randomSet(random),
@@ -66,7 +78,7 @@ function randomFetched(random: SeededRandom): FetchedBody {
 }
 
 function replicateBytes(body: ReplicateBody): Uint8Array {
-  const bytes = new Uint8Array(replicateLength(body.name, body.set)).fill(0xee);
+  const bytes = new Uint8Array(replicateLength(body.name, body.requests, body.set)).fill(0xee);
   writeReplicate(body, bytes, 0);
   return bytes;
 }
@@ -99,6 +111,7 @@ function replicateFrom(bytes: Uint8Array, start: number, end: number): Replicate
     round: view.round,
     target: bytes.subarray(view.targetStart, view.targetStart + 8),
     name: bytes.subarray(view.nameStart, view.nameEnd),
+    requests: bytes.subarray(view.requestsStart, view.requestsEnd),
     set: setOf(view.set),
   };
 }
@@ -106,16 +119,17 @@ function replicateFrom(bytes: Uint8Array, start: number, end: number): Replicate
 function fetchFrom(bytes: Uint8Array, start: number, end: number): FetchBody | null {
   const view = new FetchView();
   if (!readFetch(bytes, start, end, view)) return null;
-  const dot = bytes.subarray(view.dotStart, view.dotStart + 14);
+  const { want, flags, checksum, aboutStart } = view;
+  const about = bytes.subarray(aboutStart, aboutStart + (want === WANT_VERSION ? 14 : 16));
   const name = bytes.subarray(view.nameStart, view.nameEnd);
-  return { want: view.want, flags: view.flags, dot, name };
+  return { want, flags, checksum, about, name };
 }
 
 function fetchedFrom(bytes: Uint8Array, start: number, end: number): FetchedBody | null {
   const view = new FetchedView();
   if (!readFetched(bytes, start, end, view)) return null;
-  const { isComplete, digest0, digest1, hasSet } = view;
-  return { isComplete, digest0, digest1, set: hasSet ? setOf(view.set) : null };
+  const { isComplete, isSuperseded, digest0, digest1, hasSet } = view;
+  return { isComplete, isSuperseded, digest0, digest1, set: hasSet ? setOf(view.set) : null };
 }
 
 const setTrial: Trial<WireSet> = { read: readSet, fault: faultOfSet };

@@ -188,7 +188,7 @@ function isBefore(left: WorldEvent, right: WorldEvent): boolean {
 }
 
 /** 2026-01-01T00:00:00Z: where the true date of a world begins. */
-const EPOCH_MS = 1_767_225_600_000;
+export const EPOCH_MS = 1_767_225_600_000;
 
 /** What one machine believes the date is. */
 export class WallClock {

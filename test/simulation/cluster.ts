@@ -245,6 +245,34 @@ export class Cluster implements Servers, Breakable {
     return true;
   }
 
+  /** A machine's date. */
+  wallMs(index: number): number {
+    return this.#machines[index].wall.nowMs();
+  }
+
+  /**
+   * Whether every other node that is up reaches this one and is reached by it now, over links that lose
+   * nothing, and holds it for healthy.
+   */
+  isReachedByAll(index: number): boolean {
+    const node = this.node(index);
+    if (node === null || !node.membership.ready || this.isPaused(index)) return false;
+    for (let other = 0; other < this.count; other++) {
+      const process = this.node(other);
+      if (other === index || process === null) continue;
+      const { objects, membership } = process;
+      if (this.isPaused(other) || objects === null || !membership.ready) return false;
+      if (!this.#isGood(index, other) || !this.#isGood(other, index)) return false;
+      if (membership.memberById(node.membership.self.id)?.healthy !== true) return false;
+    }
+    return true;
+  }
+
+  #isGood(from: number, to: number): boolean {
+    const { cut, lossPermille, cloggedUntil } = this.#link(from, to);
+    return !cut && lossPermille === 0 && cloggedUntil <= this.#options.world.now;
+  }
+
   jumpClock(index: number, byMs: number): void {
     const machine = this.#machines[index];
     machine.wall.jump(byMs);

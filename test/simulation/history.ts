@@ -53,8 +53,8 @@ export interface Write {
   readonly beganMs: number;
   /** How often it was sent. */
   attempts: number;
-  /** Some attempt may have left it with stand-ins. */
-  mayHaveStandIns: boolean;
+  /** Some attempt but the first was made while nobody could tell of the others (witnesses.ts). */
+  hadBlindRetry: boolean;
   /** "pending" while its client waits or retries. */
   outcome: Outcome | "pending";
   endedMs: number;
@@ -91,7 +91,7 @@ export class History {
       ...plan,
       body: plan.isDelete ? new Uint8Array(0) : bodyOf(id),
       attempts: 0,
-      mayHaveStandIns: false,
+      hadBlindRetry: false,
       outcome: "pending",
       endedMs: Infinity,
       copies: 0,

@@ -118,7 +118,7 @@ export function holdersOf(cluster: Cluster, key: string, requestId: string): num
 }
 
 /** Whether an engine holds it under the name itself, or behind an owner's id as hints are. */
-function holds(engine: Engine, key: string, requestId: string): boolean {
+export function holds(engine: Engine, key: string, requestId: string): boolean {
   return entriesOf(engine).some((entry) => {
     const { key: name, set } = readSet(engine, entry);
     return name.endsWith(key) && versionsOf(set).some((version) => version.requestId === requestId);

@@ -70,6 +70,7 @@ function runOnModel(seed: number, plant: Plant | null): Run {
     trace,
     shape,
     acknowledged: () => {},
+    retried: () => () => true,
     finished: () => {},
   });
   workload.start();

@@ -15,8 +15,8 @@
  *   lww            one version; never none after an acknowledged write; any write may have won but
  *                  one that an acknowledged write saw
  *
- * A write that was tried more than once may have two dots, one of them overwritten and the other
- * not (a late twin); what the store cannot know of that is counted instead of accused (isLateTwin).
+ * A write that was sent again while no node that knew of it could be asked (witnesses.ts) may have two
+ * versions, one of them overwritten and the other not (a late twin): counted instead of accused.
  *
  * A context covers for certain what its client was itself shown; and what that had overwritten,
  * once the states that say so have met. So a pair at once is accused only of the former.
@@ -87,7 +87,7 @@ export class Oracle {
   readonly violations: Violation[] = [];
   /** Overwritten values that truncation, or a lost state between, excuses. */
   falseSiblings = 0;
-  /** Overwritten values that were sent more than once, and came back by the other attempt. */
+  /** Overwritten values that came back by a retry that nobody could tell of. */
   lateTwins = 0;
   readonly #history: History;
   readonly #losses: Losses;
@@ -172,7 +172,7 @@ export class Oracle {
     for (const later of shown) {
       for (const earlier of shown) {
         if (!later.knowledge.shown.has(earlier.id)) continue;
-        if (earlier.attempts > 1) this.lateTwins++;
+        if (earlier.hadBlindRetry) this.lateTwins++;
         else if (this.#truncated()) this.falseSiblings++;
         else this.accuse("shown with its successor", key, `#${earlier.id} beside #${later.id}`);
       }
@@ -198,7 +198,7 @@ export class Oracle {
   #mayHaveWon(write: Write, shown: readonly Write[]): boolean {
     const overwritten = shown.filter((other) => write.knowledge.must.has(other.id));
     if (overwritten.length === 0) return true;
-    if (!overwritten.some((other) => this.#isLateTwin(other))) return false;
+    if (!overwritten.some((other) => other.hadBlindRetry)) return false;
     this.lateTwins++;
     return true;
   }
@@ -232,7 +232,7 @@ export class Oracle {
       if (later.outcome !== "done" || this.#losses.atRisk(later)) continue;
       for (const earlier of live) {
         if (!later.knowledge.must.has(earlier.id)) continue;
-        if (this.#isLateTwin(earlier)) this.lateTwins++;
+        if (this.#isForgotten(earlier)) this.lateTwins++;
         else if (this.#isExcused(earlier, later)) this.falseSiblings++;
         else {
           const what = later.isDelete ? "deleted by" : "overwritten by";
@@ -243,15 +243,13 @@ export class Oracle {
   }
 
   /**
-   * Whether an overwritten write may be back as the version that another attempt made. Which
-   * requests were overwritten is remembered in memory alone, by the replicas that saw it: a crash
-   * forgets it; a version that was overwritten while it was a hint is never seen by an owner; and
-   * where the last write wins, the second version may be the last.
+   * Whether an overwritten write may be back for good as the version of a retry that nobody could tell
+   * of. Such a twin is withdrawn as soon as its state meets who knows that it was superseded, unless that
+   * is forgotten with a disk or a power loss; where the last write wins, it may have won.
    */
-  #isLateTwin(earlier: Write): boolean {
-    if (earlier.attempts < 2) return false;
-    if (earlier.policy === "lww" || earlier.mayHaveStandIns) return true;
-    return this.#losses.crashedSince(earlier.beganMs);
+  #isForgotten(earlier: Write): boolean {
+    if (!earlier.hadBlindRetry) return false;
+    return earlier.policy === "lww" || this.#losses.anySince(earlier.beganMs);
   }
 
   /** Whether an overwritten value may be held beside what overwrote it. */
@@ -273,9 +271,6 @@ export class Oracle {
     visited: Set<Write>,
   ): boolean {
     if (isIn(write, live)) return true;
-    // Each attempt at a delete without a context deletes what it finds then; a second attempt's
-    // tombstone may have been taken for a late twin and be gone, with what it deleted.
-    if (write.isDelete && write.isBlind && write.attempts > 1) return true;
     visited.add(write);
     return writes.some((later) => {
       if (later.outcome === "refused" || visited.has(later)) return false;

@@ -22,6 +22,13 @@ export const suite: Case[] = [
   { name: "a wiped replica's nothing does not count, until it was compared", run: absence },
   { name: "one write through two coordinators is one version", run: twin },
   { name: "a retry that comes late brings nothing back", run: lateTwin },
+  { name: "a retry brings nothing back after a restart of the only node that knew", run: restarted },
+  { name: "a retry through a node that never saw its first attempt asks who did", run: askedRetry },
+  { name: "a twin of a retry that could not ask goes when it meets who knows", run: blindRetry },
+  { name: "a delete without a context, sent again late, deletes nothing new", run: lateDelete },
+  { name: "a create that is sent again is told that it was done", run: lateCreate },
+  { name: "a retry does not win over what was written after its first attempt", run: lateLastWrite },
+  { name: "a retry that nobody can tell of loses to what was written elsewhere", run: blindLastWrite },
   { name: "a deleted object stays deleted when a stale node returns", run: staleReturns },
   { name: "the last write wins, and nothing that it saw", run: lastWriteWins },
 ];
@@ -244,6 +251,137 @@ function lateTwin(check: Check): void {
   for (let node = 0; node < 3; node++) {
     check.same(stage.values(node, KEY), ["new"], `node ${node} shows what replaced it`);
   }
+}
+
+/** Overwrites "old" through one owner alone, which is then the only one that knows, and restarts it. */
+function restarted(check: Check): void {
+  const stage = new Stage(3);
+  const { owners } = stage.preference(KEY);
+  const [first, second, third] = owners;
+  const requestId = stage.requestId();
+  stage.isolate(first);
+  stage.put(first, KEY, "old", { requestId, w: 1 });
+  const { context } = stage.get(first, KEY, { r: 1 });
+  stage.put(first, KEY, "new", { context, w: 1 });
+  stage.cluster.kill(first);
+  stage.run(1_000);
+  stage.cluster.start(first);
+  stage.until("it runs", () => stage.cluster.node(first) !== null);
+  stage.put(second, KEY, "old", { requestId });
+  check.same(stage.values(third, KEY), ["old"], "the others cannot know");
+  stage.healNetwork();
+  stage.settle();
+  for (const node of owners) check.same(stage.values(node, KEY), ["new"], `node ${node}`);
+}
+
+/** The first attempt lives with one stand-in, what overwrote it with another node. */
+function askedRetry(check: Check): void {
+  const stage = new Stage(5);
+  const requestId = stage.requestId();
+  const { owners, others } = stage.preference(KEY);
+  const [left, right] = others;
+  stage.partition([left], owners, [right]);
+  stage.run(5_000);
+  check.equal(stage.put(left, KEY, "old", { requestId, w: 1 }).fallbacks, 1, "a stand-in has it");
+  const { context } = stage.get(left, KEY, { r: 1 });
+  check.equal(stage.put(left, KEY, "new", { context, w: 1 }).fallbacks, 1, "and its successor");
+  for (const owner of owners) stage.cluster.cut(left, owner, false);
+  for (const owner of owners) stage.cluster.cut(owner, left, false);
+  stage.until("the owners have it", () => stage.values(owners[2], KEY, { r: 1 })[0] === "new");
+  stage.healNetwork();
+  stage.run(5_000);
+  for (const node of [...owners, right]) {
+    const retry = stage.put(node, KEY, "old", { requestId });
+    check.equal(retry.outcome, "done", `done through ${node}`);
+    check.same(stage.values(node, KEY), ["new"], `and nothing is back at ${node}`);
+  }
+}
+
+/** A retry on one side of a partition, its first attempt and what overwrote it on the other. */
+function blindRetry(check: Check): void {
+  const stage = new Stage(5);
+  const { owners } = stage.preference(KEY);
+  const requestId = stage.requestId();
+  stage.partition([owners[0], owners[1]]);
+  stage.run(5_000);
+  stage.put(owners[0], KEY, "old", { requestId });
+  const { context } = stage.get(owners[0], KEY);
+  stage.put(owners[0], KEY, "new", { context });
+  check.equal(stage.put(owners[2], KEY, "old", { requestId }).outcome, "done", "it is taken");
+  for (const node of [owners[0], owners[1]]) {
+    stage.cluster.kill(node);
+    stage.run(500);
+    stage.cluster.start(node);
+  }
+  stage.healNetwork();
+  stage.settle();
+  for (let node = 0; node < 5; node++) check.same(stage.values(node, KEY), ["new"], `node ${node}`);
+}
+
+function lateDelete(check: Check): void {
+  const stage = new Stage(3);
+  const requestId = stage.requestId();
+  stage.put(0, KEY, "old");
+  stage.delete(0, KEY, { requestId });
+  const { context } = stage.get(1, KEY);
+  stage.put(1, KEY, "new", { context });
+  stage.run(2_000);
+  for (let node = 0; node < 3; node++) {
+    const retry = stage.delete(node, KEY, { requestId });
+    check.equal(retry.outcome, "done", "the delete was done");
+    check.same(stage.values(node, KEY), ["new"], "and is not done again");
+  }
+}
+
+function lateCreate(check: Check): void {
+  const stage = new Stage(3);
+  const requestId = stage.requestId();
+  const precondition = { absent: true, etags: [] };
+  const first = stage.put(0, KEY, "value", { requestId, precondition });
+  stage.run(2_000);
+  const again = stage.put(1, KEY, "value", { requestId, precondition });
+  check.same([again.outcome, again.etag], ["done", first.etag], "the same version");
+  const other = stage.put(2, KEY, "value", { requestId: stage.requestId(), precondition });
+  check.equal(other.code, "precondition-failed", "another write is another matter");
+}
+
+function lateLastWrite(check: Check): void {
+  const stage = new Stage(5);
+  const key = "last/price";
+  const requestId = stage.requestId();
+  const { owners, others } = stage.preference(key);
+  stage.put(owners[0], key, "old", { requestId, w: "all" });
+  stage.put(owners[1], key, "new", { w: "all" });
+  stage.run(2_000);
+  for (const node of [...owners, ...others]) {
+    check.equal(stage.put(node, key, "old", { requestId }).outcome, "done", `retry through ${node}`);
+    check.same(stage.values(node, key), ["new"], "the later write stays");
+  }
+  for (const node of owners) stage.cluster.kill(node);
+  stage.run(1_000);
+  for (const node of owners) stage.cluster.start(node);
+  stage.until("they run", () => owners.every((node) => stage.cluster.node(node) !== null));
+  stage.run(5_000);
+  for (const node of [...owners, ...others]) {
+    stage.put(node, key, "old", { requestId });
+    check.same(stage.values(node, key), ["new"], "after a restart, too");
+  }
+}
+
+function blindLastWrite(check: Check): void {
+  const stage = new Stage(3);
+  const key = "last/price";
+  const { owners } = stage.preference(key);
+  const requestId = stage.requestId();
+  stage.partition([owners[0], owners[1]]);
+  stage.run(3_000);
+  stage.put(owners[0], key, "old", { requestId });
+  stage.put(owners[1], key, "new");
+  stage.run(3_000);
+  stage.put(owners[2], key, "old", { requestId, w: 1 });
+  stage.healNetwork();
+  stage.settle();
+  for (const node of owners) check.same(stage.values(node, key), ["new"], `node ${node}`);
 }
 
 function staleReturns(check: Check): void {

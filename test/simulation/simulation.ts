@@ -27,6 +27,7 @@ import { SeededRandom } from "../random.ts";
 import { drawShape, type Shape } from "./shape.ts";
 import { Trace } from "./trace.ts";
 import { idOfBody } from "./values.ts";
+import { watchRetry } from "./witnesses.ts";
 
 export interface RunOptions {
   readonly operations: number;
@@ -106,6 +107,7 @@ export class Simulation {
       trace: this.trace,
       shape: shape.workload,
       acknowledged: (write) => this.#acknowledged(write),
+      retried: (request) => watchRetry(this.cluster, this.faults, request),
       finished: () => {
         this.#isFinished = true;
       },

@@ -9,6 +9,7 @@
 import { ObjectName } from "../../core/object-name.ts";
 import type { Clock } from "../../server/ports/clock.ts";
 import type { SeededRandom } from "../random.ts";
+import type { PutRequest } from "../../server/coordination/store.ts";
 import { Calls, type Servers } from "./calls.ts";
 import { Client } from "./client.ts";
 import type { History, Policy, Write } from "./history.ts";
@@ -80,6 +81,11 @@ export interface WorkloadOptions {
   readonly shape: WorkloadShape;
   /** Called for each write that a client was told is done, at that moment. */
   readonly acknowledged: (write: Write) => void;
+  /**
+   * A write is sent again; the answer is called when that attempt has ended, and says whether a node that
+   * knew of the write could be asked all the time (witnesses.ts).
+   */
+  readonly retried: (request: PutRequest) => () => boolean;
   /** Called once, when every operation has ended for its client. */
   readonly finished: () => void;
 }

@@ -77,7 +77,10 @@ export class WriteAttempts {
     const { key, id } = this.#write;
     const kind = this.#write.isDelete ? "delete" : "put";
     const what = `client ${this.#client.index} ${kind} ${key} #${id} through ${node}`;
+    const isRetry = this.#write.attempts > 1;
+    const couldBeTold = isRetry ? this.#workload.options.retried(request) : null;
     const taken = calls.ask(node, (store, done) => store.put(request, done), (result) => {
+      if (couldBeTold?.() === false) this.#write.hadBlindRetry = true;
       trace.add(clock.elapsedMs(), `${what}: ${summaryOf(result)}`);
       this.#ended(result, beganMs);
     });
@@ -85,7 +88,6 @@ export class WriteAttempts {
   }
 
   #ended(result: Result | null, beganMs: number): void {
-    if (result === null || result.fallbacks > 0) this.#write.mayHaveStandIns = true;
     if (result === null || result.outcome === "unknown") {
       this.#sawUnknown = true;
       return this.#again("unknown");

@@ -34,6 +34,7 @@ const cases: readonly (readonly [name: string, run: Run])[] = [
   ["write() refuses a set that contradicts itself", contradictions],
   ["write() keeps a set without versions", emptySet],
   ["remove() forgets a name if it still has the digest", removing],
+  ["note() changes nothing that is read, compared or counted", noting],
   ["two names with one MD5 are two objects", sameMd5],
   ["two names with one MD5 and one tag are two objects", sameTag],
   ["scan() visits the entries of a range and no others", scanning],
@@ -182,6 +183,23 @@ function removing(bed: Bed, check: Check): void {
   check.equal(engine.stats().objects, 0, "no object");
   write(engine, check, name, set);
   holds(engine, check, name, set, "written again");
+}
+
+function noting(bed: Bed, check: Check): void {
+  const engine = bed.open();
+  const set = setOf({ counter: 1, payload: payloadOf(1, 100) });
+  engine.write(nameOf("b/noted"), set, LABELS);
+  const rootsBefore = digests(engine);
+  const before = { ...engine.stats(), totalBytes: 0 };
+  for (const length of [0, 1, 20, 4096]) {
+    const { status } = engine.note(nameOf("b/noted"), payloadOf(2, length));
+    check.equal(status, "done", `a note of ${length} bytes`);
+  }
+  engine.note(nameOf("b/never-written"), payloadOf(3, 20));
+  check.equal(outcomeText(read(engine, nameOf("b/noted"))), `found ${textOf(set)}`, "the set");
+  check.equal(read(engine, nameOf("b/never-written")).status, "absent", "a note is no object");
+  check.same({ ...engine.stats(), totalBytes: 0 }, before, "nothing is counted");
+  check.same(digests(engine), rootsBefore, "the digests are the same");
 }
 
 function sameMd5(bed: Bed, check: Check): void {

@@ -1,7 +1,13 @@
 /** Whom a request goes to: owners, stand-ins and orphans, in one live layout and in two. */
 
 import t from "tap";
-import { nextStandIn, type Plan, planRead, planWrite } from "../../../server/coordination/plan.ts";
+import {
+  nextStandIn,
+  type Plan,
+  planAsk,
+  planRead,
+  planWrite,
+} from "../../../server/coordination/plan.ts";
 import { layoutOf, orderOf, sourceOf } from "./layouts.ts";
 
 /** Targets as "node", or "node for owner", with the layouts in which they count. */
@@ -36,6 +42,17 @@ t.test("the first healthy node behind the owners stands in, one for each suspect
     `${a}:1, ${e} for ${b}:1, ${c}:1`,
     "a suspected node stands in for nobody",
   );
+  tt.end();
+});
+
+t.test("a retry is asked about: whom a write goes to, and as many healthy nodes behind them", (tt) => {
+  const asked = planAsk(sourceOf([five], a), 0, 3);
+  const behind = `${d} for ${a}:0, ${e} for ${a}:0`;
+  tt.equal(textOf(asked), `${a}:1, ${b}:1, ${c}:1, ${behind}`, "no more than there are");
+  const one = planAsk(sourceOf([five], a), 0, 1);
+  tt.equal(textOf(one), `${a}:1, ${b} for ${a}:0`, "N=1 of a bucket");
+  const sick = planAsk(sourceOf([five], a, b), 0, 2);
+  tt.equal(textOf(sick), `${a}:1, ${c} for ${b}:1, ${d} for ${a}:0, ${e} for ${a}:0`, "one suspected");
   tt.end();
 });
 

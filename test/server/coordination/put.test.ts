@@ -7,6 +7,7 @@ import t from "tap";
 import { isSingle } from "../../../core/clock-entry.ts";
 import { clockCount, clockOffset, versionCount, versionOffset } from "../../../core/version-set.ts";
 import { toHex } from "../../../core/bytes.ts";
+import { drawRequestId } from "../../../core/request-id.ts";
 import type { Result } from "../../../server/coordination/store.ts";
 import { nameOf, SmallCluster, type SmallNode, valuesOf } from "../replication/small-cluster.ts";
 
@@ -15,6 +16,11 @@ const NAME = nameOf("cart/user-17");
 function versionsHeld(node: SmallNode): number {
   const set = node.held(NAME);
   return set === null ? 0 : versionCount(set.head, 0);
+}
+
+/** A request id that was drawn at this time. */
+function idOf(ms: number): Uint8Array {
+  return drawRequestId(ms, (bytes) => void bytes.fill(7));
 }
 
 /** The actor of the one version that a node holds. */
@@ -94,12 +100,7 @@ t.test("while two layouts are live a write has its quorum in each, through a new
 t.test("a retry with the same request id makes no second version", (tt) => {
   const cluster = new SmallCluster(3);
   const [first, second] = cluster.preference(NAME);
-  const requestId = new Uint8Array(16).fill(7);
-  let ms = first.clock.nowMs();
-  for (let index = 5; index >= 0; index--) {
-    requestId[index] = ms % 256;
-    ms = Math.floor(ms / 256);
-  }
+  const requestId = idOf(first.clock.nowMs());
   const one = first.put(NAME, "value", { requestId, w: "all" });
   const again = first.put(NAME, "value", { requestId });
   const elsewhere = second.put(NAME, "value", { requestId });
@@ -110,12 +111,23 @@ t.test("a retry with the same request id makes no second version", (tt) => {
   const late = second.put(NAME, "value", { requestId });
   tt.equal(late.outcome, "done", "a late retry is done as well");
   tt.same(valuesOf(second.get(NAME, 3)), ["next"], "and brings nothing back");
-  cluster.run(600_001);
-  tt.equal(
-    first.put(NAME, "value", { requestId }).code,
-    "stale-request",
-    "after ten minutes it is refused",
-  );
+  tt.end();
+});
+
+t.test("a request id is of this time: up to ten minutes old, at most a minute ahead", (tt) => {
+  const cluster = new SmallCluster(3);
+  const [first] = cluster.preference(NAME);
+  const nowMs = first.clock.nowMs();
+  const codeOf = (aheadMs: number): string => {
+    return first.put(NAME, "value", { requestId: idOf(nowMs + aheadMs) }).code;
+  };
+  // Writes take time in the world: what is to be just within goes first.
+  tt.same([codeOf(-599_900), codeOf(60_000)], ["", ""], "just within");
+  cluster.run(100);
+  tt.equal(codeOf(-599_900), "stale-request", "older");
+  const late = first.put(NAME, "value", { requestId: idOf(first.clock.nowMs() + 60_001) });
+  tt.same([late.outcome, late.code], ["refused", "stale-request"], "further ahead");
+  tt.match(late.detail, /60 s ahead of this node's clock, the limit is 60 s/, "it says so");
   tt.end();
 });
 

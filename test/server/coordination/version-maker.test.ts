@@ -49,6 +49,7 @@ class Bed {
       payload: Uint8Array.of(0, 1, 2, 3),
       metaLength: 1,
       expiryMs: 0,
+      lateStamp: null,
       dotAsPair: true,
       ...plan,
     });
@@ -150,5 +151,23 @@ t.test("the hundredth version is the last; a dot that cannot be reserved is a fu
   tt.same([full.status, full.detail], [STATUS_FULL, "no space left"], "full");
   bed.isDiskFull = false;
   tt.equal(eventOver(NAME, NOTHING, bed.maker()).status, STATUS_DONE, "and room again");
+  tt.end();
+});
+
+t.test("a last write that comes late is stamped by its request, or just above what it saw", (tt) => {
+  const nowMs = new Bed().clock.nowMs();
+  const stampOf = (observedMs: number, held = NOTHING.head): number => {
+    const bed = new Bed();
+    const hybridClock = new HybridClock(observedMs, 0);
+    const lateStamp = { hybridClock, nowMs: nowMs - 5_000 };
+    const made = bed.maker({ isLastWriteWins: true, lateStamp }).make(NAME, held);
+    tt.ok(bed.coveredMs >= stampMs(made?.entry ?? NOTHING.head, versionStamp(0)), "and covered");
+    return stampMs(made?.entry ?? NOTHING.head, versionStamp(0)) - nowMs;
+  };
+  tt.equal(stampOf(0), -5_000, "nobody holds anything");
+  tt.equal(stampOf(nowMs - 9_000), -5_000, "what others hold is older");
+  tt.equal(stampOf(nowMs - 1_000), -1_000, "others hold something newer");
+  const held = setOfOne({ actor: "a", counter: 1, body: "a", policy: POLICY_LWW, stampMs: nowMs });
+  tt.equal(stampOf(0, held.head), 0, "this node holds something newer");
   tt.end();
 });

@@ -1,4 +1,4 @@
-/** What a client is shown of a set, and under which etag; and the times in request ids. */
+/** What a client is shown of a set, and under which etag. */
 
 import t from "tap";
 import { encodeMeta, encodePayload } from "../../../core/payload.ts";
@@ -10,14 +10,7 @@ import {
   writeHeadCounts,
   writeVersion,
 } from "../../../core/version-set.ts";
-import {
-  drawRequestId,
-  etagOf,
-  isRequestId,
-  requestTimeMs,
-  shownVersions,
-  siblingsOf,
-} from "../../../server/coordination/view.ts";
+import { etagOf, shownVersions, siblingsOf } from "../../../server/coordination/view.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
 
 const encoder = new TextEncoder();
@@ -112,22 +105,5 @@ t.test("a set whose body is missing or whose metadata is malformed is not shown 
   const broken = set.payloads[1]?.slice() ?? new Uint8Array(0);
   broken[0] = 255;
   tt.equal(valuesAt({ ...set, payloads: [set.payloads[0], broken] }, 100), null, "malformed");
-  tt.end();
-});
-
-t.test("a request id carries its time, is of version 7, and is never none", (tt) => {
-  const fill = (bytes: Uint8Array): void => void bytes.fill(0xff);
-  for (const nowMs of [0, 1, 65_535, 65_536, 1_767_225_600_123, 2 ** 48 - 1]) {
-    const id = drawRequestId(nowMs, fill);
-    tt.equal(requestTimeMs(id), nowMs, `${nowMs}`);
-    tt.same([id[6] >> 4, id[8] >> 6], [7, 2], "version and variant");
-    tt.equal(isRequestId(id), true, "an id");
-  }
-  tt.equal(isRequestId(new Uint8Array(16)), false, "zeros are none");
-  for (let place = 0; place < 16; place++) {
-    const id = new Uint8Array(16);
-    id[place] = 1;
-    if (!isRequestId(id)) tt.fail(`a one at ${place} is an id`);
-  }
   tt.end();
 });

@@ -16,6 +16,7 @@ import {
   type DeliveryOptions,
 } from "../../../server/replication/delivery.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
+import { NO_REQUESTS } from "../../../server/replication/request-list.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
 import { bodiesOf, bodiless, setOfOne } from "./one-version.ts";
 import { nameOf, SmallCluster, type SmallNode } from "./small-cluster.ts";
@@ -62,6 +63,7 @@ class Trial {
         set,
         purpose: PURPOSE_WRITE,
         durable: true,
+        superseded: NO_REQUESTS,
         hintFor: null,
         layout: this.sender.membership.layouts.current.number,
         round: 0,

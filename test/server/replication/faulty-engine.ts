@@ -4,6 +4,7 @@
  */
 
 import type { MerkleTree } from "../../../core/merkle-tree.ts";
+import { toHex } from "../../../core/bytes.ts";
 import type { ObjectName } from "../../../core/object-name.ts";
 import type {
   Engine,
@@ -25,6 +26,8 @@ export class FaultyEngine implements Engine {
   refusals = 0;
   /** What a sync says; null: it waits until release(). */
   durable: boolean | null = true;
+  /** What was noted, in hexadecimal digits. */
+  readonly notes: string[] = [];
   readonly #engine: Engine;
   readonly #damaged = new Set<string>();
   #waiting: ((durable: boolean) => void)[] = [];
@@ -96,6 +99,11 @@ export class FaultyEngine implements Engine {
 
   handedOver(done: (isKept: boolean) => void): void {
     this.#engine.handedOver(done);
+  }
+
+  note(name: ObjectName, bytes: Uint8Array): WriteOutcome {
+    this.notes.push(toHex(bytes, 0, bytes.length));
+    return this.#engine.note(name, bytes);
   }
 
   sync(done: (durable: boolean) => void): void {

@@ -4,10 +4,13 @@
  */
 
 import t from "tap";
+import { REQUEST_ID_KEPT_MS } from "../../../core/limits.ts";
 import { ENTRY_BYTES } from "../../../core/clock-entry.ts";
 import {
   HEAD_COUNT_MAX,
+  payloadChecksum,
   POLICY_LWW,
+  REQUEST_ID_OFFSET,
   VERSION_BYTES,
   writeHeadCounts,
 } from "../../../core/version-set.ts";
@@ -18,6 +21,8 @@ import {
   STATUS_FULL,
   STATUS_INCOMPLETE,
 } from "../../../core/replica-frames.ts";
+import { toHex } from "../../../core/bytes.ts";
+import { clockOfHead } from "../../../server/coordination/context-clock.ts";
 import { Counters } from "../../../server/replication/counters.ts";
 import {
   type Change,
@@ -26,6 +31,7 @@ import {
   STATUS_REFUSED_HERE,
 } from "../../../server/replication/local-copy.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
+import { RequestList } from "../../../server/replication/request-list.ts";
 import { SupersededRequests } from "../../../server/replication/superseded.ts";
 import { DiskError } from "../../../storage/disk.ts";
 import type { Engine, VersionSet } from "../../../storage/engine.ts";
@@ -58,8 +64,8 @@ class Bed {
     this.copy.onForgotten = () => this.told.push("forgotten");
   }
 
-  join(set: VersionSet): Change {
-    return one((done) => this.copy.join(NAME, set, LABELS, done));
+  join(set: VersionSet, told?: Uint8Array): Change {
+    return one((done) => this.copy.join(NAME, set, LABELS, done, told));
   }
 
   restore(set: VersionSet): Change {
@@ -91,6 +97,15 @@ function one(ask: (done: (change: Change) => void) => void): Change {
   ask((change) => changes.push(change));
   if (changes.length !== 1) throw new Error(`called back ${changes.length} times`);
   return changes[0];
+}
+
+/** The write of a version, as replicas tell each other of it. */
+function requestsOf(version: OneVersion): Uint8Array {
+  const { head } = setOfOne(version);
+  const requests = new RequestList();
+  const id = FIRST_VERSION + REQUEST_ID_OFFSET;
+  requests.add(head, id, payloadChecksum(head, FIRST_VERSION));
+  return requests.toBytes();
 }
 
 /** The maker of this version. */
@@ -149,9 +164,49 @@ t.test("a late twin of a write that was superseded here stays superseded", (tt) 
   tt.equal(bed.counters.lateTwins, 1, "counted");
   bed.join(setOfOne({ ...A, actor: "y", body: "other" }));
   tt.same(bed.held, ["beta", "other"], "the same id with another content is another write");
-  bed.world.run(600_001);
+  bed.world.run(REQUEST_ID_KEPT_MS + 1);
   bed.join(setOfOne({ ...A, actor: "x" }));
-  tt.same(bed.held, ["alpha", "beta", "other"], "after ten minutes nobody remembers");
+  tt.same(bed.held, ["alpha", "beta", "other"], "after that nobody remembers");
+  tt.end();
+});
+
+t.test("what superseded a write tells of it: its twins go, wherever they came from", (tt) => {
+  const bed = new Bed();
+  const told = requestsOf(A);
+  bed.join(setOfOne({ ...A, actor: "z" }));
+  tt.equal(bed.join(bodiless(setOfOne(B)), told).status, STATUS_INCOMPLETE, "a body is missing");
+  tt.same(bed.held, ["alpha"], "what is told with it is not believed without it");
+  tt.same(bed.engine.notes, [], "nor noted");
+  bed.join(setOfOne(B), told);
+  tt.same(bed.held, ["beta"], "the twin that was here");
+  bed.join(setOfOne({ ...A, actor: "y" }));
+  tt.same(bed.held, ["beta"], "and one that comes late");
+  tt.same(bed.engine.notes, [], "the log tells of it");
+  tt.end();
+});
+
+t.test("what the log does not tell of superseded writes is noted, once", (tt) => {
+  const [told, dead] = [new Bed(), new Bed()];
+  for (let round = 0; round < 2; round++) told.join(setOfOne(B), requestsOf(A));
+  tt.same(told.engine.notes, [toHex(requestsOf(A), 0, 20)], "a write that never was here");
+  dead.join(setOfOne({ ...B, over: [A] }));
+  for (let round = 0; round < 2; round++) dead.join(setOfOne(A));
+  tt.same(dead.engine.notes, [toHex(requestsOf(A), 0, 20)], "a version that was dead when it came");
+  const old = new Bed();
+  old.world.run(REQUEST_ID_KEPT_MS + 4_000_000);
+  old.join(setOfOne({ ...B, over: [A] }));
+  old.join(setOfOne(A));
+  tt.same(old.engine.notes, [], "not of a write that is too old to be retried");
+  tt.end();
+});
+
+t.test("an event tells which writes it superseded", (tt) => {
+  const bed = new Bed();
+  bed.join(setOfOne(A));
+  const { entries, count } = clockOfHead(setOfOne(A).head);
+  const over = bed.event({ ...making(B), context: entries, contextCount: count });
+  tt.same([...over.superseded], [...requestsOf(A)], "one");
+  tt.equal(bed.event(making({ ...B, counter: 2 })).superseded.length, 0, "or none");
   tt.end();
 });
 

@@ -11,6 +11,8 @@ import {
   writeHeadCounts,
   writeVersion,
 } from "../../../core/version-set.ts";
+import { drawRequestId } from "../../../core/request-id.ts";
+import { EPOCH_MS } from "../../simulation/clock.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
 
 const encoder = new TextEncoder();
@@ -33,6 +35,12 @@ function actorOf(letter: string): Uint8Array {
   return new Uint8Array(8).fill(letter.charCodeAt(0));
 }
 
+/** An id that was drawn when the world began. */
+export function requestIdOf(request: number): Uint8Array {
+  if (request === 0) return new Uint8Array(16);
+  return drawRequestId(EPOCH_MS, (bytes) => void bytes.fill(request));
+}
+
 function entryOf(one: OneVersion): Uint8Array {
   const payload = encoder.encode(one.body);
   const entry = new Uint8Array(VERSION_BYTES);
@@ -44,7 +52,7 @@ function entryOf(one: OneVersion): Uint8Array {
     stampMs: one.stampMs ?? 1_000 + one.counter,
     stampLogical: 0,
     expiryMs: 0,
-    requestId: new Uint8Array(16).fill(one.request ?? 0),
+    requestId: requestIdOf(one.request ?? 0),
     metaLength: 0,
     bodyLength: payload.length,
     checksum: crc32c(payload, 0, payload.length),

@@ -25,6 +25,7 @@ import {
 import { getLength, putLength, writeGet, writePut } from "../../../core/request-frames.ts";
 import { encodeMessage } from "../../../server/wire/messages.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
+import { NO_REQUESTS } from "../../../server/replication/request-list.ts";
 import { randomSet } from "../../core/wire-sets.ts";
 import { SeededRandom, seedFrom } from "../../random.ts";
 import { SimulatedClock } from "../../simulation/clock.ts";
@@ -57,14 +58,14 @@ function replicateBytes(
   purpose = PURPOSE_WRITE,
   target: Uint8Array = new Uint8Array(8),
 ): Uint8Array {
-  const bytes = new Uint8Array(replicateLength(name, set));
-  writeReplicate({ purpose, flags, round: 0, target, name, set }, bytes, 0);
+  const bytes = new Uint8Array(replicateLength(name, NO_REQUESTS, set));
+  writeReplicate({ purpose, flags, round: 0, target, name, requests: NO_REQUESTS, set }, bytes, 0);
   return bytes;
 }
 
 function fetchBytes(name = NAME.bytes, want = WANT_SET, flags = 0): Uint8Array {
   const bytes = new Uint8Array(fetchLength(name));
-  writeFetch({ want, flags, dot: new Uint8Array(14), name }, bytes, 0);
+  writeFetch({ want, flags, checksum: 0, about: new Uint8Array(14), name }, bytes, 0);
   return bytes;
 }
 

@@ -16,6 +16,7 @@ import { Membership } from "../../../server/membership/membership.ts";
 import type { Ports } from "../../../server/ports/ports.ts";
 import { Counters } from "../../../server/replication/counters.ts";
 import { Replication } from "../../../server/replication/replication.ts";
+import { SupersededRequests } from "../../../server/replication/superseded.ts";
 import { Peers } from "../../../server/wire/peers.ts";
 import type { ReadOutcome, VersionSet } from "../../../storage/engine.ts";
 import { openMemoryEngine } from "../../../storage/memory/memory-engine.ts";
@@ -187,6 +188,7 @@ export class SmallNode {
       objects: this.objects,
       hints: this.hints,
       counters,
+      superseded: new SupersededRequests(),
       partitions: 2 ** PARTITION_BITS,
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
       scrubBytesPerSecond: 0,

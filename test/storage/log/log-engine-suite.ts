@@ -8,10 +8,21 @@ import { toHex, writeU32 } from "../../../core/bytes.ts";
 import { crc32c } from "../../../core/crc32c.ts";
 import type { Engine } from "../../../storage/engine.ts";
 import { openLogEngine } from "../../../storage/log/log-engine.ts";
+import { versionCount, versionCounter, versionOffset } from "../../../core/version-set.ts";
 import { HEADER_BYTES } from "../../../storage/log/record.ts";
 import type { Case, Check } from "../../suite.ts";
 import { Machine, OPTIONS } from "../engine-beds.ts";
-import { digestOf, LABELS, nameOf, outcomeText, payloadOf, read, setOf, textOf } from "../sets.ts";
+import {
+  digestOf,
+  LABELS,
+  nameOf,
+  outcomeText,
+  payloadOf,
+  read,
+  setOf,
+  textOf,
+  without,
+} from "../sets.ts";
 
 const FILE = "objects/00000001.log";
 
@@ -34,6 +45,9 @@ export const suite: Case[] = [
   { name: "a write that the disk did not take: told, unreadable, and nothing after it", run: untaken },
   { name: "a record of a newer format is refused with a sentence", run: newer },
   { name: "an unreadable disk refuses to open with a sentence", run: unreadable },
+  { name: "the log tells what was replaced not long ago, and shows its notes", run: history },
+  { name: "a history is shown what is recent by the log, whatever the clock says", run: oldHistory },
+  { name: "a note beyond its limit is refused", run: longNote },
   { name: "the worked example of FORMAT.md", run: golden },
   { name: "the index takes at most 48 bytes an object at any moment", run: indexBytes },
 ];
@@ -267,6 +281,68 @@ function errorOf(machine: Machine): string {
     sentence = engine === null ? error : "opened";
   });
   return sentence;
+}
+
+/** What a log tells who opens it: "position: counters that are gone", and "position: note". */
+function toldBy(machine: Machine, nowMs: number, reachMs: number): string[] {
+  const told: string[] = [];
+  machine.open({
+    history: {
+      nowMs,
+      reachMs,
+      replaced(position0, before, after) {
+        const gone = countersOf(before).filter((counter) => !countersOf(after).includes(counter));
+        told.push(`${position0}: ${gone.join()}`);
+      },
+      noted: (position0, note) => void told.push(`${position0}: ${toHex(note, 0, note.length)}`),
+    },
+  });
+  return told;
+}
+
+function countersOf(head: Uint8Array): number[] {
+  const count = versionCount(head, 0);
+  return Array.from({ length: count }, (_, index) => versionCounter(head, versionOffset(0, index)));
+}
+
+/** The stamps of test/storage/sets. */
+const STAMPED_MS = 1_700_000_000_000;
+
+function history(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open();
+  const [a, b] = [nameOf("b/a"), nameOf("b/b")];
+  const versions = [1, 2, 3].map((counter) => ({ counter, payload: payloadOf(counter, 5000) }));
+  engine.write(a, setOf(versions[0], versions[1]), LABELS);
+  engine.note(b, Uint8Array.of(0xab, 0xcd));
+  engine.write(b, setOf(versions[0]), LABELS);
+  engine.write(a, without(setOf(versions[1], versions[2]), 0), LABELS);
+  engine.remove(b, ...digestOf(setOf(versions[0])));
+  engine.write(b, setOf(versions[2]), LABELS);
+  machine.disk.kill();
+  const wanted = [`${b.position0}: abcd`, `${a.position0}: 1`];
+  check.same(toldBy(machine, STAMPED_MS + 9, 1_000), wanted, "no more than that");
+}
+
+function oldHistory(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open();
+  const name = nameOf("b/a");
+  for (const counter of [1, 2, 601, 602]) {
+    engine.write(name, setOf({ counter, payload: payloadOf(counter, 10) }), LABELS);
+  }
+  machine.disk.kill();
+  const [first, second, third] = [1, 2, 601].map((counter) => `${name.position0}: ${counter}`);
+  const told = (nowMs: number) => toldBy(machine, STAMPED_MS + nowMs, 100);
+  check.same(told(602), [second, third], "with a stamp of the last 100 ms");
+  check.same(told(3_600_000), [second, third], "by a clock that is far ahead, the log's own time");
+  check.same(told(-3_600_000), [first, second, third], "by one that is behind, nothing is too old");
+}
+
+function longNote(check: Check): void {
+  const engine = new Machine(1).open();
+  check.equal(engine.note(nameOf("b/a"), new Uint8Array(4096)).status, "done", "4,096 bytes");
+  check.throws(() => engine.note(nameOf("b/a"), new Uint8Array(4097)), "one more");
 }
 
 function newer(check: Check): void {

@@ -21,6 +21,7 @@ import {
   bucketSetCommand,
 } from "./bucket.ts";
 import { clusterStatusCommand, explainCommand } from "./cluster.ts";
+import { backupCommand, restoreCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
 import {
   checkEnvironment,
@@ -75,6 +76,8 @@ const COMMANDS: readonly Command[] = [
   bucketSetCommand,
   bucketResetCommand,
   bucketListCommand,
+  backupCommand,
+  restoreCommand,
   verifyCommand,
   versionCommand,
   helpCommand,

@@ -49,6 +49,25 @@ export function readDataDirectory(path: string): ReadableDirectory {
   return { disk: new FileDisk(path, true), holder };
 }
 
+/** What link() says where the file system, or the rights to a file, do not allow it. */
+const NO_LINKS = new Set(["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EACCES"]);
+
+/**
+ * Makes a file of directory `target` the same as one of `source`, by a hard link; the function
+ * answers false where that cannot be, and the file has to be copied. @throws DiskError
+ */
+export function hardLinks(source: string, target: string): (from: string, to: string) => boolean {
+  return (from, to) => {
+    try {
+      attempt(() => fs.linkSync(`${source}/${from}`, `${target}/${to}`));
+      return true;
+    } catch (error) {
+      if (error instanceof DiskError && NO_LINKS.has(error.code)) return false;
+      throw error;
+    }
+  };
+}
+
 /**
  * Where the kernel does not name its boots, each start counts as one: nothing is taken for kept.
  */

@@ -1,0 +1,238 @@
+/**
+ * halo backup and halo restore: a node's directory, copied while the node runs, and a directory made
+ * of the copy again.
+ *
+ *   backup   DATA ─► BACKUP     beside the node (storage/log/log-backup says why that is enough)
+ *   restore  BACKUP ─► DATA     every checksum checked; the files that make it a node come last
+ *
+ * What is not taken along is what must not be: the actor, whose counters were issued (a restored store
+ * draws a new one), and the marks of completeness (it is partial until it was compared with the others,
+ * so that its "nothing" counts for nothing before).
+ */
+
+import { crc32c } from "../../core/crc32c.ts";
+import { type Disk, DiskError, type DiskFile, readFile, replaceFile } from "../../storage/disk.ts";
+import {
+  type BackupManifest,
+  MANIFEST_FILE,
+  readManifest,
+  writeManifest,
+} from "../../storage/backup-manifest.ts";
+import { ACTOR_FILE } from "../../storage/actor.ts";
+import { type BackupFile, copyChecked, LogBackup } from "../../storage/log/log-backup.ts";
+import { NewerFormatError } from "../../storage/log/segment-scan.ts";
+import { MalformedDocument } from "../membership/document.ts";
+import { readStoredState, STATE_FILES } from "../membership/stored-state.ts";
+import { systemClock } from "../ports/clock.ts";
+import {
+  type DataDirectory,
+  hardLinks,
+  openDataDirectory,
+  readDataDirectory,
+} from "../ports/disk.ts";
+import { writeOut } from "../ports/process.ts";
+import type { Command } from "./command.ts";
+import { type CommandLine, option, setting } from "./command-line.ts";
+import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
+import { bytesText, Progress } from "./progress.ts";
+import { VERSION } from "./version.ts";
+
+const FOLDERS = ["objects", "hints"];
+const CHUNK_BYTES = 1 << 20;
+/** What a manifest may name; it came from outside. */
+const PATH = /^(?:(?:objects|hints)\/\d{8,}\.log|[a-z]+\.cbor)$/;
+const JSON_OPTION = option("json", "", "what was done in JSON, one line");
+
+export const backupCommand: Command = {
+  name: "backup",
+  takes: "DIR",
+  summary: "copy a node's data to DIR, while the node runs or not",
+  about: `Takes hard links of what never changes again where the file system can, and copies elsewhere.
+The next backup to the same DIR takes only what is new. It holds all that was acknowledged before it
+began. Links share their bytes with the node: a backup against a failing disk belongs on another one.
+halo verify DIR checks it. Each node of a cluster needs a backup of its own.`,
+  options: [
+    setting("data", "DIR", "the node's data", "./halo-data"),
+    JSON_OPTION,
+  ],
+  positionalsMin: 1,
+  positionalsMax: 1,
+  run: backup,
+};
+
+export const restoreCommand: Command = {
+  name: "restore",
+  takes: "BACKUP",
+  summary: "make a node's data directory of a backup",
+  about: `The directory must be empty or absent. The node comes back as the one that it was, with a new
+actor, and compares itself with the others before its "not found" counts. It is for a cluster that is
+lost as a whole: restore each node, start them all. A single lost node needs no backup: start it empty
+under its name and address, and the others fill it.`,
+  options: [
+    setting("data", "DIR", "the directory to make", "./halo-data"),
+    JSON_OPTION,
+  ],
+  positionalsMin: 1,
+  positionalsMax: 1,
+  run: restore,
+};
+
+async function backup(line: CommandLine): Promise<number> {
+  const [to = ""] = line.positionals;
+  const from = line.text("data");
+  const isJson = line.flag("json");
+  const sentence = `Cannot back up ${from} to ${to}`;
+  return explained(sentence, () => {
+    const { disk: source } = readDataDirectory(from);
+    if (!source.exists("objects")) {
+      throw new CommandFailure(FAILED, `${sentence}: want a node's data directory in --data`);
+    }
+    const target = openDataDirectory(to);
+    try {
+      const log = takeBackup(source, target.disk, hardLinks(from, to), sentence, !isJson);
+      const { linked, copied, unchanged, bytesTotal } = log;
+      if (isJson) writeOut(`${JSON.stringify({ to, linked, copied, unchanged, bytes: bytesTotal })}\n`);
+      else {
+        const files = `${linked} segments linked, ${copied} copied, ${unchanged} unchanged`;
+        writeOut(`${to}: ${bytesText(bytesTotal)} of records, ${files}\n`);
+      }
+      return DONE;
+    } finally {
+      target.release();
+    }
+  });
+}
+
+function takeBackup(
+  source: Disk,
+  target: Disk,
+  link: (from: string, to: string) => boolean,
+  sentence: string,
+  isShown: boolean,
+): LogBackup {
+  const before = readManifest(target);
+  if (before === null && target.exists(ACTOR_FILE)) {
+    throw new CommandFailure(FAILED, `${sentence}: it is a node's data directory, want another`);
+  }
+  const previous = before?.files ?? [];
+  const log = new LogBackup({ source, target, folders: FOLDERS, previous, link });
+  const progress = new Progress("backup", isShown);
+  for (const _ of log.run()) progress.update(log.bytesDone, log.bytesTotal);
+  progress.end();
+  // After the log: what the state speaks of may be newer than the data, never older.
+  const state = STATE_FILES.flatMap((path) => copyState(source, target, path));
+  const files = [...log.files, ...state];
+  const taken = new Date(systemClock.nowMs()).toISOString();
+  writeManifest(target, { program: `halo ${VERSION}`, taken, ...readStoredState(target), files });
+  removeUnlisted(target, previous, files);
+  return log;
+}
+
+function copyState(source: Disk, target: Disk, path: string): BackupFile[] {
+  const bytes = readFile(source, path);
+  if (bytes === null) return [];
+  replaceFile(target, path, bytes);
+  return [{ path, bytes: bytes.length, checksum: crc32c(bytes, 0, bytes.length) }];
+}
+
+/** Segments that compaction has taken away since the backup before. */
+function removeUnlisted(
+  target: Disk,
+  previous: readonly BackupFile[],
+  files: readonly BackupFile[],
+): void {
+  const listed = new Set(files.map(({ path }) => path));
+  for (const { path } of previous) {
+    if (!listed.has(path) && PATH.test(path) && target.exists(path)) target.remove(path);
+  }
+}
+
+async function restore(line: CommandLine): Promise<number> {
+  const [from = ""] = line.positionals;
+  const to = line.text("data");
+  const isJson = line.flag("json");
+  const sentence = `Cannot restore ${from} to ${to}`;
+  return explained(sentence, () => {
+    const { disk: source } = readDataDirectory(from);
+    const manifest = readManifest(source);
+    if (manifest === null) {
+      const why = `${from} has no ${MANIFEST_FILE}, want a directory that halo backup has made`;
+      throw new CommandFailure(FAILED, `${sentence}: ${why}`);
+    }
+    const target = openDataDirectory(to);
+    try {
+      checkEmpty(target, sentence);
+      const bytes = copyBack(source, target.disk, manifest, !isJson);
+      const { node, cluster, taken } = manifest;
+      if (isJson) writeOut(`${JSON.stringify({ to, node, cluster, taken, bytes })}\n`);
+      else writeOut(`${to}: ${bytesText(bytes)}, node ${node} as of ${taken}, with a new actor\n`);
+      return DONE;
+    } finally {
+      target.release();
+    }
+  });
+}
+
+function checkEmpty({ disk }: DataDirectory, sentence: string): void {
+  const found = disk.list("").find((name) => !name.startsWith("lock."));
+  if (found === undefined) return;
+  throw new CommandFailure(FAILED, `${sentence}: there is ${found} already, want it empty`);
+}
+
+/** The bytes that were copied. @throws DiskError where one of them is not what was backed up */
+function copyBack(
+  source: Disk,
+  target: Disk,
+  manifest: BackupManifest,
+  isShown: boolean,
+): number {
+  const progress = new Progress("restore", isShown);
+  const total = manifest.files.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  for (const folder of FOLDERS) target.makeFolder(folder);
+  // The node's identity is the last file of the list: without it a broken restore is no node.
+  for (const file of manifest.files) {
+    copyFile(source, target, file, (count) => {
+      done += count;
+      progress.update(done, total);
+    });
+  }
+  for (const folder of [...FOLDERS, ""]) target.syncFolder(folder);
+  progress.end();
+  return done;
+}
+
+function copyFile(
+  source: Disk,
+  target: Disk,
+  { path, bytes, checksum }: BackupFile,
+  done: (count: number) => void,
+): void {
+  if (!PATH.test(path)) throw new DiskError("EINVAL", `${MANIFEST_FILE} names '${path}'`);
+  const from = source.open(path);
+  let to: DiskFile | null = null;
+  try {
+    to = target.open(path, { create: true });
+    const copying = copyChecked(from, to, bytes, new Uint8Array(CHUNK_BYTES), done);
+    let step = copying.next();
+    while (!step.done) step = copying.next();
+    if (step.value !== checksum) {
+      throw new DiskError("EIO", `${path} of the backup is damaged: its checksum does not match`);
+    }
+    to.syncNow();
+  } finally {
+    from.close();
+    to?.close();
+  }
+}
+
+/** Runs a command and says its failure as one sentence. @throws CommandFailure */
+function explained(sentence: string, run: () => number): number {
+  try {
+    return run();
+  } catch (error) {
+    const isKnown = error instanceof DiskError || error instanceof NewerFormatError ||
+      error instanceof MalformedDocument;
+    throw isKnown ? new CommandFailure(FAILED, `${sentence}: ${error.message}`) : error;
+  }
+}

@@ -1,0 +1,84 @@
+/** halo backup and halo restore: of a running node, again and again, and back after its death. */
+
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import { halo, serveNode, temporaryFolder } from "./program.ts";
+
+t.setTimeout(120_000);
+
+/** More than one segment holds. */
+const LARGE = 70;
+
+t.test("a running node is backed up, dies, and comes back from the backup", async (t) => {
+  const folder = temporaryFolder(t);
+  const [data, copy, back] = ["data", "copy", "back"].map((name) => join(folder, name));
+  if (data === undefined || copy === undefined || back === undefined) return;
+  const node = await serveNode(t, data, ["--partitions", "8"]);
+  const put = async (key: string, body: string): Promise<void> => {
+    const { status } = await fetch(`${node.url}/kv/b/${key}`, { method: "PUT", body });
+    if (status !== 204) t.fail(`put ${key}: ${status}`);
+  };
+  for (let index = 0; index < LARGE; index++) await put(`large-${index}`, `${index}`.repeat(500_000));
+  await put("small", "before");
+
+  const first = JSON.parse((await halo(["backup", copy, "--data", data, "--json"])).stdout);
+  t.match(first, { linked: 1, unchanged: 0 }, "what is sealed is linked");
+  const inode = (path: string): number => statSync(join(path, "objects/00000001.log")).ino;
+  t.equal(inode(copy), inode(data), "one file under two names");
+  t.ok(first.copied >= 1, "and the last one copied");
+
+  await put("small", "after");
+  const second = await halo(["backup", copy, "--data", data]);
+  t.equal(second.code, 0, second.stderr);
+  t.match(second.stdout, /0 segments linked, 1 copied, [12] unchanged/);
+  await put("too-late", "x");
+  t.equal((await halo(["verify", copy])).code, 0, "the backup is sound");
+  node.process.kill("SIGKILL");
+  await node.process.ended;
+
+  const restored = await halo(["restore", copy, "--data", back]);
+  t.equal(restored.code, 0, restored.stderr);
+  t.match(restored.stdout, /with a new actor/);
+  t.notOk(existsSync(join(back, "actor")), "the old counters are not brought along");
+  t.not(inode(back), inode(copy), "a copy: the restored node must not write into the backup");
+  const again = await serveNode(t, back);
+  const get = async (key: string): Promise<string> => (await fetch(`${again.url}/kv/b/${key}`)).text();
+  t.match(await get("small"), /before[^]*after|after[^]*before/, "both siblings");
+  for (let index = 0; index < LARGE; index++) {
+    if ((await get(`large-${index}`)) !== `${index}`.repeat(500_000)) t.fail(`large-${index}`);
+  }
+  t.equal((await fetch(`${again.url}/kv/b/too-late`)).status, 404, "written after the backup");
+  const actor = (path: string): string => readFileSync(join(path, "actor")).toString("hex", 12, 20);
+  t.not(actor(back), actor(data), "another actor");
+});
+
+t.test("what cannot be backed up or restored is said in a sentence", async (t) => {
+  const folder = temporaryFolder(t);
+  const data = join(folder, "data");
+  const node = await serveNode(t, data, ["--partitions", "8"]);
+  const nowhere = await halo(["backup", join(folder, "copy"), "--data", join(folder, "nowhere")]);
+  t.equal(nowhere.code, 1);
+  t.match(nowhere.stderr, /Cannot back up .*nowhere to .*copy: /);
+  const onto = await halo(["backup", data, "--data", data]);
+  t.match(onto.stderr, /process \d+ is using it/);
+  const copy = join(folder, "copy");
+  t.equal((await halo(["backup", copy, "--data", data])).code, 0);
+  node.process.kill("SIGKILL");
+  await node.process.ended;
+  t.match((await halo(["backup", data, "--data", data])).stderr, /is a node's data directory/);
+
+  const used = join(folder, "used");
+  mkdirSync(used);
+  writeFileSync(join(used, "something"), "");
+  t.match((await halo(["restore", copy, "--data", used])).stderr, /something already, want it empty/);
+  const none = await halo(["restore", used, "--data", join(folder, "back")]);
+  t.match(none.stderr, /has no manifest.json, want a directory that halo backup has made/);
+  const path = join(copy, "identity.cbor");
+  const bytes = readFileSync(path);
+  bytes[20] = (bytes[20] ?? 0) ^ 1;
+  writeFileSync(path, bytes);
+  const damaged = await halo(["restore", copy, "--data", join(folder, "again")]);
+  t.equal(damaged.code, 1);
+  t.match(damaged.stderr, /identity.cbor of the backup is damaged/);
+});

@@ -28,7 +28,7 @@ import { merkleKey } from "../core/merkle-digest.ts";
 import type { ObjectName } from "../core/object-name.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
-import type { Engine, EngineOptions } from "../storage/engine.ts";
+import type { Engine, EngineOptions, VersionSet } from "../storage/engine.ts";
 import { openLogEngine, type LogEngine, SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
@@ -222,6 +222,12 @@ export class Node {
   /** Whether this node has seen a write superseded, for inspection. @param checksum of its payload */
   hasSuperseded(name: ObjectName, requestId: Uint8Array, checksum: number): boolean {
     return this.#running?.replication.isSuperseded(name, requestId, 0, checksum) ?? false;
+  }
+
+  /** Stores a finished state at all owners of its name; "" or one sentence. */
+  storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void {
+    if (this.#running === null || this.#isStopped) return done("This node is not ready");
+    return this.#running.replication.storeAtOwners(name, set, done);
   }
 
   readiness(forWrite: boolean): Readiness {

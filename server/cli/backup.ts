@@ -5,6 +5,8 @@
  *   backup   DATA ─► BACKUP     beside the node (storage/log/log-backup says why that is enough)
  *   restore  BACKUP ─► DATA     every checksum checked; the files that make it a node come last
  *
+ *   restore  BACKUP ─► a cluster   object by object (restore-into.ts)
+ *
  * What is not taken along is what must not be: the actor, whose counters were issued (a restored store
  * draws a new one), and the marks of completeness (it is partial until it was compared with the others,
  * so that its "nothing" counts for nothing before).
@@ -31,10 +33,12 @@ import {
   readDataDirectory,
 } from "../ports/disk.ts";
 import { writeOut } from "../ports/process.ts";
+import { Api } from "./api.ts";
 import type { Command } from "./command.ts";
-import { type CommandLine, option, setting } from "./command-line.ts";
+import { type CommandLine, option, setting, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { bytesText, Progress } from "./progress.ts";
+import { restoreInto } from "./restore-into.ts";
 import { VERSION } from "./version.ts";
 
 const FOLDERS = ["objects", "hints"];
@@ -67,9 +71,14 @@ export const restoreCommand: Command = {
   about: `The directory must be empty or absent. The node comes back as the one that it was, with a new
 actor, and compares itself with the others before its "not found" counts. It is for a cluster that is
 lost as a whole: restore each node, start them all. A single lost node needs no backup: start it empty
-under its name and address, and the others fill it.`,
+under its name and address, and the others fill it.
+
+With --into, the backup's objects go to a running cluster instead, of any number of nodes: the backups
+of all nodes of the old one, one after the other, in any order. All nodes must be up. Bucket properties
+are not taken over.`,
   options: [
     setting("data", "DIR", "the directory to make", "./halo-data"),
+    option("into", "URL", "a node of the cluster to give the objects to, by its HTTP address"),
     JSON_OPTION,
   ],
   positionalsMin: 1,
@@ -82,7 +91,7 @@ async function backup(line: CommandLine): Promise<number> {
   const from = line.text("data");
   const isJson = line.flag("json");
   const sentence = `Cannot back up ${from} to ${to}`;
-  return explained(sentence, () => {
+  return explained(sentence, async () => {
     const { disk: source } = readDataDirectory(from);
     if (!source.exists("objects")) {
       throw new CommandFailure(FAILED, `${sentence}: want a node's data directory in --data`);
@@ -151,14 +160,10 @@ async function restore(line: CommandLine): Promise<number> {
   const [from = ""] = line.positionals;
   const to = line.text("data");
   const isJson = line.flag("json");
+  if (line.has("into")) return restoreToCluster(line, from);
   const sentence = `Cannot restore ${from} to ${to}`;
-  return explained(sentence, () => {
-    const { disk: source } = readDataDirectory(from);
-    const manifest = readManifest(source);
-    if (manifest === null) {
-      const why = `${from} has no ${MANIFEST_FILE}, want a directory that halo backup has made`;
-      throw new CommandFailure(FAILED, `${sentence}: ${why}`);
-    }
+  return explained(sentence, async () => {
+    const { disk: source, manifest } = openBackup(from, sentence);
     const target = openDataDirectory(to);
     try {
       checkEmpty(target, sentence);
@@ -171,6 +176,32 @@ async function restore(line: CommandLine): Promise<number> {
       target.release();
     }
   });
+}
+
+async function restoreToCluster(line: CommandLine, from: string): Promise<number> {
+  const into = line.text("into");
+  if (line.has("data")) throw new UsageError("--data and --into are both given, want one of them");
+  const api = new Api(into);
+  const isJson = line.flag("json");
+  const sentence = `Cannot restore ${from} into ${into}`;
+  return explained(sentence, async () => {
+    const { disk, manifest } = openBackup(from, sentence);
+    const { objects, hints, damaged } = await restoreInto(api, disk, !isJson);
+    const { node, taken } = manifest;
+    if (isJson) writeOut(`${JSON.stringify({ into, node, taken, objects, hints, damaged })}\n`);
+    else writeOut(`${into}: ${objects} objects and ${hints} hints of node ${node} as of ${taken}\n`);
+    if (damaged === 0) return DONE;
+    const why = `${damaged} objects of it are damaged, want a backup of another replica as well`;
+    throw new CommandFailure(FAILED, `${from} is restored, but ${why}`);
+  });
+}
+
+function openBackup(path: string, sentence: string): { disk: Disk; manifest: BackupManifest } {
+  const { disk } = readDataDirectory(path);
+  const manifest = readManifest(disk);
+  if (manifest !== null) return { disk, manifest };
+  const why = `${path} has no ${MANIFEST_FILE}, want a directory that halo backup has made`;
+  throw new CommandFailure(FAILED, `${sentence}: ${why}`);
 }
 
 function checkEmpty({ disk }: DataDirectory, sentence: string): void {
@@ -227,9 +258,9 @@ function copyFile(
 }
 
 /** Runs a command and says its failure as one sentence. @throws CommandFailure */
-function explained(sentence: string, run: () => number): number {
+async function explained(sentence: string, run: () => Promise<number>): Promise<number> {
   try {
-    return run();
+    return await run();
   } catch (error) {
     const isKnown = error instanceof DiskError || error instanceof NewerFormatError ||
       error instanceof MalformedDocument;

@@ -19,6 +19,7 @@ import type { HttpNode } from "./http-node.ts";
 import { ObjectRoutes } from "./objects.ts";
 import { readQuery, timeoutOf } from "./parameters.ts";
 import { methodRefusal, problem, problemOf, Refusal } from "./problem.ts";
+import { RestoreRoute } from "./restore.ts";
 import { encodePath, nameFromKey64, pathOf, pathStart, queryOf, readTarget } from "./target.ts";
 
 export type { HttpNode } from "./http-node.ts";
@@ -38,7 +39,7 @@ const EXPLAIN = "/explain/";
 export function createApp(node: HttpNode, options: AppOptions): HttpHandler {
   const { clock, random, valueBytesMax } = options;
   const objects = new ObjectRoutes(node, clock, random, valueBytesMax);
-  const router = createRouter(node, clock);
+  const router = createRouter(node, clock, valueBytesMax);
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
@@ -51,7 +52,7 @@ export function createApp(node: HttpNode, options: AppOptions): HttpHandler {
 
 type Handlers = Readonly<Record<string, HttpHandler>>;
 
-function createRouter(node: HttpNode, clock: Clock): Hono {
+function createRouter(node: HttpNode, clock: Clock, valueBytesMax: number): Hono {
   const router = new Hono({ getPath: (request) => pathOf(request.url) });
   const buckets = new BucketRoutes(node, clock);
   const route = (path: string, handlers: Handlers): void => {
@@ -66,6 +67,8 @@ function createRouter(node: HttpNode, clock: Clock): Hono {
   });
   route("/explain/*", { GET: member((request) => explain(node, request)) });
   route("/cluster", { GET: plain(() => json(node.clusterReport())) });
+  const restore = new RestoreRoute(node, clock, valueBytesMax);
+  route("/cluster/restore", { POST: member(plain((request) => restore.take(request))) });
   route("/stats", { GET: plain(() => json(node.statistics())) });
   route("/healthz", { GET: plain(() => new Response("ok\n")) });
   route("/readyz", { GET: (request) => readiness(node, request) });
@@ -131,6 +134,6 @@ function readiness(node: HttpNode, request: Request): Response {
 }
 
 function noRoute(path: string): Response {
-  const routes = "/kv/, /buckets, /explain/, /cluster, /stats, /healthz, /readyz";
+  const routes = "/kv/, /buckets, /explain/, /cluster, /cluster/restore, /stats, /healthz, /readyz";
   return problem("not-found", `There is no route ${path}, want ${routes}.`, "refused");
 }

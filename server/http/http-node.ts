@@ -3,6 +3,8 @@
  * runs against a small store in memory as well as against a cluster.
  */
 
+import type { ObjectName } from "../../core/object-name.ts";
+import type { VersionSet } from "../../storage/engine.ts";
 import type { Quorum, Store } from "../coordination/store.ts";
 import type { Buckets } from "../membership/buckets.ts";
 
@@ -51,6 +53,8 @@ export interface HttpNode {
     readonly pw: Quorum;
   };
   readiness(forWrite: boolean): { readonly ready: boolean; readonly detail: string };
+  /** Stores a finished state durably at all owners of its name; calls back with "" or one sentence. */
+  storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void;
   clusterReport(): ClusterReport;
   /** Counters and gauges by name, for /stats. */
   statistics(): Record<string, number>;

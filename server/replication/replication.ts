@@ -19,6 +19,7 @@ import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
   FETCH_HINTS,
   FETCH_REQUEST,
+  PURPOSE_ANTI_ENTROPY,
   PURPOSE_REPAIR,
   REPLICATED_LENGTH,
   REPLICATE_DURABLE,
@@ -92,6 +93,9 @@ export interface DeliveryManner {
   readonly timeoutMs: number;
   readonly superseded?: Uint8Array;
 }
+
+/** A state that is stored at all owners: syncs of a busy disk are waited for. */
+const STORE_TIMEOUT_MS = 10_000;
 
 /** What the data directory says of itself at start. */
 export type Freshness = "founded" | "kept" | "lost";
@@ -218,6 +222,48 @@ export class Replication {
     const { superseded = NO_REQUESTS } = how;
     const options = { member, name, set, ...how, superseded, layout, round: 0, setBytesMax, load };
     new Delivery(options, done).start();
+  }
+
+  /**
+   * Stores a finished state durably at every owner of its name, whoever made it: calls back with "", or
+   * with one sentence where an owner does not have it. To be told again is harmless: it is a join.
+   */
+  storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void {
+    const { layouts, members } = this.#parts.membership;
+    const partition = this.partitionOf(name);
+    const ids = new Set(layouts.live.flatMap((layout) => ownersOf(layout, partition)));
+    const owners = members.filter((member) => ids.has(member.id));
+    let detail = owners.length < ids.size ? "An owner of it is not known here" : "";
+    let left = owners.length;
+    if (left === 0) return done(detail);
+    for (const owner of owners) {
+      this.#storeAt(owner, name, set, (problem) => {
+        if (problem !== "" && detail === "") detail = `${owner.name} has not stored it: ${problem}`;
+        if (--left === 0) done(detail);
+      });
+    }
+  }
+
+  #storeAt(
+    owner: Member,
+    name: ObjectName,
+    set: VersionSet,
+    done: (problem: string) => void,
+  ): void {
+    if (!owner.isSelf) {
+      const how = { purpose: PURPOSE_ANTI_ENTROPY, durable: true, hintFor: null };
+      const load = (give: (whole: VersionSet) => void): void => give(set);
+      const timed = { ...how, timeoutMs: STORE_TIMEOUT_MS };
+      return this.deliver(owner, name, set, timed, load, ({ failure, status, isDurable }) => {
+        if (failure !== "") done(failure);
+        else done(status === STATUS_DONE && isDurable ? "" : `status ${status}`);
+      });
+    }
+    const labels = { layout: this.#parts.membership.layouts.current.number, round: 0 };
+    return this.objects.join(name, set, labels, (change) => {
+      if (change.status !== STATUS_DONE) return done(change.detail);
+      return this.objects.engine.sync((isDurable) => done(isDurable ? "" : "it could not be synced"));
+    });
   }
 
   /** Reads the whole set that is held here, for a delivery that lacks bodies. */

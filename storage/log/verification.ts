@@ -13,6 +13,7 @@
 
 import { payloadChecksum, versionOffset } from "../../core/version-set.ts";
 import { type Disk, DiskError } from "../disk.ts";
+import type { IndexEntry, VersionSet } from "../engine.ts";
 import { DurableBoundary } from "./durable-boundary.ts";
 import { HEADER_BYTES, KIND_BODY, KIND_NOTE, KIND_OBJECT, KIND_SEGMENT } from "./record.ts";
 import { PLACE_INLINE, PLACE_LOST, type RecordHeader } from "./record.ts";
@@ -25,6 +26,8 @@ import { SegmentScan } from "./segment-scan.ts";
 const STEP_BYTES = 4 << 20;
 /** Damaged places beyond this many are counted, not listed. */
 const DAMAGES_LISTED_MAX = 1000;
+/** Objects are handed out in this many windows of the ring. */
+const WINDOWS = 1 << 12;
 /** A file that vanishes while all are opened: begin again, at most so often. */
 const OPEN_ATTEMPTS = 100;
 /** The map wants a ring cut in parts and a key; nothing here is compared by them. */
@@ -124,6 +127,30 @@ export class LogVerification {
     if (this.#segment < this.#map.segments.length) return true;
     this.#conclude();
     return false;
+  }
+
+  /** Bytes of records that held objects need. */
+  get liveBytes(): number {
+    return this.#map.liveBytes;
+  }
+
+  /**
+   * Every object that is held, along the ring; those that cannot be read are left out, and the report
+   * has them. REQUIRES: step() has answered false. @throws DiskError
+   */
+  *objects(): Generator<{ readonly name: Uint8Array; readonly set: VersionSet }> {
+    const width = 2 ** 32 / WINDOWS;
+    for (let window = 0; window < WINDOWS; window++) {
+      const entries: IndexEntry[] = [];
+      this.#map.index.scan(window * width, (window + 1) * width - 1, (entry) => {
+        entries.push({ ...entry });
+        return true;
+      });
+      for (const entry of entries) {
+        const object = this.#read(entry);
+        if (object !== null) yield object;
+      }
+    }
   }
 
   close(): void {
@@ -261,12 +288,31 @@ export class LogVerification {
     this.report.liveObjects = index.count;
     this.report.deadObjects -= index.count;
     index.scan(0, 0xffffffff, (entry) => {
-      index.seek(entry.position0, entry.position1, entry.tag);
-      while (!this.#map.hasDigest(entry.digest0, entry.digest1)) if (!index.next()) return true;
-      this.#checkLive();
+      if (this.#seek(entry)) this.#checkLive();
       return true;
     });
     this.report.damages = [...this.#places.values()];
+  }
+
+  #read(entry: IndexEntry): { name: Uint8Array; set: VersionSet } | null {
+    if (!this.#seek(entry)) return null;
+    const { segment, offset, length, reader } = this.#map;
+    if (reader.read(segment, offset, length, null) !== "found") return null;
+    const payloads: Uint8Array[] = [];
+    for (let index = 0; index < reader.versions; index++) {
+      const payload = reader.payload(index);
+      if (payload === null) return null;
+      payloads.push(payload);
+    }
+    return { name: reader.name, set: { head: reader.head, payloads } };
+  }
+
+  /** Puts the map's cursor on an entry. */
+  #seek(entry: IndexEntry): boolean {
+    const { index } = this.#map;
+    if (!index.seek(entry.position0, entry.position1, entry.tag)) return false;
+    while (!this.#map.hasDigest(entry.digest0, entry.digest1)) if (!index.next()) return false;
+    return true;
   }
 
   /** The live record under the map's cursor. */

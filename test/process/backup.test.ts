@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { halo, serveNode, temporaryFolder } from "./program.ts";
+import { halo, type ServedNode, serveNode, temporaryFolder } from "./program.ts";
 
 t.setTimeout(120_000);
 
@@ -82,3 +82,64 @@ t.test("what cannot be backed up or restored is said in a sentence", async (t) =
   t.equal(damaged.code, 1);
   t.match(damaged.stderr, /identity.cbor of the backup is damaged/);
 });
+
+t.test("the backups of a lost cluster go into another one, of another size", async (t) => {
+  const folder = temporaryFolder(t);
+  const serve = async (name: string, seed: string): Promise<ServedNode> => {
+    const joining = seed === "" ? ["--partitions", "8"] : ["--join", seed];
+    return await serveNode(t, join(folder, name), ["--name", name, ...joining]);
+  };
+  const old = [await serve("old-1", "")];
+  for (const name of ["old-2", "old-3"]) old.push(await serve(name, old[0]?.tcp ?? ""));
+  const [one, , three] = old;
+  if (one === undefined || three === undefined) return;
+  const put = async (key: string, body: string, how: RequestInit = {}): Promise<void> => {
+    const response = await fetch(`${one.url}/kv/b/${key}`, { method: "PUT", body, ...how });
+    if (response.status !== 204) t.fail(`${key}: ${response.status} ${await response.text()}`);
+  };
+  for (let index = 0; index < 40; index++) await put(`key-${index}`, `value ${index}`);
+  await put("gone", "x");
+  t.equal((await fetch(`${one.url}/kv/b/gone`, { method: "DELETE" })).status, 204);
+  // Two siblings that together are more than goes in one request.
+  const large = ["a", "b"].map((letter) => letter.repeat(900_000));
+  for (const body of large) await put("two", body);
+  three.process.kill("SIGKILL");
+  await three.process.ended;
+  await put("late", "while a node was down");
+  for (const name of ["old-1", "old-2", "old-3"]) {
+    const taken = await halo(["backup", join(folder, `${name}.backup`), "--data", join(folder, name)]);
+    t.equal(taken.code, 0, taken.stderr);
+  }
+  for (const node of old) node.process.kill("SIGKILL");
+
+  const first = await serve("new-1", "");
+  const second = await serve("new-2", first.tcp);
+  for (const name of ["old-3", "old-1", "old-2"]) {
+    const into = ["--into", second.url, "--json"];
+    const restored = await halo(["restore", join(folder, `${name}.backup`), ...into]);
+    t.equal(restored.code, 0, restored.stderr);
+    t.match(JSON.parse(restored.stdout), { damaged: 0, hints: name === "old-1" ? 1 : 0 });
+  }
+  for (const { url } of [first, second]) {
+    const get = async (key: string): Promise<Response> => await fetch(`${url}/kv/b/${key}?r=1`);
+    for (let index = 0; index < 40; index++) {
+      if ((await (await get(`key-${index}`)).text()) !== `value ${index}`) t.fail(`key-${index}`);
+    }
+    t.equal(await (await get("late")).text(), "while a node was down", "the newest of all backups");
+    t.equal((await fetch(`${url}/kv/b/gone`)).status, 404, "what was deleted stays deleted");
+    const response = await fetch(`${url}/kv/b/two`, { headers: { accept: "application/json" } });
+    t.equal(response.status, 300);
+    const { siblings, context } = (await response.json()) as Siblings;
+    t.same(siblings.map(({ value }) => atob(value)).sort(), large, "both siblings, whole");
+    if (url !== second.url) continue;
+    const headers = { "halo-context": context };
+    const body = "one";
+    t.equal((await fetch(`${url}/kv/b/two`, { method: "PUT", body, headers })).status, 204);
+    t.equal(await (await get("two")).text(), "one", "and they are superseded like any others");
+  }
+});
+
+interface Siblings {
+  readonly context: string;
+  readonly siblings: readonly { readonly value: string }[];
+}

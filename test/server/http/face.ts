@@ -3,6 +3,7 @@
 import { createApp, type HttpNode } from "../../../server/http/app.ts";
 import { Buckets } from "../../../server/membership/buckets.ts";
 import { type Clock, systemClock } from "../../../server/ports/clock.ts";
+import type { VersionSet } from "../../../storage/engine.ts";
 import { SeededRandom } from "../../random.ts";
 import { MemoryStore } from "./memory-store.ts";
 
@@ -26,6 +27,8 @@ export class Face {
   isMember = true;
   /** Whether bucket properties can be kept. */
   isDiskFine = true;
+  /** States that were stored at their owners, by name. */
+  readonly restored = new Map<string, VersionSet>();
   readonly #handle;
 
   constructor() {
@@ -59,6 +62,11 @@ export class Face {
         return { ready, detail: ready ? "" : "No quorum is reachable for 12 partitions." };
       },
       tellAll: (done) => done(),
+      storeAtOwners: (name, set, done) => {
+        const key = new TextDecoder().decode(name.bytes);
+        this.restored.set(key, set);
+        done(this.isDiskFine ? "" : "a1 has not stored it: its disk is full");
+      },
       clusterReport: () => ({
         cluster: "c1",
         self: "a1",

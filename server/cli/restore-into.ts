@@ -1,0 +1,131 @@
+/**
+ * halo restore BACKUP --into URL: the objects of a backup, given to a running cluster of any size.
+ *
+ *   every checksum read ─► live objects and hints ─► POST /cluster/restore ─► all owners, synced
+ *
+ * Each set goes as the finished state that it is, with its old dots: the cluster's nodes make their own
+ * by actors of their own. Several backups, of all nodes of the lost cluster, go one after the other, in
+ * any order: what they share is joined, and the newest of it stays. What replaced or deleted an object
+ * is in the state; what a log has replaced is not sent.
+ */
+
+import { versionCount } from "../../core/version-set.ts";
+import { singleVersion } from "../../core/version-sync.ts";
+import { setLength } from "../../core/replica-frames.ts";
+import type { Disk } from "../../storage/disk.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import { LogVerification } from "../../storage/log/verification.ts";
+import { concatenate } from "../http/bytes.ts";
+import { packState, RESTORE_BODY_BYTES, type RestoreAnswer } from "../http/restore.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { Api } from "./api.ts";
+import { CommandFailure, FAILED } from "./exit-code.ts";
+import { Progress } from "./progress.ts";
+
+/** In the hint store, a name has the owner's id before it. */
+const OWNER_BYTES = 8;
+const STATES_MAX = 256;
+const ATTEMPTS = 5;
+const AGAIN_MS = 1_000;
+
+export interface RestoredCount {
+  objects: number;
+  hints: number;
+  /** Objects of the backup that are damaged there. */
+  damaged: number;
+}
+
+/** Gives all of a backup to the cluster. @throws CommandFailure, DiskError, NewerFormatError */
+export async function restoreInto(
+  api: Api,
+  backup: Disk,
+  isShown: boolean,
+): Promise<RestoredCount> {
+  const objects = await restoreFolder(api, backup, "objects", 0, isShown);
+  const hints = await restoreFolder(api, backup, "hints", OWNER_BYTES, isShown);
+  return { objects: objects.sets, hints: hints.sets, damaged: objects.damaged + hints.damaged };
+}
+
+/** @param prefix bytes of each name that are not the object's */
+async function restoreFolder(
+  api: Api,
+  backup: Disk,
+  folder: string,
+  prefix: number,
+  isShown: boolean,
+): Promise<{ sets: number; damaged: number }> {
+  const verification = new LogVerification(backup, folder);
+  const feed = new Feed(api);
+  const progress = new Progress(`restore ${folder}`, isShown);
+  try {
+    // Reading all and sending all: half of the way each.
+    const { bytesTotal } = verification;
+    while (verification.step()) progress.update(verification.bytesDone, 2 * bytesTotal);
+    let sets = 0;
+    for (const { name, set } of verification.objects()) {
+      await feed.give(name.slice(prefix), set);
+      sets++;
+      const share = feed.bytes / Math.max(1, verification.liveBytes);
+      progress.update(bytesTotal * (1 + Math.min(1, share)), 2 * bytesTotal);
+    }
+    await feed.flush();
+    return { sets, damaged: verification.report.liveObjects - sets };
+  } finally {
+    verification.close();
+    progress.end();
+  }
+}
+
+/** States on their way to the cluster, as many together as fit. */
+class Feed {
+  bytes: number;
+  readonly #api: Api;
+  #packed: Uint8Array[];
+  #length: number;
+
+  constructor(api: Api) {
+    this.bytes = 0;
+    this.#api = api;
+    this.#packed = [];
+    this.#length = 0;
+  }
+
+  async give(name: Uint8Array, set: VersionSet): Promise<void> {
+    const count = versionCount(set.head, 0);
+    if (count < 2 || setLength(set) <= RESTORE_BODY_BYTES) return this.#add(packState(name, set));
+    // Version by version, and at last the head over them: each is an honest state (replication/delivery).
+    for (let index = 0; index < count; index++) {
+      const payload = set.payloads[index] ?? null;
+      await this.#add(packState(name, { head: singleVersion(set.head, 0, index), payloads: [payload] }));
+    }
+    await this.flush();
+    await this.#add(packState(name, { head: set.head, payloads: set.payloads.map(() => null) }));
+    return this.flush();
+  }
+
+  async #add(state: Uint8Array): Promise<void> {
+    if (this.#length + state.length > RESTORE_BODY_BYTES) await this.flush();
+    this.#packed.push(state);
+    this.#length += state.length;
+    this.bytes += state.length;
+    if (this.#packed.length === STATES_MAX) await this.flush();
+  }
+
+  /** Sends what is collected, again where an owner did not answer. @throws CommandFailure */
+  async flush(): Promise<void> {
+    if (this.#packed.length === 0) return;
+    const body = concatenate(this.#packed);
+    this.#packed = [];
+    this.#length = 0;
+    for (let attempt = 1;; attempt++) {
+      const request = { method: "POST", target: "/cluster/restore", body };
+      const { failed, detail } = await this.#api.json<RestoreAnswer>(request);
+      if (failed === 0) return;
+      if (attempt === ATTEMPTS) {
+        const advice = "want all nodes up and another try: what is stored already does no harm";
+        throw new CommandFailure(FAILED, `${failed} objects were not stored (${detail}), ${advice}`);
+      }
+      await new Promise<void>((resolve) => void systemClock.after(AGAIN_MS, () => resolve()));
+    }
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * POST /cluster/restore: finished states from a backup, stored durably at all owners of their names.
+ *
+ *   body    states one after the other: name length u32, set length u32, name, set (as replicas send it)
+ *   answer  {"stored": 250, "failed": 0, "detail": ""}
+ *
+ * A state is joined with what is held: one that came before, through this node or another, changes
+ * nothing, and an older one than what is held is superseded by it. So whoever is not sure says it again.
+ */
+
+import { readU32, writeU32 } from "../../core/bytes.ts";
+import { checkName, ObjectName } from "../../core/object-name.ts";
+import { readSet, setLength, writeSet } from "../../core/replica-frames.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { Clock } from "../ports/clock.ts";
+import { json } from "./buckets.ts";
+import type { HttpNode } from "./http-node.ts";
+import { guarded, problemOf, Refusal } from "./problem.ts";
+import { RequestBodies } from "./request-body.ts";
+
+const FIXED = 8;
+/** States are sent together up to about this size; a larger one comes alone. */
+export const RESTORE_BODY_BYTES = 1 << 20;
+/** Head and name of a state, beyond its one large value. */
+const STATE_ROOM_BYTES = 256 << 10;
+
+export interface RestoreAnswer {
+  readonly stored: number;
+  readonly failed: number;
+  /** Why the first of the failed ones was not stored; "" where all were. */
+  readonly detail: string;
+}
+
+interface State {
+  readonly name: ObjectName;
+  readonly set: VersionSet;
+}
+
+/** A state as it stands in the body. */
+export function packState(name: Uint8Array, set: VersionSet): Uint8Array {
+  const length = setLength(set);
+  const bytes = new Uint8Array(FIXED + name.length + length);
+  writeU32(bytes, 0, name.length);
+  writeU32(bytes, 4, length);
+  bytes.set(name, FIXED);
+  writeSet(set, bytes, FIXED + name.length);
+  return bytes;
+}
+
+export class RestoreRoute {
+  readonly #node: HttpNode;
+  readonly #bodies: RequestBodies;
+  readonly #bytesMax: number;
+
+  constructor(node: HttpNode, clock: Clock, valueBytesMax: number) {
+    this.#node = node;
+    this.#bodies = new RequestBodies(clock, "list of states");
+    this.#bytesMax = Math.max(valueBytesMax, RESTORE_BODY_BYTES) + STATE_ROOM_BYTES;
+  }
+
+  take(request: Request): Promise<Response> {
+    return new Promise((resolve) => {
+      this.#bodies.read(request, this.#bytesMax, (bytes, refusal, body) => {
+        const answer = (response: Response): void => {
+          body.release();
+          resolve(response);
+        };
+        if (bytes === null) return answer(problemOf(refusal));
+        const states = readStates(bytes);
+        if (states !== null) return this.#store(states, (report) => answer(json(report)));
+        return answer(guarded(() => {
+          throw new Refusal("bad-parameter", "The body is no list of states, want them as packed.");
+        }));
+      });
+    });
+  }
+
+  #store(states: readonly State[], done: (answer: RestoreAnswer) => void): void {
+    let left = states.length;
+    let stored = 0;
+    let first = "";
+    const finish = (): void => done({ stored, failed: states.length - stored, detail: first });
+    if (left === 0) return finish();
+    for (const { name, set } of states) {
+      this.#node.storeAtOwners(name, set, (detail) => {
+        if (detail === "") stored++;
+        else if (first === "") first = detail;
+        if (--left === 0) finish();
+      });
+    }
+  }
+}
+
+/** The states of a body; null where it is none. */
+function readStates(bytes: Uint8Array): State[] | null {
+  const states: State[] = [];
+  for (let at = 0; at < bytes.length;) {
+    if (at + FIXED > bytes.length) return null;
+    const nameEnd = at + FIXED + readU32(bytes, at);
+    const end = nameEnd + readU32(bytes, at + 4);
+    if (end > bytes.length) return null;
+    const name = bytes.slice(at + FIXED, nameEnd);
+    const set = checkName(name) === "" ? readSet(bytes, nameEnd, end) : null;
+    if (set === null) return null;
+    states.push({ name: new ObjectName(name), set });
+    at = end;
+  }
+  return states;
+}

@@ -1,0 +1,61 @@
+/** POST /cluster/restore: states arrive whole or not at all, and failures are told. */
+
+import t from "tap";
+import type { RestoreAnswer } from "../../../server/http/restore.ts";
+import { packState } from "../../../server/http/restore.ts";
+import { concatenate } from "../../../server/http/bytes.ts";
+import { payloadOf, setOf, textOf, without } from "../../storage/sets.ts";
+import { Face, problemOf } from "./face.ts";
+
+const encoder = new TextEncoder();
+const SETS = new Map([
+  ["b/one", setOf({ counter: 1, payload: payloadOf(1, 300) })],
+  ["b/two", setOf({ counter: 2, payload: payloadOf(2, 3) }, { counter: 3, payload: payloadOf(3, 9) })],
+  ["b/dead", setOf({ counter: 4, payload: new Uint8Array(0) })],
+  ["b/head", without(setOf({ counter: 5, payload: payloadOf(5, 70) }), 0)],
+]);
+const PACKED = concatenate([...SETS].map(([name, set]) => packState(encoder.encode(name), set)));
+
+const post = (face: Face, bytes: Uint8Array): Promise<Response> => {
+  return face.send("POST", "/cluster/restore", { body: new Uint8Array(bytes) });
+};
+
+t.test("states are handed on as they were packed", async (t) => {
+  const face = new Face();
+  const response = await post(face, PACKED);
+  t.equal(response.status, 200);
+  t.same(await response.json(), { stored: 4, failed: 0, detail: "" });
+  for (const [name, set] of SETS) {
+    const restored = face.restored.get(name);
+    t.equal(restored === undefined ? "" : textOf(restored), textOf(set), name);
+  }
+  t.same(await (await post(face, new Uint8Array(0))).json(), { stored: 0, failed: 0, detail: "" });
+});
+
+t.test("a state that an owner does not take is counted and told", async (t) => {
+  const face = new Face();
+  face.isDiskFine = false;
+  const answer = (await (await post(face, PACKED)).json()) as RestoreAnswer;
+  t.match(answer, { stored: 0, failed: 4, detail: /its disk is full/ });
+});
+
+t.test("a body that is cut off anywhere is refused whole, or is a list of fewer states", async (t) => {
+  const face = new Face();
+  const ends = new Set<number>([0]);
+  let end = 0;
+  for (const [name, set] of SETS) ends.add(end += packState(encoder.encode(name), set).length);
+  for (let length = 0; length < PACKED.length; length++) {
+    const response = await post(face, PACKED.slice(0, length));
+    if (ends.has(length)) t.equal(response.status, 200, `${length} bytes`);
+    else if ((await problemOf(response))["code"] !== "bad-parameter") t.fail(`${length} bytes`);
+  }
+});
+
+t.test("who may not ask so is refused", async (t) => {
+  const face = new Face();
+  t.equal((await face.send("GET", "/cluster/restore")).status, 405);
+  t.equal((await post(face, new Uint8Array(1_400_000))).status, 413);
+  t.equal((await face.send("POST", "/cluster/restore?x=1", { body: "" })).status, 400);
+  face.isMember = false;
+  t.equal((await post(face, PACKED)).status, 503);
+});

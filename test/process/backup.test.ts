@@ -118,7 +118,9 @@ t.test("the backups of a lost cluster go into another one, of another size", asy
     const into = ["--into", second.url, "--json"];
     const restored = await halo(["restore", join(folder, `${name}.backup`), ...into]);
     t.equal(restored.code, 0, restored.stderr);
-    t.match(JSON.parse(restored.stdout), { damaged: 0, hints: name === "old-1" ? 1 : 0 });
+    const { damaged, hints } = JSON.parse(restored.stdout) as { damaged: number; hints: number };
+    t.equal(damaged, 0);
+    if (name === "old-1") t.ok(hints > 0, "what it kept for the node that was down comes along");
   }
   for (const { url } of [first, second]) {
     const get = async (key: string): Promise<Response> => await fetch(`${url}/kv/b/${key}?r=1`);

@@ -21,6 +21,7 @@ const ROUND_MS = 120_000;
 
 export const suite: Case[] = [
   { name: "bit flips on one replica are found and repaired, and nobody had to read", run: rot },
+  { name: "siblings that do not fit a frame together are repaired one by one", run: large },
   { name: "damage that no replica can repair is told, and stays an error", run: alone },
 ];
 
@@ -84,6 +85,26 @@ function rot(check: Check): void {
     const values = stage.values(HARMED, `sib/${index}`, { r: 1 });
     check.equal(values.length, index % 5 === 0 ? 2 : 1, `sib/${index} as it was written`);
   }
+}
+
+function large(check: Check): void {
+  const stage = new Stage(3);
+  for (const letter of ["a", "b", "c"]) stage.put(0, "sib/large", letter.repeat(500_000));
+  stage.settle();
+  stage.run(1_000);
+  const disk = stage.cluster.disk(HARMED);
+  for (const path of disk.files().filter((one) => one.startsWith("objects/"))) {
+    const size = disk.contents(path).length;
+    // In the middle of each body, past all headers.
+    for (let at = 250_000; at < size; at += 500_200) disk.flip(path, at * 8);
+  }
+  const hit = verify(stage, HARMED).damages.filter(({ hits }) => hits === "live").length;
+  check.equal(hit, 3, "all three bodies are damaged");
+  stage.run(ROUND_MS);
+  check.equal(nodeOf(stage, HARMED).statistics()["scrubRepaired"], 1, "one object is repaired");
+  const live = verify(stage, HARMED).damages.filter(({ hits }) => hits === "live");
+  check.same(live, [], "what is held can be read");
+  check.equal(stage.values(HARMED, "sib/large", { r: 1 }).length, 3, "three siblings");
 }
 
 function alone(check: Check): void {

@@ -29,8 +29,10 @@ import type { ObjectName } from "../core/object-name.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
 import type { Engine, EngineOptions, VersionSet } from "../storage/engine.ts";
+import { COLD_MS_DEFAULT, type CompactionOptions } from "../storage/log/compaction.ts";
 import { openLogEngine, type LogEngine, SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
+import { BackgroundPace } from "./admission/background-pace.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
 import { serveRequests } from "./coordination/remote.ts";
 import type { QuorumDefaults, Store } from "./coordination/store.ts";
@@ -79,6 +81,8 @@ export interface NodeConfig {
   readonly scrubBytesPerSecond: number;
   /** Size of the log engine's segment files. */
   readonly segmentBytes: number;
+  /** Segments are compacted so long after they were written to last, at the earliest. */
+  readonly compactionColdMs: number;
 }
 
 export const nodeConfigDefaults: NodeConfig = {
@@ -101,6 +105,7 @@ export const nodeConfigDefaults: NodeConfig = {
   freeBytesMin: 256 * 2 ** 20,
   scrubBytesPerSecond: 2 ** 20,
   segmentBytes: SEGMENT_BYTES_DEFAULT,
+  compactionColdMs: COLD_MS_DEFAULT,
 };
 
 /** A stop waits this long for requests under way. */
@@ -279,6 +284,9 @@ export class Node {
       recordsDamaged: objects.damaged + hints.damaged,
       hintsPending: hints.objects,
       hintBytes: hints.totalBytes,
+      segmentsCompacted: objects.segmentsCompacted + hints.segmentsCompacted,
+      compactionBytesMoved: objects.bytesMoved + hints.bytesMoved,
+      logBytesFreed: objects.bytesFreed + hints.bytesFreed,
       partitionsPartial: running.replication.partialCount(),
       requestsUnderWay: running.coordinator.underWay,
       ...prefixed("wire", this.#peers?.counters ?? {}),
@@ -393,11 +401,22 @@ export class Node {
     const { segmentBytes } = this.#config;
     const bufferBytes = folder === "objects" ? OBJECT_BUFFER_BYTES : 0;
     const history = requestHistory(this.#superseded, clock);
-    const log = { ...options, segmentBytes, bufferBytes, history, soon };
+    const compaction = this.#compaction(folder);
+    const log = { ...options, segmentBytes, bufferBytes, history, compaction, soon };
     return openLogEngine(disk, log, (engine, error) => {
       if (engine !== null) this.#tellRecovery(folder, engine);
       done(engine, error);
     });
+  }
+
+  #compaction(folder: string): CompactionOptions {
+    const { clock, log } = this.#ports;
+    return {
+      clock,
+      pacer: new BackgroundPace(clock),
+      coldMs: this.#config.compactionColdMs,
+      told: (trouble) => log.warn("compaction", { folder, trouble }),
+    };
   }
 
   #tellRecovery(folder: string, engine: LogEngine): void {

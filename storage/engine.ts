@@ -82,6 +82,10 @@ export interface EngineStats {
   /** Records whose checksum failed since the start. */
   readonly damaged: number;
   readonly indexBytes: number;
+  /** Since the start: bytes of deleted files, segments that compaction emptied, bytes it wrote. */
+  readonly bytesFreed: number;
+  readonly segmentsCompacted: number;
+  readonly bytesMoved: number;
 }
 
 export interface WriteLabels {

@@ -30,6 +30,7 @@ import type {
   WriteOutcome,
 } from "../engine.ts";
 import { ENTRY_DIGEST0, ENTRY_DIGEST1 } from "../position-index.ts";
+import { Compaction, type CompactionHost, type CompactionOptions } from "./compaction.ts";
 import { HandOver } from "./hand-over.ts";
 import { LogSync } from "./log-sync.ts";
 import { LogWriter } from "./log-writer.ts";
@@ -55,6 +56,8 @@ export interface LogOptions extends EngineOptions {
   readonly bufferBytes?: number;
   /** Shown what the log tells of the recent past, while it is read. */
   readonly history?: LogHistory;
+  /** How the space of dead records comes back; without it, only with a segment's last record. */
+  readonly compaction?: CompactionOptions;
   /** Runs a callback at the end of this turn of the event loop (the clock port's). */
   readonly soon: (callback: () => void) => void;
 }
@@ -100,6 +103,7 @@ class LogFileEngine implements LogEngine {
   readonly #buffer: ObjectBuffer;
   readonly #supply: SegmentSupply;
   readonly #watermark: Watermark;
+  readonly #compaction: Compaction | null;
   /** Why nothing may be written any more; "": all is well. */
   #failure: string;
   #damaged: number;
@@ -147,6 +151,9 @@ class LogFileEngine implements LogEngine {
     this.#provenSegment = 0;
     this.#provenOffset = 0;
     this.#begin();
+    this.#compaction = options.compaction === undefined
+      ? null
+      : new Compaction(this.#compactionHost(segmentBytes), options.compaction);
   }
 
   get unsynced(): boolean {
@@ -222,8 +229,7 @@ class LogFileEngine implements LogEngine {
     const { header } = this.#writer;
     this.#map.put(header, isKnown);
     this.#buffer.written(name, set, header.segment, header.offset);
-    this.#handOver.written();
-    this.#sync.written();
+    this.#written();
     return DONE;
   }
 
@@ -243,10 +249,9 @@ class LogFileEngine implements LogEngine {
       return this.#undo(error);
     }
     const { active } = this.#writer;
-    if (active !== null) active.removes++;
+    if (active !== null) active.removeBytes += this.#writer.header.length;
     this.#map.forget();
-    this.#handOver.written();
-    this.#sync.written();
+    this.#written();
     return DONE;
   }
 
@@ -270,8 +275,7 @@ class LogFileEngine implements LogEngine {
     } catch (error) {
       return this.#undo(error);
     }
-    this.#handOver.written();
-    this.#sync.written();
+    this.#written();
     return DONE;
   }
 
@@ -294,10 +298,14 @@ class LogFileEngine implements LogEngine {
       totalBytes: this.#map.totalBytes,
       damaged: this.#damaged,
       indexBytes: this.#map.index.bytes,
+      bytesFreed: this.#sync.bytesFreed,
+      segmentsCompacted: this.#compaction?.segments ?? 0,
+      bytesMoved: this.#compaction?.bytesMoved ?? 0,
     };
   }
 
   close(done: () => void): void {
+    this.#compaction?.stop();
     this.#sync.wait(() => {
       this.#sync.settle(() => {
         if (this.#failure === "") this.#failure = "the engine is closed";
@@ -314,6 +322,34 @@ class LogFileEngine implements LogEngine {
     const { active } = this.#writer;
     if (active === null) return;
     this.#sync.begin(active, this.recovery.needsSyncedRecord);
+  }
+
+  #compactionHost(segmentBytes: number): CompactionHost {
+    return {
+      map: this.#map,
+      writer: this.#writer,
+      segmentBytes,
+      written: () => this.#appended(),
+      undo: (error) => void this.#undo(error),
+      sync: (done) => this.#sync.wait(done),
+      isSealed: () => this.#failure !== "",
+      roomBytes: () => this.#watermark.compactionBytes,
+      damaged: () => {
+        this.#damaged++;
+      },
+    };
+  }
+
+  /** After each commit of a caller's write. */
+  #written(): void {
+    this.#appended();
+    this.#compaction?.poke();
+  }
+
+  /** After each commit. */
+  #appended(): void {
+    this.#handOver.written();
+    this.#sync.written();
   }
 
   #read(name: ObjectName, payloads: boolean): ReadOutcome {

@@ -19,6 +19,8 @@ import type { RecordMap } from "./record-map.ts";
 import { isDeletable, type Segment, segmentPath } from "./segment.ts";
 
 export class LogSync {
+  /** Bytes of records in files that were deleted. */
+  bytesFreed: number;
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #map: RecordMap;
@@ -40,6 +42,7 @@ export class LogSync {
     soon: (callback: () => void) => void,
     failed: (detail: string) => void,
   ) {
+    this.bytesFreed = 0;
     this.#disk = disk;
     this.#folder = folder;
     this.#map = map;
@@ -177,6 +180,7 @@ export class LogSync {
         segment.file.close();
         this.#disk.remove(segmentPath(this.#folder, segment.number));
         this.#disk.syncFolder(this.#folder);
+        this.bytesFreed += segment.end;
       }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;

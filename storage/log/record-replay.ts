@@ -49,7 +49,7 @@ export class RecordReplay {
       if (isKnown) this.#teller?.replaced();
       this.#map.put(header, isKnown);
     } else if (header.kind === KIND_REMOVE) {
-      segment.removes++;
+      segment.removeBytes += header.length;
       if (this.#findRemoved(segment, header)) this.#map.forget();
     } else if (header.kind === KIND_NOTE) {
       this.#teller?.noted();

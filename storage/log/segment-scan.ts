@@ -43,10 +43,13 @@ export class SegmentScan {
   #file: DiskFile | null;
   #number: number;
   #size: number;
+  readonly #windowBytesMax: number;
 
-  constructor() {
+  /** @param windowBytesMax what is read at once where it serves several records */
+  constructor(windowBytesMax: number = WINDOW_BYTES) {
     this.header = new RecordHeader();
     this.bytes = new Uint8Array(WINDOW_BYTES_MIN);
+    this.#windowBytesMax = windowBytesMax;
     this.#start = 0;
     this.#count = 0;
     this.#file = null;
@@ -58,7 +61,7 @@ export class SegmentScan {
     this.#file = file;
     this.#number = number;
     this.#size = file.size();
-    const window = Math.min(WINDOW_BYTES, this.#size);
+    const window = Math.min(this.#windowBytesMax, this.#size);
     if (window > this.bytes.length) this.bytes = new Uint8Array(window);
     this.#start = 0;
     this.#count = 0;

@@ -27,10 +27,12 @@ export class Segment {
   preallocated: number;
   staged: number;
   live: number;
-  /** Remove records in it. */
-  removes: number;
+  /** Bytes of remove records in it that something older may still need. */
+  removeBytes: number;
   /** Something was written that no sync that has begun covers. */
   unsynced: boolean;
+  /** When it was first seen to be no longer written to, on compaction's clock; −1: not yet. */
+  sealedMs: number;
 
   constructor(number: number, file: DiskFile) {
     this.number = number;
@@ -39,8 +41,9 @@ export class Segment {
     this.preallocated = 0;
     this.staged = 0;
     this.live = 0;
-    this.removes = 0;
+    this.removeBytes = 0;
     this.unsynced = false;
+    this.sealedMs = -1;
   }
 }
 
@@ -61,5 +64,5 @@ export function segmentNumber(fileName: string): number {
  * an older segment may still need (without it, what it forgot would come back at the next start).
  */
 export function isDeletable(segment: Segment, isOldest: boolean): boolean {
-  return segment.live === 0 && (isOldest || segment.removes === 0);
+  return segment.live === 0 && (isOldest || segment.removeBytes === 0);
 }

@@ -157,6 +157,9 @@ class MemoryEngine implements Engine {
       totalBytes: this.#bytes,
       damaged: 0,
       indexBytes: this.#index.bytes,
+      bytesFreed: 0,
+      segmentsCompacted: 0,
+      bytesMoved: 0,
     };
   }
 

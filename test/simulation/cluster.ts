@@ -32,6 +32,8 @@ const SYNC_SLACK_MS = 50;
 const PORT = 7071;
 /** Small, so that a run rolls over segments. */
 const SEGMENT_BYTES = 64 << 10;
+/** Soon, so that a run of a minute sees segments emptied; a restart tells less of retries by it. */
+const COMPACTION_COLD_MS = 2_000;
 const encoder = new TextEncoder();
 
 /** One life of a node, from start to crash. */
@@ -148,6 +150,7 @@ export class Cluster implements Servers, Breakable {
       replicas: shape.replicas,
       clockEntriesMax: shape.clockEntriesMax,
       segmentBytes: SEGMENT_BYTES,
+      compactionColdMs: COMPACTION_COLD_MS,
     });
     const process = { node, clock, isRunning: false };
     machine.process = process;

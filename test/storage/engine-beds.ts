@@ -13,6 +13,7 @@ import { openDataDirectory } from "../../server/ports/disk.ts";
 import { systemClock } from "../../server/ports/clock.ts";
 import type { Disk } from "../../storage/disk.ts";
 import type { Engine, EngineOptions } from "../../storage/engine.ts";
+import type { CompactionOptions } from "../../storage/log/compaction.ts";
 import { type LogEngine, type LogOptions, openLogEngine } from "../../storage/log/log-engine.ts";
 import { openMemoryEngine } from "../../storage/memory/memory-engine.ts";
 import { SeededRandom } from "../random.ts";
@@ -114,9 +115,12 @@ export const BEDS: readonly { readonly name: string; make(): Bed }[] = [
 export class Machine {
   readonly world: World;
   readonly disk: SimulatedDisk;
+  /** What compaction told. */
+  readonly troubles: string[];
 
   constructor(seed: number, shape?: DiskShape) {
     this.world = new World();
+    this.troubles = [];
     this.disk = new SimulatedDisk(this.world, new SeededRandom(seed), shape);
   }
 
@@ -127,6 +131,28 @@ export class Machine {
 
   openOn(disk: Disk, options?: Partial<LogOptions>): LogEngine {
     return openLog(disk, { soon: (callback) => void this.world.after(0, callback), ...options });
+  }
+
+  /** Compaction in this machine's time, for small segments: every few writes something is moved. */
+  compaction(options?: Partial<CompactionOptions>): CompactionOptions {
+    const { world } = this;
+    return {
+      clock: {
+        elapsedMs: () => world.elapsedMs,
+        after: (delayMs, callback) => {
+          const event = world.after(delayMs, callback);
+          return { cancel: () => world.cancel(event) };
+        },
+      },
+      pacer: { grant: () => 0.05 },
+      told: (trouble) => this.troubles.push(trouble),
+      deadRatioMin: 0.3,
+      deadBytesMin: 100,
+      coldMs: 0,
+      stepBytes: 1000,
+      checkMs: 0.1,
+      ...options,
+    };
   }
 
   /** Lets time pass until a callback has come. */

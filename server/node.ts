@@ -46,6 +46,7 @@ import { Membership } from "./membership/membership.ts";
 import type { Timer } from "./ports/clock.ts";
 import type { Ports } from "./ports/ports.ts";
 import { Counters } from "./replication/counters.ts";
+import { HintRequests } from "./replication/hint-requests.ts";
 import { Replication, type Freshness } from "./replication/replication.ts";
 import { requestHistory } from "./replication/request-history.ts";
 import { SupersededRequests } from "./replication/superseded.ts";
@@ -130,6 +131,7 @@ export class Node {
   readonly #counters = new Counters();
   readonly #hybridClock = new HybridClock(0, 0);
   readonly #superseded = new SupersededRequests();
+  readonly #hintRequests = new HintRequests();
   #identity: Identity | null = null;
   #peers: Peers | null = null;
   #membership: Membership | null = null;
@@ -359,6 +361,7 @@ export class Node {
       hints,
       counters: this.#counters,
       superseded: this.#superseded,
+      hintRequests: this.#hintRequests,
       partitions: membership.layouts.current.partitions,
       setBytesMax,
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
@@ -400,7 +403,9 @@ export class Node {
     const soon = (callback: () => void): void => clock.soon(callback);
     const { segmentBytes } = this.#config;
     const bufferBytes = folder === "objects" ? OBJECT_BUFFER_BYTES : 0;
-    const history = requestHistory(this.#superseded, clock);
+    const hints = this.#hintRequests;
+    const told = folder === "hints" ? hints.add.bind(hints) : undefined;
+    const history = requestHistory(this.#superseded, clock, told);
     const compaction = this.#compaction(folder);
     const log = { ...options, segmentBytes, bufferBytes, history, compaction, soon };
     return openLogEngine(disk, log, (engine, error) => {

@@ -22,6 +22,7 @@ import { headDigestInto } from "../../core/version-set.ts";
 import type { IndexEntry, VersionSet } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
+import type { HintRequests } from "./hint-requests.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { Change, EventMaker, LocalCopy } from "./local-copy.ts";
 import { NO_REQUESTS } from "./request-list.ts";
@@ -49,6 +50,7 @@ interface Waiting {
 export class Hints {
   readonly copy: LocalCopy;
   readonly #host: HintsHost;
+  readonly #requests: HintRequests;
   #timer: Timer | null = null;
   #isScanning = false;
   #isStopped = false;
@@ -62,9 +64,12 @@ export class Hints {
   /** Owners that did not take a hint in this scan. */
   readonly #unwilling = new Set<string>();
 
-  constructor(copy: LocalCopy, host: HintsHost) {
+  /** @param requests what the hints tell, with what their log told at the start */
+  constructor(copy: LocalCopy, host: HintsHost, requests: HintRequests) {
     this.copy = copy;
     this.#host = host;
+    this.#requests = requests;
+    copy.onSuperseded = (hint, list) => requests.add(hint.position0, list);
   }
 
   start(): void {
@@ -215,11 +220,14 @@ export class Hints {
       else this.#unwilling.add(owner.id);
       this.#ended();
     };
-    this.#host.deliverDurably(owner, name, set, PURPOSE_HINT, DELIVERY_TIMEOUT_MS, load, ended);
+    const told = this.#requests.of(hint.position0);
+    const timeoutMs = DELIVERY_TIMEOUT_MS;
+    this.#host.deliverDurably(owner, name, set, PURPOSE_HINT, timeoutMs, load, ended, told);
   }
 
   #delivered(hint: ObjectName, digest: Uint32Array): void {
     const outcome = this.copy.engine.remove(hint, digest[0], digest[1]);
+    this.#requests.drop(hint.position0);
     if (outcome.status === "done") this.#host.counters.hintsDelivered++;
     else this.#host.log.warn("a delivered hint could not be removed", { detail: outcome.detail });
   }

@@ -17,6 +17,7 @@ export interface ReplicationHost {
    * Sends a set to a member and asks for a durable write: what is given up here has to be safe there.
    * @param load gives the same set, or a later one, with all bodies
    * @param done STATUS_… of core/replica-frames, and whether it is durable there
+   * @param superseded writes that the set's versions have superseded, to be told with it
    */
   deliverDurably(
     member: Member,
@@ -26,5 +27,6 @@ export interface ReplicationHost {
     timeoutMs: number,
     load: (done: (set: VersionSet | null) => void) => void,
     done: (status: number, isDurable: boolean) => void,
+    superseded?: Uint8Array,
   ): void;
 }

@@ -99,6 +99,8 @@ export class LocalCopy {
   readonly #clock: Clock;
   readonly #superseded: SupersededRequests;
   readonly #counters: Counters;
+  /** Told which writes were superseded under a name, as far as that is news (request-list.ts). */
+  onSuperseded: ((name: ObjectName, requests: Uint8Array) => void) | null = null;
   /** Told of every read that found damage, before anything is made of it. */
   onDamage: (name: ObjectName, detail: string) => void = () => {};
   /** Told when a set has taken the place of one whose head could not be read: its dots are forgotten. */
@@ -303,6 +305,7 @@ export class LocalCopy {
       const checksum = payloadChecksum(before, offset);
       if (this.#remember(name, before, id, checksum)) requests.add(before, id, checksum);
     }
+    if (requests.count > 0) this.onSuperseded?.(name, requests.toBytes());
   }
 
   /** Whether it is news, of a write that may still be retried. */
@@ -324,6 +327,7 @@ export class LocalCopy {
    * would claim what nobody has); notes those that this log will not tell of.
    */
   #learn(name: ObjectName, outcome: ReadOutcome, told: Uint8Array): void {
+    this.onSuperseded?.(name, told);
     requests.clear();
     for (let at = 0; at < told.length; at += REQUEST_BYTES) {
       const checksum = readU32(told, at + REQUEST_ID_BYTES);

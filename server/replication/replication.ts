@@ -57,6 +57,7 @@ import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
 import { Delivery, type Delivered } from "./delivery.ts";
+import type { HintRequests } from "./hint-requests.ts";
 import { Hints, hintName, type HintsHost } from "./hints.ts";
 import { LocalCopy, type Change } from "./local-copy.ts";
 import { mergeSets } from "./merge-sets.ts";
@@ -73,6 +74,8 @@ export interface ReplicationParts {
   readonly counters: Counters;
   /** What is remembered of superseded writes, with what the logs told of them at the start. */
   readonly superseded: SupersededRequests;
+  /** The same for what hints tell their owners. */
+  readonly hintRequests: HintRequests;
   /** Q, which is known once this node is a member. */
   readonly partitions: number;
   /** Sets of more bytes than this do not fit a frame. */
@@ -122,7 +125,7 @@ export class Replication {
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
     this.objects.onForgotten = () => parts.onDotsForgotten();
     const kept = new LocalCopy(parts.hints, ports.clock, this.superseded, parts.counters);
-    this.hints = new Hints(kept, this.#host());
+    this.hints = new Hints(kept, this.#host(), parts.hintRequests);
     this.completeness = new Completeness(ports.disk, parts.partitions);
     this.#antiEntropy = new AntiEntropy(
       this.#antiEntropyHost(),
@@ -464,8 +467,9 @@ export class Replication {
       counters: this.#parts.counters,
       memberById: (id) => membership.memberById(id),
       layoutNumber: () => membership.layouts.current.number,
-      deliverDurably: (member, name, set, purpose, timeoutMs, load, done) => {
-        const how = { purpose, durable: true, hintFor: null, timeoutMs };
+      deliverDurably: (member, name, set, purpose, timeoutMs, load, done, superseded) => {
+        const told = superseded ?? NO_REQUESTS;
+        const how = { purpose, durable: true, hintFor: null, timeoutMs, superseded: told };
         this.deliver(member, name, set, how, load, ({ failure, status, isDurable }) => {
           done(failure === "" ? status : STATUS_FAILED, failure === "" && isDurable);
         });

@@ -10,6 +10,8 @@
  */
 
 import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
+import { REQUEST_BYTES } from "../../core/replica-frames.ts";
+import { isRequestId } from "../../core/request-id.ts";
 import { isSuperseded } from "../../core/version-rules.ts";
 import {
   REQUEST_ID_OFFSET,
@@ -20,25 +22,39 @@ import {
 } from "../../core/version-set.ts";
 import type { LogHistory } from "../../storage/log/log-history.ts";
 import type { Clock } from "../ports/clock.ts";
-import { eachRequest } from "./request-list.ts";
+import { RequestList, eachRequest } from "./request-list.ts";
 import type { SupersededRequests } from "./superseded.ts";
 
-/** For the opening of a log: remembers what it tells. */
-export function requestHistory(superseded: SupersededRequests, clock: Clock): LogHistory {
+/**
+ * For the opening of a log: remembers what it tells.
+ * @param told is given each list of writes; what hints have to tell is kept (hint-requests.ts)
+ */
+export function requestHistory(
+  superseded: SupersededRequests,
+  clock: Clock,
+  told: (position0: number, requests: Uint8Array) => void = () => {},
+): LogHistory {
   const elapsedMs = clock.elapsedMs();
+  const list = new RequestList();
   return {
     nowMs: clock.nowMs(),
     reachMs: REQUEST_ID_KEPT_MS,
     replaced(position0, before, after) {
       if (!isWellFormedHead(before, 0, before.length)) return;
+      list.clear();
       for (let index = 0; index < versionCount(before, 0); index++) {
         const version = versionOffset(0, index);
         if (!isSuperseded(before, version, after, 0)) continue;
         const checksum = payloadChecksum(before, version);
-        superseded.remember(before, version + REQUEST_ID_OFFSET, checksum, position0, elapsedMs);
+        const id = version + REQUEST_ID_OFFSET;
+        superseded.remember(before, id, checksum, position0, elapsedMs);
+        if (isRequestId(before, id)) list.add(before, id, checksum);
       }
+      if (list.count > 0) told(position0, list.toBytes());
     },
     noted(position0, note) {
+      if (note.length % REQUEST_BYTES !== 0) return;
+      told(position0, note.slice());
       eachRequest(note, (offset, checksum) => {
         superseded.remember(note, offset, checksum, position0, elapsedMs);
       });

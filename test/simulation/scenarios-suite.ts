@@ -23,7 +23,7 @@ export const suite: Case[] = [
   { name: "one write through two coordinators is one version", run: twin },
   { name: "a retry that comes late brings nothing back", run: lateTwin },
   { name: "a retry brings nothing back after a restart of the only node that knew", run: restarted },
-  { name: "a retry through a node that never saw its first attempt asks who did", run: askedRetry },
+  { name: "who hands over a hint tells what it superseded, and a retry finds it", run: askedRetry },
   { name: "a twin of a retry that could not ask goes when it meets who knows", run: blindRetry },
   { name: "a delete without a context, sent again late, deletes nothing new", run: lateDelete },
   { name: "a create that is sent again is told that it was done", run: lateCreate },
@@ -274,7 +274,7 @@ function restarted(check: Check): void {
   for (const node of owners) check.same(stage.values(node, KEY), ["new"], `node ${node}`);
 }
 
-/** The first attempt lives with one stand-in, what overwrote it with another node. */
+/** A write and what overwrote it were hints of one stand-in, which handed over only the latter. */
 function askedRetry(check: Check): void {
   const stage = new Stage(5);
   const requestId = stage.requestId();
@@ -285,9 +285,14 @@ function askedRetry(check: Check): void {
   check.equal(stage.put(left, KEY, "old", { requestId, w: 1 }).fallbacks, 1, "a stand-in has it");
   const { context } = stage.get(left, KEY, { r: 1 });
   check.equal(stage.put(left, KEY, "new", { context, w: 1 }).fallbacks, 1, "and its successor");
+  stage.cluster.kill(left);
+  stage.run(500);
+  stage.cluster.start(left);
   for (const owner of owners) stage.cluster.cut(left, owner, false);
   for (const owner of owners) stage.cluster.cut(owner, left, false);
   stage.until("the owners have it", () => stage.values(owners[2], KEY, { r: 1 })[0] === "new");
+  // It tells with its hints what they superseded, also where it was restarted before.
+  stage.cluster.kill(left);
   stage.healNetwork();
   stage.run(5_000);
   for (const node of [...owners, right]) {

@@ -15,6 +15,7 @@ import type { Member } from "../../../server/membership/member.ts";
 import { Membership } from "../../../server/membership/membership.ts";
 import type { Ports } from "../../../server/ports/ports.ts";
 import { Counters } from "../../../server/replication/counters.ts";
+import { HintRequests } from "../../../server/replication/hint-requests.ts";
 import { Replication } from "../../../server/replication/replication.ts";
 import { SupersededRequests } from "../../../server/replication/superseded.ts";
 import { Peers } from "../../../server/wire/peers.ts";
@@ -189,6 +190,7 @@ export class SmallNode {
       hints: this.hints,
       counters,
       superseded: new SupersededRequests(),
+      hintRequests: new HintRequests(),
       partitions: 2 ** PARTITION_BITS,
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
       scrubBytesPerSecond: 0,

@@ -18,6 +18,14 @@ export class DiskError extends Error {
   }
 }
 
+/** What errno says when room, not the disk, is missing: it may come back. */
+const OUT_OF_ROOM = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE", "ENOMEM"]);
+
+/** Whether a failure says that room is missing: space, files or memory. */
+export function isOutOfRoom(error: DiskError): boolean {
+  return OUT_OF_ROOM.has(error.code);
+}
+
 export interface DiskFile {
   readonly path: string;
   /** Bytes in the file. */

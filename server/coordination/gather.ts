@@ -44,7 +44,7 @@ import {
   versionOffset,
 } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
-import { mergeSets } from "../replication/merge-sets.ts";
+import { canMerge, mergeSets } from "../replication/merge-sets.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
@@ -321,9 +321,18 @@ export class Gather implements ReplyHandler, TimerTarget {
 
   #askMissing(index: number): void {
     const slot = this.#slots[index];
-    if (slot.set === null || slot.missing.length === 0) return this.#settle(slot, "held");
+    if (slot.set === null || slot.missing.length === 0) return this.#setIsWhole(slot);
     const version = versionOffset(0, slot.missing[0]);
     return this.#ask(index, WANT_VERSION, slot.set.head.subarray(version, version + DOT_BYTES));
+  }
+
+  /** A set that cannot be merged with what is there is no answer: it is more than a head can count. */
+  #setIsWhole(slot: Slot): void {
+    const others = this.#merged(slot);
+    if (others === null || slot.set === null || canMerge(others, slot.set)) {
+      return this.#settle(slot, "held");
+    }
+    return this.#slotFailed(slot);
   }
 
   /** A node that does not answer is replaced by the next healthy one, as long as nothing is answered. */
@@ -376,10 +385,11 @@ export class Gather implements ReplyHandler, TimerTarget {
     });
   }
 
-  #merged(): VersionSet | null {
+  #merged(without: Slot | null = null): VersionSet | null {
     let merged: VersionSet | null = null;
     for (let index = 0; index < this.#slots.length; index++) {
-      const { set } = this.#slots[index];
+      const slot = this.#slots[index];
+      const set = slot === without ? null : slot.set;
       if (set === null || set.payloads.includes(null) || clockCount(set.head, 0) === 0) continue;
       merged = merged === null ? set : mergeSets(merged, set);
     }

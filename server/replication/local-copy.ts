@@ -25,6 +25,7 @@ import {
   STATUS_FULL,
   STATUS_INCOMPLETE,
   STATUS_MALFORMED,
+  STATUS_NOT_READY,
 } from "../../core/replica-frames.ts";
 import { FROM_EVENT, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
 import { FROM_RIGHT, syncInto, syncedLengthMax, withoutVersion } from "../../core/version-sync.ts";
@@ -41,7 +42,7 @@ import {
   versionOffset,
   versionPolicy,
 } from "../../core/version-set.ts";
-import { DiskError } from "../../storage/disk.ts";
+import { DiskError, isOutOfRoom } from "../../storage/disk.ts";
 import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Counters } from "./counters.ts";
@@ -341,14 +342,19 @@ export class LocalCopy {
 
 /** An event on top of `held`, in memory alone: bodies that stay are null in the result. */
 export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker): Change {
-  let version: NewVersion | null;
   try {
-    version = maker.make(name, held.head);
+    return madeOver(name, held, maker);
   } catch (error) {
-    // The dot could not be reserved: the disk is full or broken, and nothing was written.
-    if (error instanceof DiskError) return failure(STATUS_FULL, error.message);
-    throw error;
+    // Nothing was written: the dot could not be reserved, or what is held (a peer may have sent it)
+    // leaves no room for one version, or no stamp, more.
+    if (error instanceof RangeError) return failure(STATUS_REFUSED_HERE, error.message);
+    if (!(error instanceof DiskError)) throw error;
+    return failure(isOutOfRoom(error) ? STATUS_FULL : STATUS_NOT_READY, error.message);
   }
+}
+
+function madeOver(name: ObjectName, held: VersionSet, maker: EventMaker): Change {
+  const version = maker.make(name, held.head);
   if (version === null) return done(bodiless(held), false);
   reserve(eventLengthMax(held.head, 0, maker.contextCount), held, held);
   const length = eventInto(

@@ -1,12 +1,26 @@
 /** The join of two version sets in memory, bodies included. */
 
 import { FROM_RIGHT, syncInto, syncedLengthMax } from "../../core/version-sync.ts";
-import { findDot, versionCount, versionOffset } from "../../core/version-set.ts";
+import {
+  HEAD_COUNT_MAX,
+  clockCount,
+  findDot,
+  versionCount,
+  versionOffset,
+} from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+
+/** Whether a head can count what both sets have together: a peer may send what it cannot. */
+export function canMerge(left: VersionSet, right: VersionSet): boolean {
+  const versions = versionCount(left.head, 0) + versionCount(right.head, 0);
+  const entries = clockCount(left.head, 0) + clockCount(right.head, 0);
+  return versions <= HEAD_COUNT_MAX && entries <= HEAD_COUNT_MAX;
+}
 
 /**
  * Merges heads and takes each body from the side that its version came from, or from the other where
  * that one lacks it. A body that both lack stays null. Payloads are shared, not copied.
+ * REQUIRES: canMerge(left, right)
  */
 export function mergeSets(left: VersionSet, right: VersionSet): VersionSet {
   const target = new Uint8Array(syncedLengthMax(left.head, 0, right.head, 0));

@@ -60,7 +60,7 @@ import { Delivery, type Delivered } from "./delivery.ts";
 import type { HintRequests } from "./hint-requests.ts";
 import { Hints, hintName, type HintsHost } from "./hints.ts";
 import { LocalCopy, type Change } from "./local-copy.ts";
-import { mergeSets } from "./merge-sets.ts";
+import { canMerge, mergeSets } from "./merge-sets.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
 import type { SupersededRequests } from "./superseded.ts";
@@ -282,7 +282,7 @@ export class Replication {
     this.hints.collect(owners, name, (sets) => {
       this.objects.read(name, (outcome) => {
         if (outcome.status === "found") sets.push(outcome.set);
-        done(sets.length === 0 ? null : sets.reduce(mergeSets));
+        done(sets.length === 0 ? null : sets.reduce(mergeWherePossible));
       });
     });
   }
@@ -510,6 +510,11 @@ export class Replication {
       onCompared: () => this.#reportSynced(),
     };
   }
+}
+
+/** What is beyond counting is left out: no head can show it. */
+function mergeWherePossible(left: VersionSet, right: VersionSet): VersionSet {
+  return canMerge(left, right) ? mergeSets(left, right) : left;
 }
 
 /** Digest of the reply being written. */

@@ -17,7 +17,7 @@
 import type { MerkleTree } from "../../core/merkle-tree.ts";
 import { ObjectName } from "../../core/object-name.ts";
 import { payloadLength, versionOffset } from "../../core/version-set.ts";
-import { type Disk, DiskError } from "../disk.ts";
+import { type Disk, DiskError, isOutOfRoom } from "../disk.ts";
 import type {
   Engine,
   EngineOptions,
@@ -69,8 +69,6 @@ export interface LogEngine extends Engine {
 
 const DONE: WriteOutcome = { status: "done" };
 const ABSENT: ReadOutcome = { status: "absent" };
-/** What errno says when room, not the disk, is missing: it may come back. */
-const FULL_CODES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EMFILE", "ENFILE", "ENOMEM"]);
 
 /**
  * Opens the log in `options.folder`, made where it is absent, and recovers what it holds. Calls
@@ -433,7 +431,7 @@ class LogFileEngine implements LogEngine {
   #undo(error: unknown): WriteOutcome {
     if (!(error instanceof DiskError)) throw error;
     const detail = `write failed: ${error.message}`;
-    const isFull = FULL_CODES.has(error.code);
+    const isFull = isOutOfRoom(error);
     if (!this.#sync.rollBack() || !isFull) this.#failure = detail;
     if (isFull) this.#watermark.ranOut();
     return isFull && this.#failure === ""

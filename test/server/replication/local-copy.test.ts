@@ -5,14 +5,12 @@
 
 import t from "tap";
 import { REQUEST_ID_KEPT_MS } from "../../../core/limits.ts";
-import { ENTRY_BYTES } from "../../../core/clock-entry.ts";
 import {
   HEAD_COUNT_MAX,
   payloadChecksum,
   POLICY_LWW,
   REQUEST_ID_OFFSET,
   VERSION_BYTES,
-  writeHeadCounts,
 } from "../../../core/version-set.ts";
 import {
   STATUS_DAMAGED,
@@ -20,6 +18,7 @@ import {
   STATUS_FAILED,
   STATUS_FULL,
   STATUS_INCOMPLETE,
+  STATUS_NOT_READY,
 } from "../../../core/replica-frames.ts";
 import { toHex } from "../../../core/bytes.ts";
 import { clockOfHead } from "../../../server/coordination/context-clock.ts";
@@ -40,7 +39,7 @@ import { SimulatedClock, World } from "../../simulation/clock.ts";
 import { Machine } from "../../storage/engine-beds.ts";
 import { LABELS, nameOf, read } from "../../storage/sets.ts";
 import { FaultyEngine } from "./faulty-engine.ts";
-import { bodiesOf, bodiless, FIRST_VERSION, type OneVersion, setOfOne } from "./one-version.ts";
+import { bodiesOf, bodiless, clockOf, FIRST_VERSION, type OneVersion, setOfOne } from "./one-version.ts";
 
 const NAME = nameOf("b/k");
 const A: OneVersion = { actor: "a", counter: 1, body: "alpha", request: 1 };
@@ -298,21 +297,36 @@ for (const [size, length] of [["small", 100], ["large", 20_000]] as const) {
 
 t.test("two heads that are too large for one are refused, and nothing is thrown", (tt) => {
   const bed = new Bed();
-  const half = (first: number): VersionSet => {
-    const count = 40_000;
-    const head = new Uint8Array(8 + count * ENTRY_BYTES);
-    const single = setOfOne(A).head;
-    for (let index = 0; index < count; index++) {
-      const at = 8 + index * ENTRY_BYTES;
-      head.set(single.subarray(single.length - ENTRY_BYTES), at);
-      new DataView(head.buffer).setUint32(at, first + index, false);
-    }
-    writeHeadCounts(head, 0, 0, count);
-    return { head, payloads: [] };
-  };
+  const half = (first: number): VersionSet => clockOf(first, 40_000);
   tt.equal(bed.join(half(1)).status, STATUS_DONE, "forty thousand entries");
   const change = bed.join(half(1_000_000));
   tt.equal(change.status, STATUS_FAILED, `eighty thousand are more than ${HEAD_COUNT_MAX}`);
   tt.equal(bed.join(half(1)).isChanged, false, "what was held is held");
+  tt.end();
+});
+
+t.test("an event on top of what leaves no room for it is refused", (tt) => {
+  const full = new Bed();
+  full.join(clockOf(1, HEAD_COUNT_MAX));
+  const refused = full.event({ ...making(A), clockEntriesMax: 2 * HEAD_COUNT_MAX });
+  tt.same([refused.status, full.held], [STATUS_REFUSED_HERE, []], "no entry more");
+  const late = new Bed();
+  const stamps = (): never => {
+    throw new RangeError("no stamp more");
+  };
+  const unstamped = late.event({ make: stamps });
+  tt.same([unstamped.status, unstamped.detail], [STATUS_REFUSED_HERE, "no stamp more"], "no stamp");
+  tt.end();
+});
+
+t.test("a dot that a broken disk does not reserve is no full disk", (tt) => {
+  const failing = (code: string): Change => {
+    const make = (): never => {
+      throw new DiskError(code, "said the disk");
+    };
+    return new Bed().event({ make });
+  };
+  tt.equal(failing("ENOSPC").status, STATUS_FULL, "no room");
+  tt.equal(failing("EIO").status, STATUS_NOT_READY, "broken: others may write");
   tt.end();
 });

@@ -3,8 +3,8 @@
  */
 
 import t from "tap";
-import { mergeSets } from "../../../server/replication/merge-sets.ts";
-import { bodiesOf, bodiless, setOfOne } from "./one-version.ts";
+import { canMerge, mergeSets } from "../../../server/replication/merge-sets.ts";
+import { bodiesOf, bodiless, clockOf, setOfOne } from "./one-version.ts";
 
 const A = { actor: "a", counter: 1, body: "alpha" };
 const B = { actor: "b", counter: 1, body: "beta" };
@@ -26,5 +26,11 @@ t.test("a body that one side lacks is taken from the other; one that both lack s
   tt.same(bodiesOf(mergeSets(ab, bodiless(ab))), ["alpha", "beta"], "from the left");
   const half = { head: ab.head, payloads: [null, ab.payloads[1]] };
   tt.same(bodiesOf(mergeSets(half, bodiless(ab))), ["-", "beta"], "open");
+  tt.end();
+});
+
+t.test("sets are merged as far as a head can count", (tt) => {
+  tt.equal(canMerge(clockOf(1, 40_000), clockOf(50_000, 25_535)), true, "65,535 entries");
+  tt.equal(canMerge(clockOf(1, 40_000), clockOf(50_000, 25_536)), false, "one more");
   tt.end();
 });

@@ -73,6 +73,20 @@ export function setOfOne(one: OneVersion): VersionSet {
   return { head: head.slice(0, length), payloads: [encoder.encode(one.body)] };
 }
 
+/** A set of nothing but a clock: `count` actors from number `first` on, of whom one dot each was seen. */
+export function clockOf(first: number, count: number): VersionSet {
+  const head = new Uint8Array(HEAD_BYTES + count * ENTRY_BYTES);
+  const single = setOfOne({ actor: "a", counter: 1, body: "" }).head;
+  const numbers = new DataView(head.buffer);
+  for (let index = 0; index < count; index++) {
+    const at = HEAD_BYTES + index * ENTRY_BYTES;
+    head.set(single.subarray(single.length - ENTRY_BYTES), at);
+    numbers.setUint32(at, first + index, false);
+  }
+  writeHeadCounts(head, 0, 0, count);
+  return { head, payloads: [] };
+}
+
 /** The same set without its bodies. */
 export function bodiless(set: VersionSet): VersionSet {
   return { head: set.head, payloads: set.payloads.map(() => null) };

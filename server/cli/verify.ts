@@ -8,6 +8,8 @@
  */
 
 import { DiskError } from "../../storage/disk.ts";
+import { readManifest } from "../../storage/backup-manifest.ts";
+import { type BackupFile, checksumOf } from "../../storage/log/log-backup.ts";
 import { NewerFormatError } from "../../storage/log/segment-scan.ts";
 import {
   type DamagedPlace,
@@ -53,10 +55,11 @@ async function verify(line: CommandLine): Promise<number> {
   for (const folder of FOLDERS) {
     if (disk.exists(folder)) reports.set(folder, verifyFolder(path, disk, folder, !isJson));
   }
-  let damaged = 0;
+  const faults = manifestFaults(path, disk, !isJson);
+  let damaged = faults.length;
   for (const report of reports.values()) damaged += report.damaged;
-  if (isJson) writeOut(`${JSON.stringify(jsonOf(path, holder, damaged, reports))}\n`);
-  else writeOut(textOf(damaged, reports));
+  if (isJson) writeOut(`${JSON.stringify(jsonOf(path, holder, damaged, reports, faults))}\n`);
+  else writeOut(textOf(damaged, reports, faults));
   return damaged === 0 ? DONE : FAILED;
 }
 
@@ -98,7 +101,49 @@ function verifyFolder(
   }
 }
 
-function textOf(damaged: number, reports: ReadonlyMap<string, VerificationReport>): string {
+/** What a backup's files are not of what its manifest says; none where there is no manifest. */
+function manifestFaults(path: string, disk: ReadableDirectory["disk"], isShown: boolean): string[] {
+  const faults: string[] = [];
+  const progress = new Progress("manifest", isShown);
+  try {
+    const files = readManifest(disk)?.files ?? [];
+    const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    let done = 0;
+    for (const file of files) {
+      const fault = fileFault(disk, file, (count) => progress.update(done += count, total));
+      if (fault !== "") faults.push(fault);
+    }
+    return faults;
+  } catch (error) {
+    if (error instanceof DiskError) throw unreadable(path, error.message);
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+/** What is wrong with a file of a backup; "" for a sound one. @throws DiskError */
+function fileFault(
+  disk: ReadableDirectory["disk"],
+  { path, bytes, checksum }: BackupFile,
+  done: (count: number) => void,
+): string {
+  if (!disk.exists(path)) return `${path} is missing`;
+  const file = disk.open(path);
+  try {
+    if (file.size() < bytes) return `${path} has ${file.size()} bytes, wanted are ${bytes}`;
+    const found = checksumOf(file, bytes, done);
+    return found === checksum ? "" : `${path} fails the checksum that the manifest has of it`;
+  } finally {
+    file.close();
+  }
+}
+
+function textOf(
+  damaged: number,
+  reports: ReadonlyMap<string, VerificationReport>,
+  faults: readonly string[],
+): string {
   const header = ["", "segments", "records", "bytes", "live", "dead", "damaged", "unsynced tail"];
   const rows = [...reports].map(([folder, report]) => [
     folder,
@@ -116,6 +161,7 @@ function textOf(damaged: number, reports: ReadonlyMap<string, VerificationReport
     const unlisted = report.damaged - report.damages.length;
     if (unlisted > 0) text += `${folder}: ${unlisted} more damaged places are not listed\n`;
   }
+  for (const fault of faults) text += `manifest: ${fault}\n`;
   return text + (damaged === 0 ? "sound\n" : `damaged: ${damaged}\n`);
 }
 
@@ -142,10 +188,12 @@ function jsonOf(
   holder: number,
   damaged: number,
   reports: ReadonlyMap<string, VerificationReport>,
+  faults: readonly string[],
 ): object {
   const folders = [...reports].map(([folder, report]) => {
     const damages = report.damages.map((place) => ({ ...place, name: nameText(folder, place) }));
     return [folder, { ...report, damages }] as const;
   });
-  return { directory: path, runningProcess: holder, damaged, ...Object.fromEntries(folders) };
+  const logs = Object.fromEntries(folders);
+  return { directory: path, runningProcess: holder, damaged, manifest: faults, ...logs };
 }

@@ -231,6 +231,18 @@ export function* copyChecked(
   return checksum;
 }
 
+/** The crc32c of a file's first bytes. @throws DiskError */
+export function checksumOf(
+  file: DiskFile,
+  bytes: number,
+  done: (count: number) => void,
+): number {
+  const reading = copyChecked(file, null, bytes, new Uint8Array(CHUNK_BYTES), done);
+  let step = reading.next();
+  while (!step.done) step = reading.next();
+  return step.value;
+}
+
 /** Whether two files have the same bytes from `at` on, up to COMPARED_BYTES and `end`. */
 function isSameAt(left: DiskFile, right: DiskFile, at: number, end: number): boolean {
   const count = Math.min(COMPARED_BYTES, end - at);

@@ -1,6 +1,6 @@
 /** halo backup and halo restore: of a running node, again and again, and back after its death. */
 
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
 import { halo, type ServedNode, serveNode, temporaryFolder } from "./program.ts";
@@ -57,6 +57,7 @@ t.test("what cannot be backed up or restored is said in a sentence", async (t) =
   const folder = temporaryFolder(t);
   const data = join(folder, "data");
   const node = await serveNode(t, data, ["--partitions", "8"]);
+  t.equal((await fetch(`${node.url}/kv/b/k`, { method: "PUT", body: "v" })).status, 204);
   const nowhere = await halo(["backup", join(folder, "copy"), "--data", join(folder, "nowhere")]);
   t.equal(nowhere.code, 1);
   t.match(nowhere.stderr, /Cannot back up .*nowhere to .*copy: /);
@@ -74,6 +75,7 @@ t.test("what cannot be backed up or restored is said in a sentence", async (t) =
   t.match((await halo(["restore", copy, "--data", used])).stderr, /something already, want it empty/);
   const none = await halo(["restore", used, "--data", join(folder, "back")]);
   t.match(none.stderr, /has no manifest.json, want a directory that halo backup has made/);
+  t.equal((await halo(["verify", copy])).code, 0, "sound so far");
   const path = join(copy, "identity.cbor");
   const bytes = readFileSync(path);
   bytes[20] = (bytes[20] ?? 0) ^ 1;
@@ -81,6 +83,11 @@ t.test("what cannot be backed up or restored is said in a sentence", async (t) =
   const damaged = await halo(["restore", copy, "--data", join(folder, "again")]);
   t.equal(damaged.code, 1);
   t.match(damaged.stderr, /identity.cbor of the backup is damaged/);
+  rmSync(join(copy, "objects/00000001.log"));
+  const verified = await halo(["verify", copy]);
+  t.equal(verified.code, 1);
+  t.match(verified.stdout, /manifest: objects\/00000001.log is missing/);
+  t.match(verified.stdout, /manifest: identity.cbor fails the checksum/);
 });
 
 t.test("the backups of a lost cluster go into another one, of another size", async (t) => {

@@ -49,8 +49,8 @@ export function readDataDirectory(path: string): ReadableDirectory {
   return { disk: new FileDisk(path, true), holder };
 }
 
-/** What link() says where the file system, or the rights to a file, do not allow it. */
-const NO_LINKS = new Set(["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EACCES"]);
+/** What link() says where file system or rights do not allow it, or the file has gone. */
+const NO_LINKS = new Set(["ENOENT", "EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EACCES"]);
 
 /**
  * Makes a file of directory `target` the same as one of `source`, by a hard link; the function

@@ -1,16 +1,16 @@
 /**
  * A copy of a node's files that a node could start from, taken beside the running node.
  *
- *   list ─► segments, oldest first ─► hard link, or copy ─► the last one: copy up to its last record
+ *   list ─► open all, oldest first ─► hard link, or copy ─► the last one: copy up to its last record
  *     ▲            │ a file is gone: compaction was faster
  *     └────────────┘
  *
  * It asks the node nothing, since the log makes it unnecessary: a segment that has a successor never
  * changes, the last one only grows, and what is acknowledged has been handed to the kernel, where any
  * process can read it. Compaction deletes a segment once its live records are synced in later ones. So
- * where every file of one listing could be read, oldest first, nothing is missing: the copy holds all
- * that was acknowledged before the listing, and is a prefix of what the store wrote. A write that was
- * caught halfway is a torn tail, and recovery cuts it off.
+ * where every file of one listing could be opened, oldest first, nothing is missing, and an open file
+ * stays when its name goes: the copy holds all that was acknowledged before the listing, and is a
+ * prefix of what the store wrote. A write that was caught halfway is a torn tail: recovery cuts it off.
  *
  * A link shares its bytes with the store: the sealed segment is synced first, so that no recovery has a
  * reason to cut it. A file that the target has from the backup before, as long and with the same first
@@ -45,11 +45,16 @@ export interface BackupOptions {
   readonly folders: readonly string[];
   /** What the target holds from the backup before. */
   readonly previous: readonly BackupFile[];
-  /** Makes `to` of the target the same file as `from` of the source; false where that cannot be. */
+  /**
+   * Makes `to` of the target the same file as `from` of the source; false where that cannot be, or
+   * where the source has it no longer.
+   */
   readonly link: (from: string, to: string) => boolean;
 }
 
 interface Planned {
+  /** Open from the listing on: a file that is deleted meanwhile can still be read. */
+  readonly file: DiskFile;
   readonly path: string;
   readonly bytes: number;
   readonly isSealed: boolean;
@@ -83,52 +88,54 @@ export class LogBackup {
 
   /** Takes the backup; yields after each piece of work. @throws DiskError, NewerFormatError */
   *run(): Generator<void> {
+    const { folders, target } = this.#options;
+    const opened: DiskFile[] = [];
+    try {
+      const plan = folders.flatMap((folder) => {
+        target.makeFolder(folder);
+        const files = this.#open(folder);
+        opened.push(...files.values());
+        return this.#plan(folder, files);
+      });
+      this.bytesTotal = plan.reduce((sum, { bytes }) => sum + bytes, 0);
+      for (const one of plan) this.files.push(yield* this.#take(one));
+      for (const folder of folders) target.syncFolder(folder);
+    } finally {
+      for (const file of opened) file.close();
+    }
+  }
+
+  /** Every segment of one listing, by number, oldest first. @throws DiskError */
+  #open(folder: string): Map<number, DiskFile> {
+    const { source } = this.#options;
     for (let attempt = 1;; attempt++) {
+      const files = new Map<number, DiskFile>();
+      const numbers = source.list(folder).map(segmentNumber).filter((number) => number > 0);
       try {
-        yield* this.#runOnce();
-        return;
+        for (const number of numbers.sort((left, right) => left - right)) {
+          files.set(number, source.open(segmentPath(folder, number)));
+        }
+        return files;
       } catch (error) {
+        for (const file of files.values()) file.close();
         const isGone = error instanceof DiskError && error.code === "ENOENT";
         if (!isGone || attempt === ATTEMPTS) throw error;
       }
     }
   }
 
-  *#runOnce(): Generator<void> {
-    const plan = this.#options.folders.flatMap((folder) => this.#plan(folder));
-    this.files = [];
-    this.linked = 0;
-    this.copied = 0;
-    this.unchanged = 0;
-    this.bytesDone = 0;
-    this.bytesTotal = plan.reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const one of plan) {
-      this.files.push(yield* this.#take(one));
-    }
-    for (const folder of this.#options.folders) this.#options.target.syncFolder(folder);
-  }
-
   /** The segments of a log and where their records end; those without any are left out. */
-  #plan(folder: string): Planned[] {
-    const { source, target } = this.#options;
-    target.makeFolder(folder);
-    const numbers = source.list(folder).map(segmentNumber).filter((number) => number > 0);
+  #plan(folder: string, files: ReadonlyMap<number, DiskFile>): Planned[] {
     const ends = new Map<number, number>();
     const plan: Planned[] = [];
     let isSealed = false;
-    for (const number of numbers.sort((left, right) => right - left)) {
-      const path = segmentPath(folder, number);
-      const file = source.open(path);
-      try {
-        this.#scan.open(file, number);
-        const hasFrame = this.#scan.isRecord(0) && this.#scan.header.kind === KIND_SEGMENT;
-        if (hasFrame) ends.set(this.#scan.header.digest0, this.#scan.header.digest1);
-        const bytes: number = isSealed ? (ends.get(number) ?? file.size()) : this.#recordsEnd();
-        if (bytes > 0) plan.unshift({ path, bytes, isSealed });
-        isSealed ||= bytes > 0;
-      } finally {
-        file.close();
-      }
+    for (const [number, file] of [...files].reverse()) {
+      this.#scan.open(file, number);
+      const hasFrame = this.#scan.isRecord(0) && this.#scan.header.kind === KIND_SEGMENT;
+      if (hasFrame) ends.set(this.#scan.header.digest0, this.#scan.header.digest1);
+      const bytes: number = isSealed ? (ends.get(number) ?? file.size()) : this.#recordsEnd();
+      if (bytes > 0) plan.unshift({ file, path: segmentPath(folder, number), bytes, isSealed });
+      isSealed ||= bytes > 0;
     }
     return plan;
   }
@@ -144,32 +151,27 @@ export class LogBackup {
   }
 
   *#take(planned: Planned): Generator<void, BackupFile> {
-    const { path, bytes, isSealed } = planned;
-    const { source, target, link } = this.#options;
+    const { file, path, bytes, isSealed } = planned;
+    const { target, link } = this.#options;
     const before = this.#previous.get(path);
-    const file = source.open(path);
-    try {
-      if (before?.bytes === bytes && this.#isUnchanged(file, path, bytes)) {
-        this.unchanged++;
-        this.bytesDone += bytes;
-        return before;
-      }
-      if (isSealed) file.syncNow();
-      const temporary = `${path}.new`;
-      if (target.exists(temporary)) target.remove(temporary);
-      const isLinked = isSealed && link(path, temporary);
-      const checksum = yield* isLinked
-        ? this.#copy(file, bytes, null)
-        : this.#copyTo(file, bytes, temporary);
-      target.rename(temporary, path);
-      // Renaming one link of a file over another of the same file does nothing.
-      if (target.exists(temporary)) target.remove(temporary);
-      if (isLinked) this.linked++;
-      else this.copied++;
-      return { path, bytes, checksum };
-    } finally {
-      file.close();
+    if (before?.bytes === bytes && this.#isUnchanged(file, path, bytes)) {
+      this.unchanged++;
+      this.bytesDone += bytes;
+      return before;
     }
+    if (isSealed) file.syncNow();
+    const temporary = `${path}.new`;
+    if (target.exists(temporary)) target.remove(temporary);
+    const isLinked = isSealed && link(path, temporary);
+    const checksum = yield* isLinked
+      ? this.#copy(file, bytes, null)
+      : this.#copyTo(file, bytes, temporary);
+    target.rename(temporary, path);
+    // Renaming one link of a file over another of the same file does nothing.
+    if (target.exists(temporary)) target.remove(temporary);
+    if (isLinked) this.linked++;
+    else this.copied++;
+    return { path, bytes, checksum };
   }
 
   *#copyTo(source: DiskFile, bytes: number, path: string): Generator<void, number> {

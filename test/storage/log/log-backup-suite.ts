@@ -8,15 +8,21 @@ import { readManifest, writeManifest } from "../../../storage/backup-manifest.ts
 import type { LogEngine } from "../../../storage/log/log-engine.ts";
 import { type BackupFile, LogBackup } from "../../../storage/log/log-backup.ts";
 import type { Case, Check } from "../../suite.ts";
+import { readU48 } from "../../../core/bytes.ts";
+import { HEAD_BYTES } from "../../../core/version-set.ts";
+import { SeededRandom } from "../../random.ts";
 import { Machine } from "../engine-beds.ts";
 import { LABELS, nameOf, outcomeText, payloadOf, read, setOf, textOf } from "../sets.ts";
 
+/** In a head of one version: its dot is the actor, 8 bytes, and the counter. */
+const COUNTER_AT = HEAD_BYTES + 8;
 const SEGMENT_BYTES = 16 << 10;
 
 export const suite: Case[] = [
   { name: "a log in use is backed up with all that was handed over", run: inUse },
   { name: "the next backup takes the last segment and what is new, and no more", run: incremental },
   { name: "a segment that vanishes meanwhile begins the listing anew", run: vanishing },
+  { name: "while others write, delete and compact: never older than what was when it began", run: racing },
   { name: "a target file that differs is replaced, whatever the manifest says", run: differing },
   { name: "a record that ends in zeros is whole in the backup", run: zeros },
   { name: "a manifest is read as written; a damaged one is refused", run: manifest },
@@ -93,7 +99,7 @@ function vanishing(check: Check): void {
   const source: Disk = Object.create(bed.disk) as Disk;
   let opened = 0;
   source.open = (path, options) => {
-    if (++opened === 10 && !isGone) {
+    if (++opened === 3 && !isGone) {
       isGone = true;
       throw new DiskError("ENOENT", `no file ${path}`);
     }
@@ -104,6 +110,59 @@ function vanishing(check: Check): void {
   check.ok(isGone, "a file was gone for a moment");
   check.equal(log.bytesDone, log.bytesTotal, "it was begun anew");
   check.equal(bed.missing(100), 0, "all is there");
+}
+
+/** Each name counts up, or is removed for good; compaction works in every pause of the backup. */
+function racing(check: Check): void {
+  const seed = Number(globalThis.process?.env["SEED"] ?? 1);
+  let vanished = 0;
+  for (let round = seed; round < seed + 12; round++) vanished += race(check, round);
+  check.ok(vanished > 0, `${vanished} files went away while they were copied`);
+}
+
+const NAMES = 40;
+
+/** Returns how many files of the backup the store has no longer when it ends. */
+function race(check: Check, seed: number): number {
+  const random = new SeededRandom(seed);
+  const machine = new Machine(seed);
+  const disk = machine.disk.mount();
+  const compaction = machine.compaction({});
+  const engine = machine.openOn(disk, { segmentBytes: 4 << 10, compaction });
+  const now = new Array<number>(NAMES).fill(0);
+  const write = (): void => {
+    const index = random.below(NAMES);
+    const counter = now[index] + 1;
+    const set = setOf({ counter, payload: payloadOf(counter, 100 + random.below(200)) });
+    engine.write(nameOf(`b/${index}`), set, LABELS);
+    now[index] = counter;
+  };
+  const work = (): void => {
+    for (let count = random.below(30); count > 0; count--) write();
+    if (random.chance(1, 2)) machine.sync(engine);
+    machine.world.run(random.below(200));
+  };
+  for (let count = 0; count < 20; count++) work();
+  engine.handOver();
+  const least = [...now];
+  const target = new Machine(seed);
+  const log = new LogBackup({
+    source: disk,
+    target: target.disk.mount(),
+    folders: ["objects"],
+    previous: [],
+    link: () => false,
+  });
+  for (const _ of log.run()) work();
+  const copy = target.open({ segmentBytes: 4 << 10 });
+  for (let index = 0; index < NAMES; index++) {
+    const outcome = read(copy, nameOf(`b/${index}`));
+    const held = outcome.status === "found" ? readU48(outcome.set.head, COUNTER_AT) : 0;
+    const isRight = outcome.status !== "damaged" && held >= least[index] && held <= now[index];
+    if (isRight) continue;
+    check.ok(false, `SEED=${seed}: b/${index} is ${outcome.status} ${held}, was ${least[index]}`);
+  }
+  return log.files.filter(({ path }) => !disk.exists(path)).length;
 }
 
 function differing(check: Check): void {

@@ -25,7 +25,10 @@ import { MerkleTree } from "../core/merkle-tree.ts";
 import { partitionOf } from "../core/ring.ts";
 import type { IndexEntry } from "./engine.ts";
 
-/** Words of an entry, in order. A segment of 0 marks an empty slot. Never persisted. */
+/**
+ * Words of an entry, in order. A segment of 0 marks an empty slot. A snapshot of the index
+ * (storage/FORMAT.md) holds entries as they are here: what changes here changes its version.
+ */
 export const ENTRY_POSITION0 = 0;
 export const ENTRY_POSITION1 = 1;
 export const ENTRY_TAG = 2;
@@ -37,6 +40,7 @@ export const ENTRY_LENGTH = 7;
 export const ENTRY_WORDS = 8;
 
 const REGION_BITS = 12;
+export const REGIONS = 1 << REGION_BITS;
 const CAPACITY_MIN = 8;
 /**
  * Slots behind the last home slot for entries that were moved right; more are added when they fill.
@@ -54,6 +58,8 @@ export class PositionIndex {
    */
   words: Uint32Array;
   at: number;
+  /** Told of a region whose entries are about to change; null: nobody wants to know. */
+  beforeChange: ((region: number) => void) | null;
   readonly #regions: Uint32Array[];
   readonly #capacities: Uint32Array;
   readonly #counts: Uint32Array;
@@ -72,6 +78,7 @@ export class PositionIndex {
   constructor(partitionBits: number, treeKey: Int32Array) {
     this.words = NOTHING;
     this.at = 0;
+    this.beforeChange = null;
     this.#regions = new Array<Uint32Array>(1 << REGION_BITS).fill(NOTHING);
     this.#capacities = new Uint32Array(1 << REGION_BITS);
     this.#counts = new Uint32Array(1 << REGION_BITS);
@@ -134,6 +141,7 @@ export class PositionIndex {
     length: number,
   ): void {
     const region = position0 >>> (32 - REGION_BITS);
+    if (this.beforeChange !== null) this.beforeChange(region);
     if ((this.#counts[region] + 1) * 8 > this.#capacities[region] * 7) this.#grow(region);
     this.seek(position0, position1, tag);
     this.#makeRoom(region);
@@ -144,9 +152,7 @@ export class PositionIndex {
     this.#counts[region]++;
     this.#count++;
     this.#place(digest0, digest1, segment, offset, length);
-    const tree = this.tree(partitionOf(position0, this.#partitionBits));
-    tree.add(position0, position1, tag, digest0, digest1);
-    if (tree.isGrowing) this.#splitLeaf(tree);
+    this.#addToTree(words, at);
   }
 
   /** Gives the entry under the cursor another digest and place. */
@@ -158,6 +164,7 @@ export class PositionIndex {
     length: number,
   ): void {
     const { words, at } = this;
+    if (this.beforeChange !== null) this.beforeChange(words[at] >>> (32 - REGION_BITS));
     const tree = this.tree(partitionOf(words[at], this.#partitionBits));
     tree.replace(
       words[at + ENTRY_POSITION0],
@@ -176,6 +183,7 @@ export class PositionIndex {
   remove(): void {
     const { words, at } = this;
     const region = words[at] >>> (32 - REGION_BITS);
+    if (this.beforeChange !== null) this.beforeChange(region);
     this.tree(partitionOf(words[at], this.#partitionBits)).remove(
       words[at + ENTRY_POSITION0],
       words[at + ENTRY_POSITION1],
@@ -198,6 +206,53 @@ export class PositionIndex {
     }
   }
 
+  /** Entries in a region. */
+  countIn(region: number): number {
+    return this.#counts[region];
+  }
+
+  /** Copies a region's entries to target[at..], in order and without gaps. */
+  copyRegion(region: number, target: Uint32Array, at: number): void {
+    const words = this.#regions[region];
+    const end = at + this.#counts[region] * ENTRY_WORDS;
+    for (let slot = 0; at < end; slot += ENTRY_WORDS) {
+      if (words[slot + ENTRY_SEGMENT] === 0) continue;
+      for (let word = 0; word < ENTRY_WORDS; word++) target[at + word] = words[slot + word];
+      at += ENTRY_WORDS;
+    }
+  }
+
+  /** Fills an empty region with what copyRegion() made of one. */
+  fillRegion(region: number, entries: Uint32Array): void {
+    const count = entries.length / ENTRY_WORDS;
+    const capacity = Math.max(CAPACITY_MIN, Math.ceil(count * 1.25));
+    const words = new Uint32Array(spreadSlots(entries, capacity) * ENTRY_WORDS);
+    this.#capacities[region] = capacity;
+    this.#counts[region] = count;
+    this.#count += count;
+    this.#replaceRegion(region, words);
+    let next = 0;
+    for (let at = 0; at < entries.length; at += ENTRY_WORDS) {
+      const slot = Math.max(next, homeSlot(capacity, entries[at]));
+      const target = slot * ENTRY_WORDS;
+      for (let word = 0; word < ENTRY_WORDS; word++) words[target + word] = entries[at + word];
+      next = slot + 1;
+      this.#addToTree(words, target);
+    }
+  }
+
+  /** Forgets all entries. */
+  clear(): void {
+    this.words = NOTHING;
+    this.at = 0;
+    this.#regions.fill(NOTHING);
+    this.#capacities.fill(0);
+    this.#counts.fill(0);
+    this.#trees.fill(null);
+    this.#count = 0;
+    this.#words = 0;
+  }
+
   /** The hash tree of a partition. */
   tree(partition: number): MerkleTree {
     const known = this.#trees[partition];
@@ -205,6 +260,19 @@ export class PositionIndex {
     const tree = new MerkleTree(this.#partitionBits, partition, this.#treeKey);
     this.#trees[partition] = tree;
     return tree;
+  }
+
+  /** REQUIRES: the entry is in its slot, where the splitting of a leaf finds it. */
+  #addToTree(words: Uint32Array, at: number): void {
+    const tree = this.tree(partitionOf(words[at], this.#partitionBits));
+    tree.add(
+      words[at + ENTRY_POSITION0],
+      words[at + ENTRY_POSITION1],
+      words[at + ENTRY_TAG],
+      words[at + ENTRY_DIGEST0],
+      words[at + ENTRY_DIGEST1],
+    );
+    if (tree.isGrowing) this.#splitLeaf(tree);
   }
 
   /** Gives the level that a tree is adding the entries of one more leaf. */

@@ -22,19 +22,31 @@ export class DurableBoundary {
     this.offset = 0;
   }
 
+  /** Nothing is known. */
+  clear(): void {
+    this.segment = 0;
+    this.offset = 0;
+  }
+
   /** Whether the byte there was synced. */
   covers(segment: number, offset: number): boolean {
     if (segment !== this.segment) return segment < this.segment;
     return offset < this.offset;
   }
 
+  /** All before this place is durable. */
+  take(segment: number, offset: number): void {
+    if (this.covers(segment, offset)) return;
+    this.segment = segment;
+    this.offset = offset;
+  }
+
   /**
-   * Takes the greatest position that the records of the opened segment name; false where it has
-   * none. @throws DiskError, NewerFormatError
+   * Takes the greatest position that the records of the opened segment name, from `at` on; false
+   * where there are none. @throws DiskError, NewerFormatError
    */
-  readFrom(scan: SegmentScan): boolean {
+  readFrom(scan: SegmentScan, at: number): boolean {
     let isFound = false;
-    let at = 0;
     while (at >= 0) {
       if (!scan.isRecord(at)) {
         at = scan.nextRecord(at + 1);
@@ -42,10 +54,7 @@ export class DurableBoundary {
       }
       isFound = true;
       const { durableSegment, durableOffset } = scan.header;
-      if (!this.covers(durableSegment, durableOffset)) {
-        this.segment = durableSegment;
-        this.offset = durableOffset;
-      }
+      this.take(durableSegment, durableOffset);
       at += scan.header.length;
     }
     return isFound;

@@ -38,11 +38,12 @@ import { RecordMap } from "./record-map.ts";
 import type { RecordStatus } from "./record-reader.ts";
 import { ObjectBuffer } from "../object-buffer.ts";
 import { NOTE_BYTES_MAX } from "./record.ts";
-import { Recovery, type RecoveryReport } from "./recovery.ts";
 import type { LogHistory } from "./log-history.ts";
+import { Recovery, type RecoveryProgress, type RecoveryReport } from "./recovery.ts";
 import { NewerFormatError } from "./segment-scan.ts";
 import { SegmentSupply } from "./segment-supply.ts";
 import { SetWriter } from "./set-writer.ts";
+import { SNAPSHOT_BYTES_DEFAULT, Snapshots } from "./snapshots.ts";
 import { Watermark } from "./watermark.ts";
 
 export const SEGMENT_BYTES_DEFAULT = 64 << 20;
@@ -58,6 +59,13 @@ export interface LogOptions extends EngineOptions {
   readonly history?: LogHistory;
   /** How the space of dead records comes back; without it, only with a segment's last record. */
   readonly compaction?: CompactionOptions;
+  /**
+   * Bytes of log after which the index is written to disk, so that the next start need not read
+   * them; more where the index is large. 0: never. Default 64 MiB.
+   */
+  readonly snapshotBytes?: number;
+  /** Told how far the reading of the log has come when it is opened. */
+  readonly progress?: RecoveryProgress;
   /** Runs a callback at the end of this turn of the event loop (the clock port's). */
   readonly soon: (callback: () => void) => void;
 }
@@ -100,6 +108,7 @@ class LogFileEngine implements LogEngine {
   readonly #sync: LogSync;
   readonly #buffer: ObjectBuffer;
   readonly #supply: SegmentSupply;
+  readonly #snapshots: Snapshots;
   readonly #watermark: Watermark;
   readonly #compaction: Compaction | null;
   /** Why nothing may be written any more; "": all is well. */
@@ -122,7 +131,8 @@ class LogFileEngine implements LogEngine {
     this.#map = new RecordMap(options.partitionBits, options.treeKey);
     this.#watermark = new Watermark(disk, this.#map, options);
     this.#supply = new SegmentSupply(disk, folder, segmentBytes);
-    const recovery = new Recovery(disk, folder, this.#map, options.history ?? null);
+    const { history = null, progress = () => {} } = options;
+    const recovery = new Recovery(disk, folder, this.#map, history, progress);
     try {
       recovery.run();
     } catch (error) {
@@ -144,6 +154,17 @@ class LogFileEngine implements LogEngine {
     this.#handOver = new HandOver(this.#writer, options.soon, failed);
     this.#map.onUnread = () => this.#writer.handOver();
     this.#sync = new LogSync(disk, folder, this.#map, this.#writer, this.#handOver, options.soon, failed);
+    this.#snapshots = new Snapshots({
+      disk,
+      folder,
+      map: this.#map,
+      writer: this.#writer,
+      sync: this.#sync,
+      soon: options.soon,
+      mayWrite: (bytes) => this.#watermark.hasRoomFor(bytes),
+      bytesMin: this.recovery.damaged > 0 ? 0 : (options.snapshotBytes ?? SNAPSHOT_BYTES_DEFAULT),
+      tailBytes: this.recovery.scannedBytes,
+    });
     this.#damaged = recovery.report.damaged;
     this.#provenName = null;
     this.#provenSegment = 0;
@@ -306,12 +327,17 @@ class LogFileEngine implements LogEngine {
     this.#compaction?.stop();
     this.#sync.wait(() => {
       this.#sync.settle(() => {
-        if (this.#failure === "") this.#failure = "the engine is closed";
-        this.#supply.close(() => {
-          for (const segment of this.#map.segments) segment.file.close();
-          done();
-        });
+        const isSound = this.#failure === "";
+        if (isSound) this.#failure = "the engine is closed";
+        this.#snapshots.close(isSound, () => this.#closeFiles(done));
       });
+    });
+  }
+
+  #closeFiles(done: () => void): void {
+    this.#supply.close(() => {
+      for (const segment of this.#map.segments) segment.file.close();
+      done();
     });
   }
 
@@ -348,6 +374,7 @@ class LogFileEngine implements LogEngine {
   #appended(): void {
     this.#handOver.written();
     this.#sync.written();
+    this.#snapshots.written();
   }
 
   #read(name: ObjectName, payloads: boolean): ReadOutcome {

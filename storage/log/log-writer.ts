@@ -52,6 +52,8 @@ export class LogWriter {
   /** The log is durable up to here (exclusive). */
   durableSegment: number;
   durableOffset: number;
+  /** Bytes of records that were committed since the start. */
+  appended: number;
   readonly #log: SegmentList;
   readonly #supply: SegmentSupply;
   readonly #segmentBytes: number;
@@ -77,6 +79,7 @@ export class LogWriter {
     this.bytes = new Uint8Array(STAGE_BYTES);
     this.durableSegment = 0;
     this.durableOffset = 0;
+    this.appended = 0;
     this.#log = log;
     this.#supply = supply;
     this.#segmentBytes = segmentBytes;
@@ -145,7 +148,10 @@ export class LogWriter {
     if (active === null) return;
     const isLarge = this.#staged >= HAND_OVER_BYTES || this.bytes.length > STAGE_BYTES_KEPT;
     if (isLarge || active.preallocated === 0) this.#flush();
-    active.end = this.#position + this.#staged;
+    const end = this.#position + this.#staged;
+    this.appended += end - active.end;
+    active.end = end;
+    active.last = this.header.offset;
     active.staged = this.#staged;
     active.unsynced = true;
     if (active.end > this.#prepareAt) this.#prepare(active);
@@ -183,6 +189,7 @@ export class LogWriter {
     const at = this.stage(HEADER_BYTES);
     this.#frame.encodeInto(this.bytes, at);
     this.#flush();
+    active.last = this.#frame.offset;
     active.end = this.#position;
   }
 

@@ -36,6 +36,11 @@ export class RecordMap {
   isUncertain: boolean;
   /** Asks for what a segment's file does not have yet, before that is read. May throw a DiskError. */
   onUnread: () => void;
+  /**
+   * Bytes that are reached in files that are gone, by number: a snapshot of the index names them,
+   * and what follows it in the log takes them away.
+   */
+  readonly gone: Map<number, number>;
   readonly #byNumber: Map<number, Segment>;
 
   constructor(partitionBits: number, treeKey: Int32Array) {
@@ -43,6 +48,7 @@ export class RecordMap {
     this.segments = [];
     this.isUncertain = false;
     this.onUnread = () => {};
+    this.gone = new Map();
     this.#byNumber = new Map();
     this.reader = new RecordReader((number, offset) => this.#fileOf(number, offset));
   }
@@ -67,6 +73,18 @@ export class RecordMap {
   dropSegment(segment: Segment): void {
     this.segments.splice(this.segments.indexOf(segment), 1);
     this.#byNumber.delete(segment.number);
+  }
+
+  segmentOf(number: number): Segment | null {
+    return this.#byNumber.get(number) ?? null;
+  }
+
+  /** Forgets what was entered; the files stay. */
+  clear(): void {
+    this.index.clear();
+    this.gone.clear();
+    this.isUncertain = false;
+    for (const segment of this.segments) segment.clear();
   }
 
   /** The record under the index's cursor. */
@@ -115,7 +133,7 @@ export class RecordMap {
   put(header: RecordHeader, isKnown: boolean): void {
     const { segment, offset, length, bodies } = header;
     this.#account(segment, length);
-    if (bodies > 0) this.#accountBodies(segment, offset, length, 1);
+    if (bodies > 0) this.#enterBodies(segment, offset, length);
     const word = bodies > 0 ? length + HAS_BODIES : length;
     if (isKnown) {
       this.#release();
@@ -150,6 +168,16 @@ export class RecordMap {
   #account(number: number, bytes: number): void {
     const segment = this.#byNumber.get(number);
     if (segment !== undefined) segment.live += bytes;
+    else {
+      const live = this.gone.get(number);
+      if (live !== undefined) this.gone.set(number, live + bytes);
+    }
+  }
+
+  #enterBodies(number: number, offset: number, length: number): void {
+    const segment = this.#byNumber.get(number);
+    if (segment !== undefined) segment.hasBodies = true;
+    this.#accountBodies(number, offset, length, 1);
   }
 
   #accountBodies(segment: number, offset: number, length: number, sign: number): void {

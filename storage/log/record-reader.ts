@@ -85,6 +85,14 @@ export class RecordReader {
     return this.header.nameLength === name.length && isNameAt(this.bytes, name);
   }
 
+  /** The checksum that the header of the record there carries, unchecked. @throws DiskError */
+  checksumAt(segment: number, offset: number): number {
+    const file = this.#fileOf(segment, offset);
+    if (file === null) return 0;
+    file.read(this.#scratch, 0, 8, offset);
+    return readU32(this.#scratch, 4);
+  }
+
   /** The name, the head and the payloads of the record that was read: views into its bytes. */
   get name(): Uint8Array {
     return this.bytes.subarray(HEADER_BYTES, this.headStart);

@@ -18,6 +18,9 @@
  * are checked when they are read. After it everything is checked. A record with a sound header and
  * damaged content stays in the index, and reads of it answer "damaged". Where a header is lost, so
  * is the name: counted in `lostNames`.
+ *
+ * Where a snapshot of the index fits the log, only what follows it is read, by the same rules; where
+ * anything contradicts it, it is removed and the whole log is read.
  */
 
 import { type Disk, DiskError } from "../disk.ts";
@@ -34,6 +37,8 @@ import type { RecordMap } from "./record-map.ts";
 import { RecordReplay } from "./record-replay.ts";
 import { Segment, segmentNumber, segmentPath } from "./segment.ts";
 import { NewerFormatError, SegmentScan } from "./segment-scan.ts";
+import { SNAPSHOT_NAME, SNAPSHOT_NEW_NAME } from "./snapshot.ts";
+import { loadSnapshot, type SnapshotReader } from "./snapshot-reader.ts";
 
 /** Damaged places beyond this many are counted, not listed. */
 const DAMAGES_LISTED_MAX = 1000;
@@ -55,7 +60,16 @@ export interface RecoveryReport {
   tornBytes: number;
   /** Whether the last record is not yet covered by a durable position (see log-engine). */
   needsSyncedRecord: boolean;
+  /** Bytes of log that were read: all, or what follows the snapshot of the index. */
+  scannedBytes: number;
+  /** Whether a snapshot of the index saved the rest. */
+  isFromSnapshot: boolean;
+  /** Why a snapshot that was there was not believed; "": it was, or there was none. */
+  snapshotProblem: string;
 }
+
+/** Told how far the reading of a log has come, after each of its files. */
+export type RecoveryProgress = (bytesDone: number, bytesTotal: number) => void;
 
 export class Recovery {
   readonly report: RecoveryReport;
@@ -68,11 +82,22 @@ export class Recovery {
   readonly #boundary: DurableBoundary;
   /** Segment number → where its records end at least. */
   readonly #ends: Map<number, number>;
+  readonly #progress: RecoveryProgress;
+  /** The snapshot that the map was filled from; null: there is none. */
+  #snapshot: SnapshotReader | null;
+  /** Segment number → the place up to which the snapshot has its records. */
+  readonly #starts: Map<number, number>;
   /** What is being read, for the sentence of a failure. */
   #path: string;
 
   /** @param history wants to know what the log tells of the recent past */
-  constructor(disk: Disk, folder: string, map: RecordMap, history: LogHistory | null) {
+  constructor(
+    disk: Disk,
+    folder: string,
+    map: RecordMap,
+    history: LogHistory | null,
+    progress: RecoveryProgress,
+  ) {
     this.report = {
       records: 0,
       damaged: 0,
@@ -80,6 +105,9 @@ export class Recovery {
       damages: [],
       tornBytes: 0,
       needsSyncedRecord: false,
+      scannedBytes: 0,
+      isFromSnapshot: false,
+      snapshotProblem: "",
     };
     this.#disk = disk;
     this.#folder = folder;
@@ -92,6 +120,9 @@ export class Recovery {
     this.#replay = new RecordReplay(map, this.#scan, untold, this.#teller);
     this.#boundary = new DurableBoundary();
     this.#ends = new Map();
+    this.#progress = progress;
+    this.#snapshot = null;
+    this.#starts = new Map();
     this.#path = folder;
   }
 
@@ -105,22 +136,100 @@ export class Recovery {
   }
 
   #recover(): void {
-    this.#openSegments();
-    this.#readEnds();
-    this.#findBoundary();
-    const segments = [...this.#map.segments];
-    for (let index = 0; index < segments.length; index++) {
-      if (this.#readSegment(segments[index])) continue;
-      this.#cutFrom(segments, index);
-      break;
-    }
+    const names = this.#disk.list(this.#folder);
+    this.#openSegments(names);
+    const cutAt = names.includes(SNAPSHOT_NAME) ? this.#readTail() : this.#readLog();
+    if (names.includes(SNAPSHOT_NEW_NAME)) this.#removeFile(SNAPSHOT_NEW_NAME);
+    if (cutAt >= 0) this.#cutFrom([...this.#map.segments], cutAt);
     this.#dropEmpty();
     this.#makeDurable();
   }
 
-  #openSegments(): void {
+  /**
+   * Fills the map from the snapshot and from what follows it in the log; from the whole log where
+   * the two do not fit. Returns as #readLog().
+   */
+  #readTail(): number {
+    const { report } = this;
+    const problem = this.#takeSnapshot();
+    const cutAt = problem === "" ? this.#readLog() : -1;
+    report.snapshotProblem = problem === "" ? this.#contradiction() : problem;
+    report.isFromSnapshot = report.snapshotProblem === "";
+    if (report.isFromSnapshot) return cutAt;
+    // Before anything is written: later records could make it look as if it fitted.
+    this.#removeFile(SNAPSHOT_NAME);
+    this.#startOver();
+    return this.#readLog();
+  }
+
+  /** Fills the map from the snapshot; "" or why it is not believed. */
+  #takeSnapshot(): string {
+    const path = `${this.#folder}/${SNAPSHOT_NAME}`;
+    try {
+      const { reader, problem } = loadSnapshot(this.#disk, path, this.#map);
+      for (const number of reader.known) {
+        this.#starts.set(number, this.#map.segmentOf(number)?.end ?? 0);
+      }
+      this.#boundary.take(reader.last.durableSegment, reader.last.durableOffset);
+      if (problem === "") this.#snapshot = reader;
+      return problem;
+    } catch (error) {
+      if (error instanceof DiskError) return error.message;
+      throw error;
+    }
+  }
+
+  /** What the log says against the snapshot that it was read from; "": nothing. */
+  #contradiction(): string {
+    for (const [number, live] of this.#map.gone) {
+      if (live !== 0) return `segment ${number} is gone, and records in it are not replaced`;
+    }
+    this.#map.gone.clear();
+    if (this.#map.isUncertain) return "the accounts of a segment that is gone are needed";
+    return this.report.damaged > 0 ? "the log behind it is damaged" : "";
+  }
+
+  #startOver(): void {
+    const { report } = this;
+    report.records = 0;
+    report.damaged = 0;
+    report.lostNames = 0;
+    report.damages.length = 0;
+    report.tornBytes = 0;
+    report.needsSyncedRecord = false;
+    report.scannedBytes = 0;
+    this.#snapshot = null;
+    this.#map.clear();
+    this.#boundary.clear();
+    this.#starts.clear();
+    this.#ends.clear();
+  }
+
+  /**
+   * Enters all records into the map, from each segment's start on. Returns the index of the segment
+   * at whose end the log has to be cut, or -1.
+   */
+  #readLog(): number {
+    this.#readEnds();
+    this.#findBoundary();
+    if (this.#snapshot !== null) this.#trust(this.#snapshot);
+    const { segments } = this.#map;
+    let total = 0;
+    for (const segment of segments) total += segment.file.size() - this.#startOf(segment);
+    for (let index = 0; index < segments.length; index++) {
+      if (!this.#readSegment(segments[index])) return index;
+      this.#progress(this.report.scannedBytes, total);
+    }
+    return -1;
+  }
+
+  #startOf(segment: Segment): number {
+    return this.#starts.get(segment.number) ?? 0;
+  }
+
+  #openSegments(names: readonly string[]): void {
     const numbers: number[] = [];
-    for (const name of this.#disk.list(this.#folder)) {
+    for (const name of names) {
       const number = segmentNumber(name);
       if (number > 0) numbers.push(number);
     }
@@ -136,10 +245,19 @@ export class Recovery {
     const { segments } = this.#map;
     for (let index = segments.length - 1; index >= 0; index--) {
       this.#scanFile(segments[index]);
-      if (!this.#boundary.readFrom(this.#scan)) continue;
-      this.#teller?.readNewest();
-      return;
+      const start = this.#startOf(segments[index]);
+      const isFound = this.#boundary.readFrom(this.#scan, start);
+      if (isFound) this.#teller?.readNewest();
+      if (isFound || start > 0) return;
     }
+  }
+
+  /** A snapshot stands only where all before its end is durable, which the log may not tell yet. */
+  #trust(snapshot: SnapshotReader): void {
+    const { segment, end } = snapshot.header;
+    const isTold = snapshot.last.kind === KIND_SYNCED || this.#boundary.covers(segment, end - 1);
+    this.report.needsSyncedRecord = !isTold;
+    this.#boundary.take(segment, end);
   }
 
   /** Enters a segment's records into the map; false where the log has to be cut at segment.end. */
@@ -147,7 +265,8 @@ export class Recovery {
     const endAtLeast = this.#ends.get(segment.number) ?? 0;
     const scan = this.#scan;
     this.#scanFile(segment);
-    let at = 0;
+    let at = this.#startOf(segment);
+    this.report.scannedBytes += scan.size - at;
     for (;;) {
       const isDurable = this.#boundary.covers(segment.number, at);
       if (scan.isRecord(at) && (isDurable || scan.isWhole(at))) {
@@ -171,6 +290,7 @@ export class Recovery {
   /** Each segment's first record says where the one before it ended. */
   #readEnds(): void {
     for (const segment of this.#map.segments) {
+      if (this.#starts.has(segment.number)) continue;
       this.#scanFile(segment);
       if (!this.#scan.isRecord(0) || this.#scan.header.kind !== KIND_SEGMENT) continue;
       this.#ends.set(this.#scan.header.digest0, this.#scan.header.digest1);
@@ -179,6 +299,7 @@ export class Recovery {
 
   #enter(segment: Segment, header: RecordHeader): void {
     this.report.records++;
+    segment.last = header.offset;
     if (header.kind !== KIND_SYNCED) {
       const end = header.offset + header.length;
       this.report.needsSyncedRecord = !this.#boundary.covers(segment.number, end - 1);
@@ -220,6 +341,12 @@ export class Recovery {
     this.#map.dropSegment(segment);
     segment.file.close();
     this.#disk.remove(segmentPath(this.#folder, segment.number));
+    this.#disk.syncFolder(this.#folder);
+  }
+
+  #removeFile(name: string): void {
+    this.#path = `${this.#folder}/${name}`;
+    this.#disk.remove(this.#path);
     this.#disk.syncFolder(this.#folder);
   }
 

@@ -29,6 +29,12 @@ export class Segment {
   live: number;
   /** Bytes of remove records in it that something older may still need. */
   removeBytes: number;
+  /** Where its last record begins. */
+  last: number;
+  /** Some object record in it refers to body records. */
+  hasBodies: boolean;
+  /** The index snapshot needs the file: it goes when the next one is there. */
+  isPinned: boolean;
   /** Something was written that no sync that has begun covers. */
   unsynced: boolean;
   /** When it was first seen to be no longer written to, on compaction's clock; −1: not yet. */
@@ -42,8 +48,21 @@ export class Segment {
     this.staged = 0;
     this.live = 0;
     this.removeBytes = 0;
+    this.last = 0;
+    this.hasBodies = false;
+    this.isPinned = false;
     this.unsynced = false;
     this.sealedMs = -1;
+  }
+
+  /** Forgets what its records told; the file stays. */
+  clear(): void {
+    this.end = 0;
+    this.live = 0;
+    this.removeBytes = 0;
+    this.last = 0;
+    this.hasBodies = false;
+    this.isPinned = false;
   }
 }
 
@@ -60,9 +79,10 @@ export function segmentNumber(fileName: string): number {
 }
 
 /**
- * Whether a segment's file can go: nothing in it is reachable, and it holds no remove record that
- * an older segment may still need (without it, what it forgot would come back at the next start).
+ * Whether a segment's file can go: nothing in it is reachable, the index snapshot does not need it,
+ * and it holds no remove record that an older segment may still need (without it, what it forgot
+ * would come back at the next start).
  */
 export function isDeletable(segment: Segment, isOldest: boolean): boolean {
-  return segment.live === 0 && (isOldest || segment.removeBytes === 0);
+  return segment.live === 0 && !segment.isPinned && (isOldest || segment.removeBytes === 0);
 }

@@ -117,6 +117,7 @@ export class Machine {
   readonly disk: SimulatedDisk;
   /** What compaction told. */
   readonly troubles: string[];
+  #process = 0;
 
   constructor(seed: number, shape?: DiskShape) {
     this.world = new World();
@@ -124,9 +125,15 @@ export class Machine {
     this.disk = new SimulatedDisk(this.world, new SeededRandom(seed), shape);
   }
 
-  /** Opens the log as the next process. */
+  /** Opens the log as the next process; what the one before was about to do, it does not. */
   open(options?: Partial<LogOptions>): LogEngine {
-    return this.openOn(this.disk.mount(), options);
+    const process = ++this.#process;
+    const soon = (callback: () => void): void => {
+      this.world.after(0, () => {
+        if (process === this.#process) callback();
+      });
+    };
+    return this.openOn(this.disk.mount(), { soon, ...options });
   }
 
   openOn(disk: Disk, options?: Partial<LogOptions>): LogEngine {

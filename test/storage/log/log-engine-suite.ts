@@ -373,7 +373,8 @@ function unreadable(check: Check): void {
 /** The bytes of the example in storage/FORMAT.md: lines of an offset, two spaces and bytes. */
 function exampleBytes(): string {
   const page = readFileSync(new URL("../../../storage/FORMAT.md", import.meta.url), "utf8");
-  const lines = page.slice(page.indexOf("## Worked example")).matchAll(
+  const start = page.indexOf("## Worked example");
+  const lines = page.slice(start, page.indexOf("`objects/index.snapshot`", start)).matchAll(
     /^ *\d+  ((?:[0-9a-f]{2} ?)+)/gm,
   );
   return [...lines].map((line) => line[1].replaceAll(" ", "")).join("");

@@ -1,0 +1,4 @@
+import { runUnderTap } from "../../suite-under-tap.ts";
+import { suite } from "./snapshot-suite.ts";
+
+runUnderTap(suite);

@@ -114,6 +114,9 @@ const DRAIN_MS_MAX = 8_000;
 /** What surrounds a set in a frame: name, header, fixed fields. */
 const FRAME_ROOM_BYTES = 8_192;
 
+/** How often the operator hears how far the reading of a log has come. */
+const RECOVERY_TOLD_EVERY_MS = 2_000;
+
 /** Recent objects held in memory: reads look there before they go to the log (the paper's 6.1). */
 const OBJECT_BUFFER_BYTES = 16 << 20;
 
@@ -407,7 +410,8 @@ export class Node {
     const told = folder === "hints" ? hints.add.bind(hints) : undefined;
     const history = requestHistory(this.#superseded, clock, told);
     const compaction = this.#compaction(folder);
-    const log = { ...options, segmentBytes, bufferBytes, history, compaction, soon };
+    const progress = this.#recoveryProgress(folder);
+    const log = { ...options, segmentBytes, bufferBytes, history, compaction, progress, soon };
     return openLogEngine(disk, log, (engine, error) => {
       if (engine !== null) this.#tellRecovery(folder, engine);
       done(engine, error);
@@ -424,8 +428,25 @@ export class Node {
     };
   }
 
+  /** Tells how far the reading of a long log has come, at most once in a while. */
+  #recoveryProgress(folder: string): (bytesDone: number, bytesTotal: number) => void {
+    const { clock, log } = this.#ports;
+    let toldMs = clock.elapsedMs();
+    return (bytesDone, bytesTotal) => {
+      const nowMs = clock.elapsedMs();
+      if (nowMs - toldMs < RECOVERY_TOLD_EVERY_MS) return;
+      toldMs = nowMs;
+      const percent = Math.floor((bytesDone * 100) / bytesTotal);
+      log.info("reading the log", { folder, percent, bytesDone, bytesTotal });
+    };
+  }
+
   #tellRecovery(folder: string, engine: LogEngine): void {
-    const { damaged, lostNames, tornBytes } = engine.recovery;
+    const { damaged, lostNames, tornBytes, snapshotProblem } = engine.recovery;
+    if (snapshotProblem !== "") {
+      const reason = snapshotProblem;
+      this.#ports.log.warn("the whole log was read: its index snapshot does not fit", { folder, reason });
+    }
     if (damaged === 0 && tornBytes === 0) return;
     this.#ports.log.warn("recovery found damage", { folder, damaged, lostNames, tornBytes });
   }

@@ -45,7 +45,7 @@ export class DurableBoundary {
    * Takes the greatest position that the records of the opened segment name, from `at` on; false
    * where there are none. @throws DiskError, NewerFormatError
    */
-  readFrom(scan: SegmentScan, at: number): boolean {
+  readFrom(scan: SegmentScan, at = 0): boolean {
     let isFound = false;
     while (at >= 0) {
       if (!scan.isRecord(at)) {

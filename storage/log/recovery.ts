@@ -37,7 +37,7 @@ import type { RecordMap } from "./record-map.ts";
 import { RecordReplay } from "./record-replay.ts";
 import { Segment, segmentNumber, segmentPath } from "./segment.ts";
 import { NewerFormatError, SegmentScan } from "./segment-scan.ts";
-import { SNAPSHOT_NAME, SNAPSHOT_NEW_NAME } from "./snapshot.ts";
+import { SNAPSHOT_LEFTOVERS, SNAPSHOT_NAME } from "./snapshot.ts";
 import { loadSnapshot, type SnapshotReader } from "./snapshot-reader.ts";
 
 /** Damaged places beyond this many are counted, not listed. */
@@ -139,7 +139,7 @@ export class Recovery {
     const names = this.#disk.list(this.#folder);
     this.#openSegments(names);
     const cutAt = names.includes(SNAPSHOT_NAME) ? this.#readTail() : this.#readLog();
-    if (names.includes(SNAPSHOT_NEW_NAME)) this.#removeFile(SNAPSHOT_NEW_NAME);
+    for (const name of SNAPSHOT_LEFTOVERS) if (names.includes(name)) this.#removeFile(name);
     if (cutAt >= 0) this.#cutFrom([...this.#map.segments], cutAt);
     this.#dropEmpty();
     this.#makeDurable();
@@ -214,11 +214,15 @@ export class Recovery {
     this.#findBoundary();
     if (this.#snapshot !== null) this.#trust(this.#snapshot);
     const { segments } = this.#map;
-    let total = 0;
-    for (const segment of segments) total += segment.file.size() - this.#startOf(segment);
+    const sizes = segments.map((segment) => segment.file.size() - this.#startOf(segment));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    let done = 0;
     for (let index = 0; index < segments.length; index++) {
-      if (!this.#readSegment(segments[index])) return index;
-      this.#progress(this.report.scannedBytes, total);
+      const isWhole = this.#readSegment(segments[index]);
+      this.report.scannedBytes += segments[index].end - this.#startOf(segments[index]);
+      if (!isWhole) return index;
+      done += sizes[index];
+      this.#progress(done, total);
     }
     return -1;
   }
@@ -266,7 +270,6 @@ export class Recovery {
     const scan = this.#scan;
     this.#scanFile(segment);
     let at = this.#startOf(segment);
-    this.report.scannedBytes += scan.size - at;
     for (;;) {
       const isDurable = this.#boundary.covers(segment.number, at);
       if (scan.isRecord(at) && (isDurable || scan.isWhole(at))) {

@@ -29,6 +29,7 @@ import {
   SNAPSHOT_HEADER_BYTES,
   SNAPSHOT_NAME,
   SNAPSHOT_NEW_NAME,
+  SNAPSHOT_OLD_NAME,
   SnapshotHeader,
 } from "./snapshot.ts";
 
@@ -117,7 +118,11 @@ export class SnapshotWriter {
   /** Puts it in the place of the one before. REQUIRES: the file is durable. @throws DiskError */
   publish(): void {
     this.#close();
-    this.#disk.rename(`${this.#folder}/${SNAPSHOT_NEW_NAME}`, `${this.#folder}/${SNAPSHOT_NAME}`);
+    const path = `${this.#folder}/${SNAPSHOT_NAME}`;
+    const old = `${this.#folder}/${SNAPSHOT_OLD_NAME}`;
+    // A crash in between finds no snapshot, and the next start takes its time.
+    if (this.#disk.exists(path)) this.#disk.rename(path, old);
+    this.#disk.rename(`${this.#folder}/${SNAPSHOT_NEW_NAME}`, path);
     this.#disk.syncFolder(this.#folder);
     for (const segment of this.#map.segments) segment.isPinned = this.#needed.has(segment);
   }

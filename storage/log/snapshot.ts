@@ -24,6 +24,10 @@ import type { Segment } from "./segment.ts";
 export const SNAPSHOT_NAME = "index.snapshot";
 /** Where the next one is written. */
 export const SNAPSHOT_NEW_NAME = "index.snapshot.new";
+/** Where the one before shrinks away: freeing hundreds of megabytes at once takes too long. */
+export const SNAPSHOT_OLD_NAME = "index.snapshot.old";
+/** What a crash may leave of them. */
+export const SNAPSHOT_LEFTOVERS = [SNAPSHOT_NEW_NAME, SNAPSHOT_OLD_NAME];
 
 export const SNAPSHOT_HEADER_BYTES = 64;
 export const TABLE_ROW_BYTES = 32;

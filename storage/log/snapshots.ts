@@ -18,7 +18,7 @@ import { type Disk, DiskError } from "../disk.ts";
 import type { LogSync } from "./log-sync.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { RecordMap } from "./record-map.ts";
-import { ENTRY_BYTES, SNAPSHOT_NAME } from "./snapshot.ts";
+import { ENTRY_BYTES, SNAPSHOT_NAME, SNAPSHOT_OLD_NAME } from "./snapshot.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
 
 export const SNAPSHOT_BYTES_DEFAULT = 64 << 20;
@@ -28,6 +28,9 @@ const CLOSE_BYTES = 1 << 20;
 const GROWTH = 2;
 /** After so many bytes the disk is waited for. */
 const SYNC_BYTES = 4 << 20;
+
+/** So much of an old one is freed in one go. */
+const SHRINK_BYTES = 8 << 20;
 
 export interface SnapshotPlan {
   readonly disk: Disk;
@@ -145,10 +148,40 @@ export class Snapshots {
         if (error !== null) this.#abandon(current);
         else this.#attempt(current, () => {
           current.publish();
-          this.#end();
+          this.#shrinkOld();
         });
       });
     });
+  }
+
+  /** Takes away the one that was replaced, a part at a time. */
+  #shrinkOld(): void {
+    const { disk, folder } = this.#plan;
+    const path = `${folder}/${SNAPSHOT_OLD_NAME}`;
+    try {
+      const size = disk.exists(path) ? this.#cutOff(path) : 0;
+      if (size > 0) {
+        this.#plan.soon(() => this.#shrinkOld());
+        return;
+      }
+      if (disk.exists(path)) disk.remove(path);
+    } catch (error) {
+      // What stays is removed at the next start.
+      if (!(error instanceof DiskError)) throw error;
+    }
+    this.#end();
+  }
+
+  /** Cuts a part off a file's end; returns what it has left. @throws DiskError */
+  #cutOff(path: string): number {
+    const file = this.#plan.disk.open(path);
+    try {
+      const size = Math.max(0, file.size() - SHRINK_BYTES);
+      file.truncate(size);
+      return size;
+    } finally {
+      file.close();
+    }
   }
 
   #attempt(current: SnapshotWriter, run: () => void): void {

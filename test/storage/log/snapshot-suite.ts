@@ -222,10 +222,12 @@ function otherSegments(check: Check): void {
   check.ok(refused > 2, `${refused} of ${segments.length} were needed`);
   const old = stopped(0, 100);
   const later = stopped(0, 1000);
-  const engine = later.open(OPTIONS);
-  work(engine, 1000, 1010);
-  later.sync(engine);
-  close(later, engine);
+  for (const from of [1000, 1100]) {
+    const engine = later.open(OPTIONS);
+    work(engine, from, from + 50);
+    later.sync(engine);
+    close(later, engine);
+  }
   check.ok(!later.disk.files().includes(FILE), "the first segment has been deleted");
   later.disk.setContents(FILE, old.disk.contents(FILE));
   judge(later, false, check, "an old segment that has come back");

@@ -64,7 +64,7 @@ export class PositionIndex {
   readonly #capacities: Uint32Array;
   readonly #counts: Uint32Array;
   readonly #partitionBits: number;
-  readonly #treeKey: Int32Array;
+  readonly treeKey: Int32Array;
   /** By partition; null where nothing was ever held. */
   readonly #trees: (MerkleTree | null)[];
   readonly #visited: IndexEntry;
@@ -83,7 +83,7 @@ export class PositionIndex {
     this.#capacities = new Uint32Array(1 << REGION_BITS);
     this.#counts = new Uint32Array(1 << REGION_BITS);
     this.#partitionBits = partitionBits;
-    this.#treeKey = treeKey;
+    this.treeKey = treeKey;
     this.#trees = new Array<MerkleTree | null>(1 << partitionBits).fill(null);
     this.#visited = { position0: 0, position1: 0, tag: 0, digest0: 0, digest1: 0 };
     this.#count = 0;
@@ -257,7 +257,7 @@ export class PositionIndex {
   tree(partition: number): MerkleTree {
     const known = this.#trees[partition];
     if (known !== null) return known;
-    const tree = new MerkleTree(this.#partitionBits, partition, this.#treeKey);
+    const tree = new MerkleTree(this.#partitionBits, partition, this.treeKey);
     this.#trees[partition] = tree;
     return tree;
   }

@@ -39,6 +39,7 @@ import type { RecordStatus } from "./record-reader.ts";
 import { ObjectBuffer } from "../object-buffer.ts";
 import { NOTE_BYTES_MAX } from "./record.ts";
 import type { LogHistory } from "./log-history.ts";
+import { SegmentStamps } from "./segment-stamps.ts";
 import { Recovery, type RecoveryProgress, type RecoveryReport } from "./recovery.ts";
 import { NewerFormatError } from "./segment-scan.ts";
 import { SegmentSupply } from "./segment-supply.ts";
@@ -109,6 +110,7 @@ class LogFileEngine implements LogEngine {
   readonly #buffer: ObjectBuffer;
   readonly #supply: SegmentSupply;
   readonly #snapshots: Snapshots;
+  readonly #stamps = new SegmentStamps();
   readonly #watermark: Watermark;
   readonly #compaction: Compaction | null;
   /** Why nothing may be written any more; "": all is well. */
@@ -247,6 +249,7 @@ class LogFileEngine implements LogEngine {
     }
     const { header } = this.#writer;
     this.#map.put(header, isKnown);
+    this.#stamps.written(this.#writer.active, set.head);
     this.#buffer.written(name, set, header.segment, header.offset);
     this.#written();
     return DONE;
@@ -294,6 +297,7 @@ class LogFileEngine implements LogEngine {
     } catch (error) {
       return this.#undo(error);
     }
+    this.#stamps.noted(this.#writer.active);
     this.#written();
     return DONE;
   }

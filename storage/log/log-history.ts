@@ -14,6 +14,7 @@ import { stampMs } from "../../core/clock-entry.ts";
 import { isWellFormedHead, newestStamp } from "../../core/version-set.ts";
 import { HEADER_BYTES, KIND_OBJECT } from "./record.ts";
 import type { RecordMap } from "./record-map.ts";
+import type { Segment } from "./segment.ts";
 import type { SegmentScan } from "./segment-scan.ts";
 
 /** Who wants to know what the log tells of the recent past. `position0`: of the name. */
@@ -53,10 +54,25 @@ export class HistoryTeller {
     }
   }
 
+  /** The log has a stamp as new as this. */
+  takeNewest(stampMs: number): void {
+    this.#newestMs = Math.max(this.#newestMs, stampMs);
+  }
+
+  /** What has a stamp from here on is recent, milliseconds since 1970. */
+  get recentMs(): number {
+    const { nowMs, reachMs } = this.#history;
+    return Math.min(nowMs, this.#newestMs) - reachMs;
+  }
+
+  /** Takes the stamp of the scan's record for its segment. @throws DiskError */
+  stamp(segment: Segment): void {
+    segment.newestMs = Math.max(segment.newestMs, this.#stampMsOfRecord());
+  }
+
   /** The record under the map's cursor is about to be replaced by the scan's. @throws DiskError */
   replaced(): void {
-    const { nowMs, reachMs } = this.#history;
-    if (this.#stampMsOfRecord() < Math.min(nowMs, this.#newestMs) - reachMs) return;
+    if (this.#stampMsOfRecord() < this.recentMs) return;
     const { reader, segment, offset, length } = this.#map;
     if (reader.peek(segment, offset, length, null) !== "found") return;
     this.#history.replaced(this.#scan.header.position0, reader.head, this.#headOfRecord());
@@ -81,8 +97,12 @@ export class HistoryTeller {
   #stampMsOfRecord(): number {
     if (this.#scan.header.kind !== KIND_OBJECT) return 0;
     const head = this.#headOfRecord();
-    if (!isWellFormedHead(head, 0, head.length)) return 0;
-    const stamp = newestStamp(head, 0);
-    return stamp < 0 ? 0 : stampMs(head, stamp);
+    return isWellFormedHead(head, 0, head.length) ? newestMsOf(head) : 0;
   }
+}
+
+/** The newest stamp in a head, milliseconds since 1970; 0 where there is none. */
+export function newestMsOf(head: Uint8Array): number {
+  const stamp = newestStamp(head, 0);
+  return stamp < 0 ? 0 : stampMs(head, stamp);
 }

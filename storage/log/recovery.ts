@@ -38,6 +38,7 @@ import { RecordReplay } from "./record-replay.ts";
 import { Segment, segmentNumber, segmentPath } from "./segment.ts";
 import { NewerFormatError, SegmentScan } from "./segment-scan.ts";
 import { SNAPSHOT_LEFTOVERS, SNAPSHOT_NAME } from "./snapshot.ts";
+import { retell } from "./recent-log.ts";
 import { loadSnapshot, type SnapshotReader } from "./snapshot-reader.ts";
 
 /** Damaged places beyond this many are counted, not listed. */
@@ -83,6 +84,7 @@ export class Recovery {
   /** Segment number → where its records end at least. */
   readonly #ends: Map<number, number>;
   readonly #progress: RecoveryProgress;
+  readonly #history: LogHistory | null;
   /** The snapshot that the map was filled from; null: there is none. */
   #snapshot: SnapshotReader | null;
   /** Segment number → the place up to which the snapshot has its records. */
@@ -113,6 +115,7 @@ export class Recovery {
     this.#folder = folder;
     this.#map = map;
     this.#scan = new SegmentScan();
+    this.#history = history;
     this.#teller = history === null ? null : new HistoryTeller(history, map, this.#scan);
     const untold = (segment: Segment, offset: number, bytes: number): void => {
       this.#damaged(segment, offset, bytes);
@@ -212,7 +215,10 @@ export class Recovery {
   #readLog(): number {
     this.#readEnds();
     this.#findBoundary();
-    if (this.#snapshot !== null) this.#trust(this.#snapshot);
+    if (this.#snapshot !== null) {
+      this.#trust(this.#snapshot);
+      this.#retell(this.#snapshot.header.segment);
+    }
     const { segments } = this.#map;
     const sizes = segments.map((segment) => segment.file.size() - this.#startOf(segment));
     const total = sizes.reduce((sum, size) => sum + size, 0);
@@ -264,6 +270,14 @@ export class Recovery {
     this.#boundary.take(segment, end);
   }
 
+  /** Shows the history what the snapshot has saved the reading of. */
+  #retell(last: number): void {
+    const { segments, index } = this.#map;
+    if (this.#history === null) return;
+    for (const segment of segments) this.#teller?.takeNewest(segment.newestMs);
+    retell(this.#history, segments, last, index.treeKey, (segment) => this.#startOf(segment));
+  }
+
   /** Enters a segment's records into the map; false where the log has to be cut at segment.end. */
   #readSegment(segment: Segment): boolean {
     const endAtLeast = this.#ends.get(segment.number) ?? 0;
@@ -303,6 +317,7 @@ export class Recovery {
   #enter(segment: Segment, header: RecordHeader): void {
     this.report.records++;
     segment.last = header.offset;
+    this.#teller?.stamp(segment);
     if (header.kind !== KIND_SYNCED) {
       const end = header.offset + header.length;
       this.report.needsSyncedRecord = !this.#boundary.covers(segment.number, end - 1);

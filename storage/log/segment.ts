@@ -33,6 +33,8 @@ export class Segment {
   last: number;
   /** Some object record in it refers to body records. */
   hasBodies: boolean;
+  /** The newest stamp in a head in it, milliseconds since 1970; notes count as the next one. */
+  newestMs: number;
   /** The index snapshot needs the file: it goes when the next one is there. */
   isPinned: boolean;
   /** Something was written that no sync that has begun covers. */
@@ -50,6 +52,7 @@ export class Segment {
     this.removeBytes = 0;
     this.last = 0;
     this.hasBodies = false;
+    this.newestMs = 0;
     this.isPinned = false;
     this.unsynced = false;
     this.sealedMs = -1;
@@ -62,6 +65,7 @@ export class Segment {
     this.removeBytes = 0;
     this.last = 0;
     this.hasBodies = false;
+    this.newestMs = 0;
     this.isPinned = false;
   }
 }

@@ -16,7 +16,7 @@
  * on: entries go from memory to disk as they are. storage/FORMAT.md has every byte.
  */
 
-import { readU32, writeU32 } from "../../core/bytes.ts";
+import { readU32, readU48, writeU32, writeU48 } from "../../core/bytes.ts";
 import { crc32c } from "../../core/crc32c.ts";
 import { ENTRY_WORDS } from "../position-index.ts";
 import type { Segment } from "./segment.ts";
@@ -101,6 +101,7 @@ export function encodeTable(segments: readonly Segment[]): Uint8Array {
     writeU32(bytes, at + 8, segment.live);
     writeU32(bytes, at + 12, segment.removeBytes);
     writeU32(bytes, at + 16, segment.hasBodies ? FLAG_BODIES : 0);
+    writeU48(bytes, at + 20, segment.newestMs);
   });
   writeU32(bytes, bytes.length - CHECKSUM_BYTES, checksumOf(bytes));
   return bytes;
@@ -112,6 +113,7 @@ export function takeRow(segment: Segment, table: Uint8Array, at: number): void {
   segment.live = readU32(table, at + 8);
   segment.removeBytes = readU32(table, at + 12);
   segment.hasBodies = readU32(table, at + 16) === FLAG_BODIES;
+  segment.newestMs = readU48(table, at + 20);
 }
 
 /**

@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { toHex } from "../../../core/bytes.ts";
 import type { LogEngine, LogOptions } from "../../../storage/log/log-engine.ts";
+import { versionCounter, versionOffset } from "../../../core/version-set.ts";
 import { SeededRandom, seedFrom } from "../../random.ts";
 import { Death } from "../../simulation/disk.ts";
 import type { Case, Check } from "../../suite.ts";
@@ -31,6 +32,7 @@ export const suite: Case[] = [
   { name: "what a snapshot needs of a dead segment stays until the next one stands", run: pinned },
   { name: "small stores and those that are told so write none", run: none },
   { name: "the reading of a log tells how far it has come", run: progress },
+  { name: "the recent past is told as by the whole log", run: recentPast },
   { name: "the worked example of FORMAT.md", run: golden },
 ];
 
@@ -335,6 +337,48 @@ function progress(check: Check): void {
   check.ok(told.every(([done], index) => index === 0 || done > told[index - 1][0]), "it grows");
   const last = told[told.length - 1];
   check.equal(last[0], last[1], "to the end");
+}
+
+/** The stamps of test/storage/sets: a millisecond a counter. */
+const STAMPED_MS = 1_700_000_000_000;
+
+/** What an opening tells of the recent past, sorted: notes, and the counters that were replaced. */
+function toldBy(machine: Machine, nowMs: number, reachMs: number): string[] {
+  const told: string[] = [];
+  const engine = machine.open({
+    ...OPTIONS,
+    history: {
+      nowMs,
+      reachMs,
+      replaced(position0, before) {
+        const counter = versionCounter(before, versionOffset(0, 0));
+        if (STAMPED_MS + counter >= nowMs - reachMs) told.push(`${position0}: ${counter}`);
+      },
+      noted(position0, note) {
+        if (STAMPED_MS + note[0] * 8 >= nowMs - reachMs) told.push(`${position0}: note ${note[0]}`);
+      },
+    },
+  });
+  told.push(String(engine.recovery.isFromSnapshot));
+  return told.sort();
+}
+
+function recentPast(check: Check): void {
+  const machine = new Machine(SEED);
+  const engine = machine.open(OPTIONS);
+  for (let from = 0; from < 1_000; from += 8) {
+    work(engine, from, from + 8);
+    // Notes after everything, also where nothing else follows.
+    engine.note(nameOf(`b/${from % 97}`), Uint8Array.of(from / 8));
+  }
+  close(machine, engine);
+  for (const reachMs of [50, 300, 2_000]) {
+    const nowMs = STAMPED_MS + 1_000;
+    const whole = toldBy(copyOf(machine, "snapshot"), nowMs, reachMs);
+    const wanted = whole.map((line) => (line === "false" ? "true" : line)).sort();
+    check.ok(whole.length > reachMs / 40, `${whole.length} lines of ${reachMs} ms`);
+    check.same(toldBy(copyOf(machine), nowMs, reachMs), wanted, `the last ${reachMs} ms`);
+  }
 }
 
 /** The bytes of the example in storage/FORMAT.md: lines of an offset, two spaces and bytes. */

@@ -244,6 +244,8 @@ export class Compaction {
       this.segments++;
       this.#left.delete(source.number);
     } else {
+      // Empty, but the index snapshot needs the file: it goes when the next one stands.
+      if (source.live === 0 && source.isPinned) this.segments++;
       this.#left.set(source.number, bytes);
     }
     if (source.live === 0) return;

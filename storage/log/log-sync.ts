@@ -118,6 +118,7 @@ export class LogSync {
         this.#setDurable(active, end);
         this.#writesDurable = writes;
         this.#delete(dead);
+        this.#tellKept();
         this.#appendSynced();
       } else this.#fail(`sync failed: ${error.message}`);
       done(error === null);
@@ -134,6 +135,14 @@ export class LogSync {
       if (error !== null) done(error);
       else this.#syncFrom(segments, index + 1, done);
     });
+  }
+
+  #tellKept(): void {
+    let bytes = 0;
+    for (const segment of this.#map.segments) {
+      if (segment.isPinned && segment.live === 0) bytes += segment.end;
+    }
+    if (bytes > 0) this.#map.onKept(bytes);
   }
 
   /** The next record tells what is durable; only where there is none, this one does. */

@@ -36,6 +36,8 @@ export class RecordMap {
   isUncertain: boolean;
   /** Asks for what a segment's file does not have yet, before that is read. May throw a DiskError. */
   onUnread: () => void;
+  /** Told after a sync how many bytes of dead segments stay for the index snapshot alone. */
+  onKept: (bytes: number) => void;
   /**
    * Bytes that are reached in files that are gone, by number: a snapshot of the index names them,
    * and what follows it in the log takes them away.
@@ -48,6 +50,7 @@ export class RecordMap {
     this.segments = [];
     this.isUncertain = false;
     this.onUnread = () => {};
+    this.onKept = () => {};
     this.gone = new Map();
     this.#byNumber = new Map();
     this.reader = new RecordReader((number, offset) => this.#fileOf(number, offset));

@@ -64,6 +64,7 @@ export class Snapshots {
     this.#current = null;
     this.#closed = null;
     this.#isSound = true;
+    plan.map.onKept = (bytes) => this.#release(bytes);
     this.#planNext();
   }
 
@@ -80,6 +81,13 @@ export class Snapshots {
     this.#closed = done;
     this.#isSound = isSound;
     if (this.#current === null) this.#end();
+  }
+
+  /** Where the next snapshot sets free more than it takes, it is begun at once. */
+  #release(bytes: number): void {
+    const { bytesMin, map } = this.#plan;
+    if (this.#current !== null || this.#closed !== null || bytesMin === 0) return;
+    if (bytes >= map.index.count * ENTRY_BYTES) this.#begin();
   }
 
   #planNext(): void {

@@ -302,12 +302,13 @@ function pinned(check: Check): void {
   for (let counter = 1; counter <= 20; counter++) write(1, counter, 3_000);
   check.ok(machine.disk.files().includes(SNAPSHOT), "a snapshot stands");
   check.ok(machine.disk.files().includes(FILE), "its first segment lives");
-  write(0, 2, 5_000);
-  write(2, 1, 10);
+  engine.write(nameOf("b/0"), setOf({ counter: 2, payload: payloadOf(2, 5_000) }), LABELS);
+  machine.sync(engine);
   check.ok(machine.disk.files().includes(FILE), "it is dead, and the snapshot needs it");
   judge(copyOf(machine), true, check, "killed now");
-  for (let counter = 21; counter <= 50; counter++) write(1, counter, 3_000);
-  check.ok(!machine.disk.files().includes(FILE), "the next snapshot does not");
+  machine.world.run(50);
+  write(2, 1, 10);
+  check.ok(!machine.disk.files().includes(FILE), "the next snapshot, which is begun at once, does not");
   judge(copyOf(machine), true, check, "killed then");
 }
 

@@ -14,7 +14,8 @@
  *   └────┴─────┴──────────┴─────────┴───────┴──────────────────────┴──────────────────┘
  *
  *   a version
- *    0 actor 8 | 8 counter u48 | 14 flags u16: bit 0 tombstone, bits 1–4 conflict policy
+ *    0 actor 8 | 8 counter u48 | 14 flags u16: bit 0 tombstone, bits 1–4 conflict policy,
+ *                              bit 5 its coordinator read the context that it was made with
  *   16 stamp u64: when it was written | 24 expiry u48, ms since 1970, 0 never
  *   30 metadata length u16
  *   32 request id 16 | 48 body length u32 | 52 crc32c u32 of metadata and body
@@ -64,8 +65,14 @@ export const POLICY_SET = 3;
 export const POLICY_MAP = 4;
 export const POLICY_REGISTER = 5;
 export const POLICY_FLAG = 6;
+/**
+ * The coordinator read what the version supersedes (a condition, a delete without a context): each
+ * attempt of the write may supersede something else, so one attempt can not stand for another.
+ */
+export const CONTEXT_READ = 32;
 const POLICY_SHIFT = 1;
-const FLAGS_MAX = (POLICY_FLAG << POLICY_SHIFT) | TOMBSTONE;
+const POLICY_MASK = 15;
+const FLAGS_ALL = (POLICY_MASK << POLICY_SHIFT) | TOMBSTONE | CONTEXT_READ;
 
 const VERSIONS_AT = 2;
 const ENTRIES_AT = 4;
@@ -84,6 +91,8 @@ export interface VersionFields {
   /** One of the POLICY_ constants. */
   policy: number;
   tombstone: boolean;
+  /** See CONTEXT_READ; absent: false. */
+  contextRead?: boolean;
   /** Hybrid logical stamp: milliseconds since 1970, and 0 to 65,535. */
   stampMs: number;
   stampLogical: number;
@@ -101,8 +110,8 @@ export interface VersionFields {
 export function writeVersion(target: Uint8Array, offset: number, fields: VersionFields): void {
   copyBytes(fields.actor, 0, target, offset, ACTOR_BYTES);
   writeU48(target, offset + ACTOR_BYTES, fields.counter);
-  const tombstone = fields.tombstone ? TOMBSTONE : 0;
-  writeU16(target, offset + FLAGS_OFFSET, (fields.policy << POLICY_SHIFT) | tombstone);
+  const bits = (fields.tombstone ? TOMBSTONE : 0) | (fields.contextRead === true ? CONTEXT_READ : 0);
+  writeU16(target, offset + FLAGS_OFFSET, (fields.policy << POLICY_SHIFT) | bits);
   writeStamp(target, offset + STAMP_AT, fields.stampMs, fields.stampLogical);
   writeU48(target, offset + EXPIRY_AT, fields.expiryMs);
   writeU16(target, offset + META_LENGTH_OFFSET, fields.metaLength);
@@ -163,14 +172,19 @@ export function versionCounter(bytes: Uint8Array, version: number): number {
   return entryCounter(bytes, version);
 }
 
-/** The two bytes of flags: tombstone and policy. @hot */
+/** The two bytes of flags: tombstone, policy, context read. @hot */
 export function versionFlags(bytes: Uint8Array, version: number): number {
   return readU16(bytes, version + FLAGS_OFFSET);
 }
 
 /** @hot */
 export function versionPolicy(bytes: Uint8Array, version: number): number {
-  return versionFlags(bytes, version) >> POLICY_SHIFT;
+  return (versionFlags(bytes, version) >> POLICY_SHIFT) & POLICY_MASK;
+}
+
+/** See CONTEXT_READ. @hot */
+export function isContextRead(bytes: Uint8Array, version: number): boolean {
+  return (bytes[version + FLAGS_OFFSET] & CONTEXT_READ) !== 0;
 }
 
 /** @hot */
@@ -301,7 +315,8 @@ export function isWellFormedHead(bytes: Uint8Array, start: number, end: number):
 /** REQUIRES: VERSION_BYTES are there. */
 function isWellFormedVersion(bytes: Uint8Array, version: number): boolean {
   if (!hasCounter(bytes, version)) return false;
-  if (versionFlags(bytes, version) > FLAGS_MAX) return false;
+  if ((versionFlags(bytes, version) & ~FLAGS_ALL) !== 0) return false;
+  if (versionPolicy(bytes, version) > POLICY_FLAG) return false;
   if (metaLength(bytes, version) > META_BLOCK_BYTES_MAX) return false;
   const body = bodyLength(bytes, version);
   return isTombstone(bytes, version) ? body === 0 : body <= VALUE_BYTES_MAX_LIMIT;

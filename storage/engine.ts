@@ -104,15 +104,11 @@ export interface Engine {
    */
   digestInto(name: ObjectName, target: Uint32Array, targetIndex: number): boolean;
 
-  /**
-   * Reads a set, with payloads or (payloads: false) the head alone; may call back before it
-   * returns. A read of the head alone always does: what reads, thinks and writes again is one step.
-   */
-  read(
-    name: ObjectName,
-    options: { payloads: boolean },
-    done: (outcome: ReadOutcome) => void,
-  ): void;
+  /** Reads a set with its payloads; may call back before it returns. */
+  read(name: ObjectName, done: (outcome: ReadOutcome) => void): void;
+
+  /** Reads a head alone, without waiting: what reads, thinks and writes again is one step. */
+  readHead(name: ObjectName): ReadOutcome;
 
   /**
    * Reads the set of an index entry whose name is not known (anti-entropy, hints); null: no longer

@@ -86,6 +86,8 @@ interface PutCase {
   readonly request: PutRequest;
   readonly requestId: Uint8Array;
   readonly context: ContextClock;
+  /** The context is not the client's: it was read for this attempt. */
+  readonly isContextRead: boolean;
   readonly properties: BucketProperties;
   readonly copies: number;
   readonly need: WriteNeed;
@@ -196,6 +198,7 @@ export class Coordinator implements Store {
       request,
       requestId,
       context,
+      isContextRead: false,
       properties,
       copies,
       need,
@@ -297,7 +300,8 @@ export class Coordinator implements Store {
     return this.#gatherFor(putCase, false, (gathered) => {
       const verdict = this.#judge(putCase, gathered);
       if ("result" in verdict) return done(verdict);
-      return this.#write({ ...putCase, context: verdict }, this.#planOf(putCase), done);
+      const read = { ...putCase, context: verdict, isContextRead: true };
+      return this.#write(read, this.#planOf(putCase), done);
     });
   }
 
@@ -415,6 +419,7 @@ export class Coordinator implements Store {
       requestId,
       isTombstone: request.isDelete,
       isLastWriteWins: properties.policy === "lww",
+      isContextRead: putCase.isContextRead,
       payload: request.isDelete ? NO_BYTES : encodePayload(metaBlock, request.body),
       metaLength: metaBlock.length,
       expiryMs: expires ? ports.clock.nowMs() + ttlSeconds * 1000 : 0,

@@ -23,7 +23,7 @@ import {
   PURPOSE_WRITE,
   STATUS_DONE,
 } from "../../core/replica-frames.ts";
-import type { VersionSet } from "../../storage/engine.ts";
+import type { VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
 import type { Delivered } from "../replication/delivery.ts";
 import { NOTHING, eventOver, type Change, type EventMaker } from "../replication/local-copy.ts";
@@ -103,26 +103,32 @@ export class Put implements TimerTarget {
   }
 
   start(): void {
-    const local = this.#targets.find((target) => target.member.isSelf);
-    const { replication } = this.#parts;
-    const { name, maker, plan, found } = this.#work;
-    const made = (change: Change): void => this.#made(local ?? null, change);
-    if (found !== null) return this.#keep(local, found);
-    if (local === undefined) return made(eventOver(name, NOTHING, maker));
-    if (local.hintFor !== null) return replication.hints.event(local.hintFor, name, maker, made);
-    const layout = plan.layouts[plan.layouts.length - 1].number;
-    return replication.objects.event(name, maker, { layout, round: 0 }, made);
+    const local = this.#targets.find((target) => target.member.isSelf) ?? null;
+    const { found } = this.#work;
+    if (found === null) this.#made(local, this.#event(local));
+    else if (local === null) this.#spread(null, found);
+    else this.#made(local, { ...this.#keep(local, found), set: found });
+  }
+
+  #event(local: Target | null): Change {
+    const { hints, objects } = this.#parts.replication;
+    const { name, maker } = this.#work;
+    if (local === null) return eventOver(name, NOTHING, maker);
+    if (local.hintFor !== null) return hints.event(local.hintFor, name, maker);
+    return objects.event(name, maker, this.#labels());
   }
 
   /** What others hold already is kept here as well, and handed to all as it is. */
-  #keep(local: Target | undefined, found: VersionSet): void {
-    const { replication } = this.#parts;
-    const { name, plan } = this.#work;
-    const kept = (change: Change): void => this.#made(local ?? null, { ...change, set: found });
-    if (local === undefined) return this.#spread(null, found);
-    if (local.hintFor !== null) return replication.hints.store(local.hintFor, name, found, kept);
-    const layout = plan.layouts[plan.layouts.length - 1].number;
-    return replication.objects.join(name, found, { layout, round: 0 }, kept);
+  #keep(local: Target, found: VersionSet): Change {
+    const { hints, objects } = this.#parts.replication;
+    const { name } = this.#work;
+    if (local.hintFor !== null) return hints.store(local.hintFor, name, found);
+    return objects.join(name, found, this.#labels());
+  }
+
+  #labels(): WriteLabels {
+    const { layouts } = this.#work.plan;
+    return { layout: layouts[layouts.length - 1].number, round: 0 };
   }
 
   #made(local: Target | null, change: Change): void {
@@ -270,11 +276,11 @@ export class Put implements TimerTarget {
     const { replication } = this.#parts;
     const { name } = this.#work;
     if (!this.#set.payloads.includes(null)) {
-      replication.hints.store(owner, name, this.#set, () => {});
+      replication.hints.store(owner, name, this.#set);
       return;
     }
     replication.loaderOf(name)((set) => {
-      if (set !== null) replication.hints.store(owner, name, set, () => {});
+      if (set !== null) replication.hints.store(owner, name, set);
     });
   }
 }

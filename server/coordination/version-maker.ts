@@ -49,6 +49,8 @@ export interface VersionPlan {
   readonly requestId: Uint8Array;
   readonly isTombstone: boolean;
   readonly isLastWriteWins: boolean;
+  /** The context is not the client's: it was read for this attempt. */
+  readonly isContextRead: boolean;
   readonly payload: Uint8Array;
   readonly metaLength: number;
   /** Milliseconds since 1970; 0: never. */
@@ -141,6 +143,7 @@ export class VersionMaker implements EventMaker {
       counter: dots.nextCounter(),
       policy: plan.isLastWriteWins ? POLICY_LWW : POLICY_SIBLINGS,
       tombstone: plan.isTombstone,
+      contextRead: plan.isContextRead,
       stampMs: hybridClock.ms,
       stampLogical: hybridClock.logical,
       expiryMs: plan.expiryMs,

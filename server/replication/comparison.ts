@@ -190,14 +190,13 @@ export class Comparison {
   /** Joins their set; where they lack something of ours, sends them the join. */
   #take(name: ObjectName, set: VersionSet, done: (isSound: boolean) => void): void {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
-    this.#copy.join(name, set, labels, (change) => {
-      // Theirs does not fit a frame: they get ours, find that they are ahead, and send theirs.
-      if (change.status === STATUS_INCOMPLETE) return this.#send(name, () => done(false));
-      if (change.status !== STATUS_DONE) return done(false);
-      if (change.isChanged) this.#host.counters.antiEntropyRepairs++;
-      if (isSameHead(change.set.head, set.head)) return done(true);
-      return this.#send(name, done);
-    });
+    const change = this.#copy.join(name, set, labels);
+    // Theirs does not fit a frame: they get ours, find that they are ahead, and send theirs.
+    if (change.status === STATUS_INCOMPLETE) return this.#send(name, () => done(false));
+    if (change.status !== STATUS_DONE) return done(false);
+    if (change.isChanged) this.#host.counters.antiEntropyRepairs++;
+    if (isSameHead(change.set.head, set.head)) return done(true);
+    return this.#send(name, done);
   }
 
   /** Sends an entry of ours that they do not have. */

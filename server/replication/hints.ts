@@ -91,29 +91,20 @@ export class Hints {
     owner: Member,
     name: ObjectName,
     set: VersionSet,
-    done: (change: Change) => void,
     told: Uint8Array = NO_REQUESTS,
-  ): void {
+  ): Change {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
-    const stored = (change: Change): void => {
-      this.#count(owner, change);
-      done(change);
-    };
-    this.copy.join(hintName(owner.idBytes, name), set, labels, stored, told);
+    const change = this.copy.join(hintName(owner.idBytes, name), set, labels, told);
+    this.#count(owner, change);
+    return change;
   }
 
   /** Makes a version as a stand-in: on top of what is kept here for the same owner. */
-  event(
-    owner: Member,
-    name: ObjectName,
-    maker: EventMaker,
-    done: (change: Change) => void,
-  ): void {
+  event(owner: Member, name: ObjectName, maker: EventMaker): Change {
     const labels = { layout: this.#host.layoutNumber(), round: 0 };
-    this.copy.event(hintName(owner.idBytes, name), maker, labels, (change) => {
-      this.#count(owner, change);
-      done(change);
-    });
+    const change = this.copy.event(hintName(owner.idBytes, name), maker, labels);
+    this.#count(owner, change);
+    return change;
   }
 
   #count(owner: Member, change: Change): void {

@@ -37,6 +37,7 @@ import {
   VERSION_BYTES,
   findDot,
   headDigestInto,
+  isContextRead,
   payloadChecksum,
   versionCount,
   versionOffset,
@@ -116,7 +117,7 @@ export class LocalCopy {
 
   /** Reads a set with its payloads. */
   read(name: ObjectName, done: (outcome: ReadOutcome) => void): void {
-    this.engine.read(name, { payloads: true }, (outcome) => {
+    this.engine.read(name, (outcome) => {
       if (outcome.status === "damaged") this.onDamage(name, outcome.detail);
       done(outcome);
     });
@@ -130,15 +131,13 @@ export class LocalCopy {
     name: ObjectName,
     incoming: VersionSet,
     labels: WriteLabels,
-    done: (change: Change) => void,
     told: Uint8Array = NO_REQUESTS,
-  ): void {
-    this.#withHead(name, (outcome) => {
-      if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
-      const change = this.#joinOver(name, outcome, incoming, labels, false, told);
-      if (told.length > 0 && change.status === STATUS_DONE) this.#learn(name, outcome, told);
-      return done(change);
-    });
+  ): Change {
+    const outcome = this.#readHead(name);
+    if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
+    const change = this.#joinOver(name, outcome, incoming, labels, false, told);
+    if (told.length > 0 && change.status === STATUS_DONE) this.#learn(name, outcome, told);
+    return change;
   }
 
   /**
@@ -151,12 +150,11 @@ export class LocalCopy {
     labels: WriteLabels,
     done: (change: Change) => void,
   ): void {
-    this.engine.read(name, { payloads: true }, (whole) => {
-      if (whole.status !== "damaged") return this.join(name, incoming, labels, done);
-      return this.#withHead(name, (outcome) => {
-        if (outcome.status === "failed") done(failure(STATUS_FAILED, outcome.detail));
-        else done(this.#joinOver(name, outcome, incoming, labels, true, NO_REQUESTS));
-      });
+    this.engine.read(name, (whole) => {
+      if (whole.status !== "damaged") return done(this.join(name, incoming, labels));
+      const outcome = this.#readHead(name);
+      if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
+      return done(this.#joinOver(name, outcome, incoming, labels, true, NO_REQUESTS));
     });
   }
 
@@ -181,25 +179,18 @@ export class LocalCopy {
   }
 
   /** Makes a version on top of what is held. */
-  event(
-    name: ObjectName,
-    maker: EventMaker,
-    labels: WriteLabels,
-    done: (change: Change) => void,
-  ): void {
-    this.#withHead(name, (outcome) => {
-      if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
-      if (outcome.status === "damaged") return done(failure(STATUS_DAMAGED, outcome.detail));
-      const held = outcome.status === "found" ? outcome.set : NOTHING;
-      return done(this.#eventOn(name, held, maker, labels));
-    });
+  event(name: ObjectName, maker: EventMaker, labels: WriteLabels): Change {
+    const outcome = this.#readHead(name);
+    if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
+    if (outcome.status === "damaged") return failure(STATUS_DAMAGED, outcome.detail);
+    const held = outcome.status === "found" ? outcome.set : NOTHING;
+    return this.#eventOn(name, held, maker, labels);
   }
 
-  #withHead(name: ObjectName, use: (outcome: ReadOutcome) => void): void {
-    this.engine.read(name, { payloads: false }, (outcome) => {
-      if (outcome.status === "damaged") this.onDamage(name, outcome.detail);
-      use(outcome);
-    });
+  #readHead(name: ObjectName): ReadOutcome {
+    const outcome = this.engine.readHead(name);
+    if (outcome.status === "damaged") this.onDamage(name, outcome.detail);
+    return outcome;
   }
 
   /** Joins `held` and `incoming`: what is left of `stored` and `given` without late twins. */
@@ -239,14 +230,15 @@ export class LocalCopy {
   /**
    * A set less the versions that are retries of what was superseded here. Not those of policy lww:
    * elsewhere such a retry may have won over what superseded it here, and then each side would kill the
-   * other's and nothing would be left.
+   * other's and nothing would be left. Nor those whose coordinator read their context: the retry may have
+   * superseded what superseded the first attempt, and without it nothing would be left of either.
    * @param told further writes that are superseded by what the set is to be joined with
    */
   #withoutLateTwins(name: ObjectName, given: VersionSet, told: Uint8Array): VersionSet {
     let { head, payloads } = given;
     for (let index = payloads.length - 1; index >= 0; index--) {
       const offset = versionOffset(0, index);
-      if (versionPolicy(head, offset) === POLICY_LWW) continue;
+      if (versionPolicy(head, offset) === POLICY_LWW || isContextRead(head, offset)) continue;
       if (!isAmong(told, head, offset) && !this.isLateTwin(name, head, offset)) continue;
       head = withoutVersion(head, 0, index);
       payloads = payloads.filter((_, place) => place !== index);

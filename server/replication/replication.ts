@@ -222,8 +222,21 @@ export class Replication {
   ): void {
     const { membership, setBytesMax } = this.#parts;
     const layout = membership.layouts.current.number;
-    const { superseded = NO_REQUESTS } = how;
-    const options = { member, name, set, ...how, superseded, layout, round: 0, setBytesMax, load };
+    const { purpose, durable, hintFor, timeoutMs, superseded = NO_REQUESTS } = how;
+    const options = {
+      member,
+      name,
+      set,
+      purpose,
+      durable,
+      superseded,
+      hintFor,
+      layout,
+      round: 0,
+      timeoutMs,
+      setBytesMax,
+      load,
+    };
     new Delivery(options, done).start();
   }
 
@@ -339,43 +352,53 @@ export class Replication {
   }
 
   #onReplicate(frame: FrameView, connection: Connection, from: PeerIdentity): void {
-    const { correlation, layout } = frame;
-    const answer = (status: number, change: Change | null, isDurable: boolean): void => {
-      const kind = KIND_REPLICATE | REPLY_BIT;
-      const length = change === null ? 0 : REPLICATED_LENGTH;
-      const offset = connection.reserve(kind, 0, status, correlation, layout, length);
-      if (offset < 0 || change === null) return;
-      replyDigest[0] = change.digest0;
-      replyDigest[1] = change.digest1;
-      writeReplicated(isDurable, replyDigest, connection.buffer, offset);
+    const { correlation, layout, bytes, start, end } = frame;
+    const refuse = (status: number): void => {
+      connection.reserve(REPLICATED, 0, status, correlation, layout, 0);
     };
     const refusal = this.#refusal(frame, from);
-    if (refusal !== STATUS_DONE) return answer(refusal, null, false);
-    const { bytes, start, end } = frame;
-    if (!readReplicate(bytes, start, end, replicateView)) return answer(STATUS_MALFORMED, null, false);
+    if (refusal !== STATUS_DONE) return refuse(refusal);
+    if (!readReplicate(bytes, start, end, replicateView)) return refuse(STATUS_MALFORMED);
     const nameBytes = bytes.slice(replicateView.nameStart, replicateView.nameEnd);
-    if (checkName(nameBytes) !== "") return answer(STATUS_MALFORMED, null, false);
+    if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
     const name = new ObjectName(nameBytes);
     const set = setOf(replicateView.set);
     const { purpose, flags, round, targetStart, requestsStart, requestsEnd } = replicateView;
-    const isHinted = (flags & REPLICATE_HINTED) !== 0;
-    const copy = isHinted ? this.hints.copy : this.objects;
-    const stored = (change: Change): void => {
-      if (change.status !== STATUS_DONE) return answer(change.status, null, false);
-      if ((flags & REPLICATE_DURABLE) === 0) return answer(STATUS_DONE, change, false);
-      return copy.engine.sync((isDurable) => {
-        if (isDurable) answer(STATUS_DONE, change, true);
-        else answer(STATUS_FAILED, null, false);
-      });
-    };
-    const labels = { layout, round };
-    if (!isHinted && purpose === PURPOSE_REPAIR) return copy.restore(name, set, labels, stored);
+    const isDurable = (flags & REPLICATE_DURABLE) !== 0;
     const told = bytes.subarray(requestsStart, requestsEnd);
-    if (!isHinted) return copy.join(name, set, labels, stored, told);
-    const ownerId = toHex(bytes, targetStart, targetStart + ACTOR_BYTES);
-    const owner = this.#parts.membership.memberById(ownerId);
-    if (owner === undefined) return answer(STATUS_STALE, null, false);
-    return this.hints.store(owner, name, set, stored, told);
+    if ((flags & REPLICATE_HINTED) !== 0) {
+      const ownerId = toHex(bytes, targetStart, targetStart + ACTOR_BYTES);
+      const owner = this.#parts.membership.memberById(ownerId);
+      if (owner === undefined) return refuse(STATUS_STALE);
+      const change = this.hints.store(owner, name, set, told);
+      return this.#stored(this.hints.copy, change, isDurable, connection, correlation, layout);
+    }
+    const labels = { layout, round };
+    if (purpose === PURPOSE_REPAIR) {
+      return this.objects.restore(name, set, labels, (change) => {
+        this.#stored(this.objects, change, isDurable, connection, correlation, layout);
+      });
+    }
+    const change = this.objects.join(name, set, labels, told);
+    return this.#stored(this.objects, change, isDurable, connection, correlation, layout);
+  }
+
+  /** Answers a REPLICATE, after the sync where that was asked for. */
+  #stored(
+    copy: LocalCopy,
+    change: Change,
+    isDurable: boolean,
+    connection: Connection,
+    correlation: number,
+    layout: number,
+  ): void {
+    if (change.status !== STATUS_DONE || !isDurable) {
+      return answerReplicate(connection, change.status, correlation, layout, change, false);
+    }
+    return copy.engine.sync((isSynced) => {
+      const status = isSynced ? STATUS_DONE : STATUS_FAILED;
+      answerReplicate(connection, status, correlation, layout, change, isSynced);
+    });
   }
 
   #onFetch(frame: FrameView, connection: Connection, from: PeerIdentity): void {
@@ -515,6 +538,25 @@ export class Replication {
 /** What is beyond counting is left out: no head can show it. */
 function mergeWherePossible(left: VersionSet, right: VersionSet): VersionSet {
   return canMerge(left, right) ? mergeSets(left, right) : left;
+}
+
+const REPLICATED = KIND_REPLICATE | REPLY_BIT;
+
+/** What is held now goes with STATUS_DONE alone. */
+function answerReplicate(
+  connection: Connection,
+  status: number,
+  correlation: number,
+  layout: number,
+  change: Change,
+  isDurable: boolean,
+): void {
+  const length = status === STATUS_DONE ? REPLICATED_LENGTH : 0;
+  const offset = connection.reserve(REPLICATED, 0, status, correlation, layout, length);
+  if (offset < 0 || length === 0) return;
+  replyDigest[0] = change.digest0;
+  replyDigest[1] = change.digest1;
+  writeReplicated(isDurable, replyDigest, connection.buffer, offset);
 }
 
 /** Digest of the reply being written. */

@@ -193,18 +193,20 @@ class LogFileEngine implements LogEngine {
     return true;
   }
 
-  read(
-    name: ObjectName,
-    options: { payloads: boolean },
-    done: (outcome: ReadOutcome) => void,
-  ): void {
-    let outcome: ReadOutcome;
+  read(name: ObjectName, done: (outcome: ReadOutcome) => void): void {
+    done(this.#readSafely(name, true));
+  }
+
+  readHead(name: ObjectName): ReadOutcome {
+    return this.#readSafely(name, false);
+  }
+
+  #readSafely(name: ObjectName, payloads: boolean): ReadOutcome {
     try {
-      outcome = this.#read(name, options.payloads);
+      return this.#read(name, payloads);
     } catch (error) {
-      outcome = unreadable(error);
+      return unreadable(error);
     }
-    done(outcome);
   }
 
   readEntry(

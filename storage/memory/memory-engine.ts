@@ -80,13 +80,14 @@ class MemoryEngine implements Engine {
     return true;
   }
 
-  read(
-    name: ObjectName,
-    options: { payloads: boolean },
-    done: (outcome: ReadOutcome) => void,
-  ): void {
+  read(name: ObjectName, done: (outcome: ReadOutcome) => void): void {
     const held = this.#find(name);
-    done(held === null ? ABSENT : { status: "found", set: asAsked(held.set, options.payloads) });
+    done(held === null ? ABSENT : { status: "found", set: held.set });
+  }
+
+  readHead(name: ObjectName): ReadOutcome {
+    const held = this.#find(name);
+    return held === null ? ABSENT : { status: "found", set: bare(held.set) };
   }
 
   readEntry(
@@ -209,8 +210,7 @@ class MemoryEngine implements Engine {
   }
 }
 
-function asAsked(set: VersionSet, payloads: boolean): VersionSet {
-  if (payloads) return set;
+function bare(set: VersionSet): VersionSet {
   return { head: set.head, payloads: new Array<null>(set.payloads.length).fill(null) };
 }
 

@@ -71,8 +71,9 @@ export function without(set: VersionSet, ...indexes: number[]): VersionSet {
 }
 
 export function read(engine: Engine, name: ObjectName, payloads = true): ReadOutcome {
+  if (!payloads) return engine.readHead(name);
   let outcome: ReadOutcome | null = null;
-  engine.read(name, { payloads }, (result) => {
+  engine.read(name, (result) => {
     outcome = result;
   });
   if (outcome === null) throw new Error("Read has not called back");

@@ -46,6 +46,7 @@ class Bed {
       requestId: new Uint8Array(16).fill(1),
       isTombstone: false,
       isLastWriteWins: false,
+      isContextRead: false,
       payload: Uint8Array.of(0, 1, 2, 3),
       metaLength: 1,
       expiryMs: 0,

@@ -81,12 +81,11 @@ t.test("sets that do not fit a frame become equal too, from one side and from bo
   left.objects.write(NAME, mergeSets(sibling("a", 40_000), sibling("b", 40_000)), LABELS);
   cluster.until("the other has it", () => sizesOf(right) === "ab");
   const more = mergeSets(sibling("c", 40_000), sibling("d", 40_000));
-  left.replication.objects.join(NAME, more, LABELS, () => {});
+  left.replication.objects.join(NAME, more, LABELS);
   right.replication.objects.join(
     NAME,
     mergeSets(sibling("e", 40_000), sibling("f", 40_000)),
     LABELS,
-    () => {},
   );
   tt.same([sizesOf(left), sizesOf(right)], ["abcd", "abef"], "each has what the other lacks");
   cluster.until("both have all", () => sizesOf(left) === "abcdef" && sizesOf(right) === "abcdef");

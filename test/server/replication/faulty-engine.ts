@@ -63,13 +63,18 @@ export class FaultyEngine implements Engine {
     return this.#engine.digestInto(name, target, targetIndex);
   }
 
-  read(
-    name: ObjectName,
-    options: { payloads: boolean },
-    done: (outcome: ReadOutcome) => void,
-  ): void {
-    if (!this.#damaged.has(decoder.decode(name.bytes))) this.#engine.read(name, options, done);
+  read(name: ObjectName, done: (outcome: ReadOutcome) => void): void {
+    if (!this.#isDamaged(name)) this.#engine.read(name, done);
     else done({ status: "damaged", detail: "a test said so" });
+  }
+
+  readHead(name: ObjectName): ReadOutcome {
+    if (!this.#isDamaged(name)) return this.#engine.readHead(name);
+    return { status: "damaged", detail: "a test said so" };
+  }
+
+  #isDamaged(name: ObjectName): boolean {
+    return this.#damaged.has(decoder.decode(name.bytes));
   }
 
   readEntry(

@@ -25,10 +25,7 @@ class Trial {
   }
 
   store(set: VersionSet, name = NAME): Change {
-    const changes: Change[] = [];
-    const owner = this.owner.seenBy(this.keeper);
-    this.keeper.replication.hints.store(owner, name, set, (change) => changes.push(change));
-    return changes[0];
+    return this.keeper.replication.hints.store(this.owner.seenBy(this.keeper), name, set);
   }
 
   get waiting(): number {
@@ -94,7 +91,7 @@ t.test("an owner that refuses is not asked for each hint, and others' hints go o
   const [other] = trial.cluster.preference(NAME);
   trial.owner.objects.isFull = true;
   for (let number = 0; number < 100; number++) trial.store(setOfOne(A), nameOf(`many/${number}`));
-  trial.keeper.replication.hints.store(other.seenBy(trial.keeper), NAME, setOfOne(B), () => {});
+  trial.keeper.replication.hints.store(other.seenBy(trial.keeper), NAME, setOfOne(B));
   tt.equal(trial.waiting, 101, "a hundred, and one for another owner");
   trial.cluster.until("the other's is gone", () => trial.waiting === 100);
   trial.cluster.run(9_000);
@@ -130,7 +127,6 @@ t.test("hundreds of hints for several owners are all handed over", (tt) => {
       owner.seenBy(trial.keeper),
       nameOf(`many/${number}`),
       setOfOne({ ...A, counter: number + 1 }),
-      () => {},
     );
   }
   tt.equal(trial.waiting, 300, "all wait");

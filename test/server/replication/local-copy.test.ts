@@ -64,7 +64,7 @@ class Bed {
   }
 
   join(set: VersionSet, told?: Uint8Array): Change {
-    return one((done) => this.copy.join(NAME, set, LABELS, done, told));
+    return this.copy.join(NAME, set, LABELS, told);
   }
 
   restore(set: VersionSet): Change {
@@ -81,7 +81,7 @@ class Bed {
       check: () => "",
       ...maker,
     };
-    return one((done) => this.copy.event(NAME, whole, LABELS, done));
+    return this.copy.event(NAME, whole, LABELS);
   }
 
   /** The bodies that are held, or why they cannot be read. */
@@ -216,6 +216,17 @@ t.test("a late twin of policy lww is left to the greater stamp", (tt) => {
   bed.join(setOfOne({ ...B, policy: POLICY_LWW, stampMs: 200 }));
   bed.join(setOfOne({ ...write, actor: "z", stampMs: 300 }));
   tt.same(bed.held, ["alpha"], "elsewhere it may have won already");
+  tt.end();
+});
+
+// Simulation seed 20323: a delete that had read its context was sent again, and read another one.
+t.test("a late twin that read its own context superseded other writes, and stays", (tt) => {
+  const bed = new Bed();
+  const write = { ...A, contextRead: true };
+  bed.join(setOfOne(write));
+  bed.join(setOfOne({ ...B, over: [A] }));
+  bed.join(setOfOne({ ...write, actor: "z", over: [A, B] }));
+  tt.same(bed.held, ["alpha"], "it replaced what had replaced its first attempt: something is left");
   tt.end();
 });
 

@@ -27,6 +27,7 @@ export interface OneVersion {
   readonly request?: number;
   readonly policy?: number;
   readonly stampMs?: number;
+  readonly contextRead?: boolean;
   /** Versions that its writer had seen: they are superseded. */
   readonly over?: readonly OneVersion[];
 }
@@ -49,6 +50,7 @@ function entryOf(one: OneVersion): Uint8Array {
     counter: one.counter,
     policy: one.policy ?? POLICY_SIBLINGS,
     tombstone: false,
+    contextRead: one.contextRead ?? false,
     stampMs: one.stampMs ?? 1_000 + one.counter,
     stampLogical: 0,
     expiryMs: 0,

@@ -134,7 +134,7 @@ export class SmallNode {
   /** What is held here of a name, read past all faults; null: nothing. */
   held(name: ObjectName): VersionSet | null {
     const outcomes: ReadOutcome[] = [];
-    this.objects.read(name, { payloads: true }, (outcome) => outcomes.push(outcome));
+    this.objects.read(name, (outcome) => outcomes.push(outcome));
     const [outcome] = outcomes;
     return outcome.status === "found" ? outcome.set : null;
   }

@@ -18,6 +18,7 @@ import {
   findDotAmong,
   FLAGS_OFFSET,
   hasExpiry,
+  isContextRead,
   isLive,
   isTombstone,
   META_LENGTH_OFFSET,
@@ -116,7 +117,8 @@ export function isSuperseded(
 /**
  * Drops from the result the twins of those versions of an input that were seen to be superseded;
  * returns how many versions are left. An lww version that is gone proves nothing: a greater twin
- * may have won.
+ * may have won. Nor does one whose context its coordinator read: it may be its own twin that superseded
+ * it, with what came between, and without the twin nothing would be left of any of them.
  * @hot
  */
 export function dropTwinsOfDead(
@@ -130,7 +132,7 @@ export function dropTwinsOfDead(
   const inputs = versionCount(input, inputHead);
   for (let index = 0; index < inputs; index++) {
     const dead = versionOffset(inputHead, index);
-    if (versionPolicy(input, dead) === POLICY_LWW) continue;
+    if (versionPolicy(input, dead) === POLICY_LWW || isContextRead(input, dead)) continue;
     if (findDotAmong(target, targetHead, versions, input, dead) >= 0) continue;
     let twin = twinIndex(target, targetHead, versions, input, dead);
     while (twin >= 0) {

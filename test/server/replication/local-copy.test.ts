@@ -227,6 +227,11 @@ t.test("a late twin that read its own context superseded other writes, and stays
   bed.join(setOfOne({ ...B, over: [A] }));
   bed.join(setOfOne({ ...write, actor: "z", over: [A, B] }));
   tt.same(bed.held, ["alpha"], "it replaced what had replaced its first attempt: something is left");
+  const other = new Bed();
+  other.join(setOfOne(write));
+  other.join(setOfOne(B));
+  other.join(setOfOne({ ...write, actor: "z", over: [A, B] }));
+  tt.same(other.held, ["alpha"], "and where it replaced its first attempt itself");
   tt.end();
 });
 

@@ -276,10 +276,9 @@ export class Replication {
       });
     }
     const labels = { layout: this.#parts.membership.layouts.current.number, round: 0 };
-    return this.objects.join(name, set, labels, (change) => {
-      if (change.status !== STATUS_DONE) return done(change.detail);
-      return this.objects.engine.sync((isDurable) => done(isDurable ? "" : "it could not be synced"));
-    });
+    const change = this.objects.join(name, set, labels);
+    if (change.status !== STATUS_DONE) return done(change.detail);
+    return this.objects.engine.sync((isDurable) => done(isDurable ? "" : "it could not be synced"));
   }
 
   /** Reads the whole set that is held here, for a delivery that lacks bodies. */

@@ -37,7 +37,8 @@ export async function heapGrowth(run: (calls: number) => void, calls: number): P
 }
 
 /** Times that a function is given to come to rest. */
-const ATTEMPTS = 6;
+const ATTEMPTS = 20;
+const PAUSE_MS = 20;
 
 /**
  * The growth once the function is compiled: the least of several attempts, since on a busy machine the
@@ -50,6 +51,7 @@ export async function steadyHeapGrowth(
 ): Promise<number> {
   let least = Infinity;
   for (let attempt = 0; attempt < ATTEMPTS && least > HEAP_NOISE_BYTES; attempt++) {
+    if (attempt > 0) await new Promise((resume) => setTimeout(resume, PAUSE_MS));
     least = Math.min(least, await heapGrowth(run, calls));
   }
   return least;

@@ -95,7 +95,8 @@ export function addHead(digest0: number, digest1: number, sign: number, sum: Int
   let v1 = state[1];
   let v2 = state[2];
   let v3 = state[3];
-  // Two rounds take a word each, the four that close take none.
+  // Two rounds take a word each, the four that close take none. The round stands here once more: its
+  // four words live in locals, and a function that changed them would have to keep them in memory.
   for (let round = 0; round < 6; round++) {
     const word = round === 0 ? digest0 : round === 1 ? digest1 : 0;
     if (round === 2) v2 ^= 0xff;

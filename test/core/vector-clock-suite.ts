@@ -27,7 +27,6 @@ import {
   clockCompare,
   clockConcurrent,
   clockCovers,
-  clockDescends,
   clockIncrement,
   clockIsWellFormed,
   clockMergeInto,
@@ -49,6 +48,7 @@ import {
 } from "../model/vector-clock-model.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
+import { countOf, descends, merged } from "./whole-clocks.ts";
 
 const seed = seedFrom(process.env.SEED, 1978);
 /** Random triples; the full campaign is CASES=1000000. */
@@ -57,22 +57,8 @@ const again = `again: SEED=${seed} CASES=${CASES} bun test/runtimes.ts core/vect
 const ACTORS = "abc";
 const COUNTER_MAX = 3;
 
-function countOf(clock: Uint8Array): number {
-  return clock.length / ENTRY_BYTES;
-}
-
-function merged(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const target = new Uint8Array(left.length + right.length);
-  const count = clockMergeInto(left, 0, countOf(left), right, 0, countOf(right), target, 0);
-  return target.slice(0, count * ENTRY_BYTES);
-}
-
 function compared(left: Uint8Array, right: Uint8Array): number {
   return clockCompare(left, 0, countOf(left), right, 0, countOf(right));
-}
-
-function descends(left: Uint8Array, right: Uint8Array): boolean {
-  return clockDescends(left, 0, countOf(left), right, 0, countOf(right));
 }
 
 function isNormal(clock: Uint8Array): boolean {

@@ -5,20 +5,18 @@
 
 import fc from "fast-check";
 import t from "tap";
-import { ENTRY_BYTES } from "../../core/clock-entry.ts";
 import {
   AFTER,
   BEFORE,
   clockCompare,
-  clockDescends,
   clockIsWellFormed,
-  clockMergeInto,
   EQUAL,
 } from "../../core/vector-clock.ts";
 import { type ModelClock, modelMerge, packClock } from "../model/vector-clock-model.ts";
 import { seedFrom } from "../random.ts";
 import { runUnderTap } from "../suite-under-tap.ts";
 import { suite } from "./vector-clock-suite.ts";
+import { countOf, descends, merged } from "./whole-clocks.ts";
 
 runUnderTap(suite);
 
@@ -33,20 +31,6 @@ const seen = fc.record({ stamp: fc.nat(15), pinned: fc.boolean() });
 const clock = fc.array(fc.tuple(dot, seen), { maxLength: 9 }).map((list): ModelClock =>
   new Map(list.map(([[actor, counter], what]) => [`${actor}:${counter}`, what]))
 );
-
-function countOf(packed: Uint8Array): number {
-  return packed.length / ENTRY_BYTES;
-}
-
-function merged(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const target = new Uint8Array(left.length + right.length);
-  const count = clockMergeInto(left, 0, countOf(left), right, 0, countOf(right), target, 0);
-  return target.slice(0, count * ENTRY_BYTES);
-}
-
-function descends(left: Uint8Array, right: Uint8Array): boolean {
-  return clockDescends(left, 0, countOf(left), right, 0, countOf(right));
-}
 
 function same(left: Uint8Array, right: Uint8Array): boolean {
   return left.length === right.length && left.every((byte, index) => byte === right[index]);

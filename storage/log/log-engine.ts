@@ -3,9 +3,9 @@
  * file system, 1992): a write appends one record and points the index at it; a read is one lookup
  * and one pread.
  *
- *   write ─▶ SetWriter ─▶ LogWriter ─▶ 00000007.log        read ─▶ PositionIndex ─▶ RecordReader
- *                │                         ▲                            ▲
- *                └────────▶ RecordMap ─────┼────────────────────────────┘
+ *   write ─▶ SetWriter ─▶ LogWriter ─▶ 00000007.log        read ─▶ SetReader ─▶ RecordReader
+ *                │                         ▲                          ▲
+ *                └────────▶ RecordMap ─────┼──────────────────────────┘
  *   sync ──▶ LogSync ──────────────────────┘
  *
  * What is refused leaves nothing behind: "full" while the disk has too little room (asked by bytes
@@ -15,7 +15,7 @@
  */
 
 import type { MerkleTree } from "../../core/merkle-tree.ts";
-import { ObjectName } from "../../core/object-name.ts";
+import type { ObjectName } from "../../core/object-name.ts";
 import { payloadLength, versionOffset } from "../../core/version-set.ts";
 import { type Disk, DiskError, isOutOfRoom } from "../disk.ts";
 import type {
@@ -36,13 +36,13 @@ import { LogSync } from "./log-sync.ts";
 import { LogWriter } from "./log-writer.ts";
 import { RecordMap } from "./record-map.ts";
 import type { RecordStatus } from "./record-reader.ts";
-import { ObjectBuffer } from "../object-buffer.ts";
 import { NOTE_BYTES_MAX } from "./record.ts";
 import type { LogHistory } from "./log-history.ts";
 import { SegmentStamps } from "./segment-stamps.ts";
 import { Recovery, type RecoveryProgress, type RecoveryReport } from "./recovery.ts";
 import { NewerFormatError } from "./segment-scan.ts";
 import { SegmentSupply } from "./segment-supply.ts";
+import { SetReader, unreadable } from "./set-reader.ts";
 import { SetWriter } from "./set-writer.ts";
 import { SNAPSHOT_BYTES_DEFAULT, Snapshots } from "./snapshots.ts";
 import { Watermark } from "./watermark.ts";
@@ -77,7 +77,6 @@ export interface LogEngine extends Engine {
 }
 
 const DONE: WriteOutcome = { status: "done" };
-const ABSENT: ReadOutcome = { status: "absent" };
 
 /**
  * Opens the log in `options.folder`, made where it is absent, and recovers what it holds. Calls
@@ -105,9 +104,9 @@ class LogFileEngine implements LogEngine {
   readonly #map: RecordMap;
   readonly #writer: LogWriter;
   readonly #sets: SetWriter;
+  readonly #reader: SetReader;
   readonly #handOver: HandOver;
   readonly #sync: LogSync;
-  readonly #buffer: ObjectBuffer;
   readonly #supply: SegmentSupply;
   readonly #snapshots: Snapshots;
   readonly #stamps = new SegmentStamps();
@@ -115,21 +114,12 @@ class LogFileEngine implements LogEngine {
   readonly #compaction: Compaction | null;
   /** Why nothing may be written any more; "": all is well. */
   #failure: string;
-  #damaged: number;
-  /**
-   * The name that was read last and where its record lies: a write that follows need not prove it
-   * again.
-   */
-  #provenName: ObjectName | null;
-  #provenSegment: number;
-  #provenOffset: number;
 
   constructor(disk: Disk, options: LogOptions) {
     const { folder, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
     this.treeKey = options.treeKey;
     disk.makeFolder(folder);
     disk.syncFolder("");
-    this.#buffer = new ObjectBuffer(options.bufferBytes ?? 0);
     this.#map = new RecordMap(options.partitionBits, options.treeKey);
     this.#watermark = new Watermark(disk, this.#map, options);
     this.#supply = new SegmentSupply(disk, folder, segmentBytes);
@@ -149,6 +139,7 @@ class LogFileEngine implements LogEngine {
       () => this.#watermark.hasRoomFor(2 * segmentBytes),
     );
     this.#sets = new SetWriter(this.#writer, this.#map.reader);
+    this.#reader = new SetReader(this.#map, options.bufferBytes ?? 0);
     this.#failure = "";
     const failed = (detail: string): void => {
       if (this.#failure === "") this.#failure = detail;
@@ -167,10 +158,7 @@ class LogFileEngine implements LogEngine {
       bytesMin: this.recovery.damaged > 0 ? 0 : (options.snapshotBytes ?? SNAPSHOT_BYTES_DEFAULT),
       tailBytes: this.recovery.scannedBytes,
     });
-    this.#damaged = recovery.report.damaged;
-    this.#provenName = null;
-    this.#provenSegment = 0;
-    this.#provenOffset = 0;
+    this.#reader.damaged = recovery.report.damaged;
     this.#begin();
     this.#compaction = options.compaction === undefined
       ? null
@@ -194,40 +182,18 @@ class LogFileEngine implements LogEngine {
   }
 
   read(name: ObjectName, done: (outcome: ReadOutcome) => void): void {
-    done(this.#readSafely(name, true));
+    done(this.#reader.read(name, true));
   }
 
   readHead(name: ObjectName): ReadOutcome {
-    return this.#readSafely(name, false);
-  }
-
-  #readSafely(name: ObjectName, payloads: boolean): ReadOutcome {
-    try {
-      return this.#read(name, payloads);
-    } catch (error) {
-      return unreadable(error);
-    }
+    return this.#reader.read(name, false);
   }
 
   readEntry(
     entry: EntryKey,
     done: (name: ObjectName | null, outcome: ReadOutcome) => void,
   ): void {
-    let name: ObjectName | null = null;
-    let outcome: ReadOutcome = ABSENT;
-    try {
-      if (this.#seekEntry(entry)) {
-        const { reader, segment, offset, length } = this.#map;
-        const status = reader.read(segment, offset, length, null);
-        if (status === "found") name = new ObjectName(reader.name);
-        outcome = status === "found" ? this.#collect(true) : this.#damage(reader.detail);
-        // Memory must not hide from a repair that the disk needs it.
-        if (outcome.status === "damaged") this.#buffer.forget(entry.position1, segment, offset);
-      }
-    } catch (error) {
-      outcome = unreadable(error);
-    }
-    done(name, outcome);
+    this.#reader.readEntry(entry, done);
   }
 
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
@@ -237,8 +203,8 @@ class LogFileEngine implements LogEngine {
     let isKnown: boolean;
     let stored: RecordStatus = "other";
     try {
-      isKnown = this.#locate(name);
-      if (isKnown && needsStored(set)) stored = this.#peek();
+      isKnown = this.#reader.locate(name);
+      if (isKnown && needsStored(set)) stored = this.#reader.peek();
     } catch (error) {
       return unreadable(error);
     }
@@ -252,7 +218,7 @@ class LogFileEngine implements LogEngine {
     const { header } = this.#writer;
     this.#map.put(header, isKnown);
     this.#stamps.written(this.#writer.active, set.head);
-    this.#buffer.written(name, set, header.segment, header.offset);
+    this.#reader.written(name, set, header.segment, header.offset);
     this.#written();
     return DONE;
   }
@@ -260,7 +226,7 @@ class LogFileEngine implements LogEngine {
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {
     if (this.#failure !== "") return { status: "failed", detail: this.#failure };
     try {
-      if (!this.#locate(name)) return DONE;
+      if (!this.#reader.locate(name)) return DONE;
     } catch (error) {
       return unreadable(error);
     }
@@ -321,7 +287,7 @@ class LogFileEngine implements LogEngine {
       objects: this.#map.index.count,
       liveBytes: this.#map.liveBytes,
       totalBytes: this.#map.totalBytes,
-      damaged: this.#damaged,
+      damaged: this.#reader.damaged,
       indexBytes: this.#map.index.bytes,
       bytesFreed: this.#sync.bytesFreed,
       segmentsCompacted: this.#compaction?.segments ?? 0,
@@ -365,7 +331,7 @@ class LogFileEngine implements LogEngine {
       isSealed: () => this.#failure !== "",
       roomBytes: () => this.#watermark.compactionBytes,
       damaged: () => {
-        this.#damaged++;
+        this.#reader.damaged++;
       },
     };
   }
@@ -381,83 +347,6 @@ class LogFileEngine implements LogEngine {
     this.#handOver.written();
     this.#sync.written();
     this.#snapshots.written();
-  }
-
-  #read(name: ObjectName, payloads: boolean): ReadOutcome {
-    const { index, reader } = this.#map;
-    if (!index.seek(name.position0, name.position1, name.tag)) return ABSENT;
-    let damage = "";
-    do {
-      const { segment, offset, length } = this.#map;
-      const held = this.#buffer.find(name, segment, offset, payloads);
-      if (held !== undefined) {
-        this.#prove(name, segment, offset);
-        return { status: "found", set: held };
-      }
-      const status = reader.read(segment, offset, length, name.bytes);
-      if (status === "damaged") damage = reader.detail;
-      else if (status === "found") {
-        this.#prove(name, segment, offset);
-        const outcome = this.#collect(payloads);
-        if (payloads && outcome.status === "found") {
-          this.#buffer.found(name, outcome.set, segment, offset);
-        }
-        return outcome;
-      }
-    } while (index.next());
-    return damage === "" ? ABSENT : this.#damage(damage);
-  }
-
-  /** The set of the record that the reader holds. */
-  #collect(payloads: boolean): ReadOutcome {
-    const { reader } = this.#map;
-    const { head, versions } = reader;
-    const collected: (Uint8Array | null)[] = [];
-    for (let index = 0; index < versions; index++) {
-      const payload = payloads ? reader.payload(index) : null;
-      if (payloads && payload === null) return this.#damage(reader.detail);
-      collected.push(payload);
-    }
-    return { status: "found", set: { head, payloads: collected } };
-  }
-
-  #damage(detail: string): ReadOutcome {
-    this.#damaged++;
-    return { status: "damaged", detail };
-  }
-
-  #prove(name: ObjectName, segment: number, offset: number): void {
-    this.#provenName = name;
-    this.#provenSegment = segment;
-    this.#provenOffset = offset;
-  }
-
-  /** Puts the index's cursor on the entry of a name, if there is one. @throws DiskError */
-  #locate(name: ObjectName): boolean {
-    const { position0, position1, tag } = name;
-    if (name === this.#provenName && this.#map.index.seek(position0, position1, tag)) {
-      const { segment, offset } = this.#map;
-      // A place in the log is used once: what was read there is still there.
-      if (segment === this.#provenSegment && offset === this.#provenOffset) return true;
-    }
-    return this.#map.find(position0, position1, tag, name.bytes);
-  }
-
-  /** Reads the record under the cursor for its payloads. @throws DiskError */
-  #peek(): RecordStatus {
-    const { reader, segment, offset, length } = this.#map;
-    return reader.peek(segment, offset, length, null);
-  }
-
-  #seekEntry(entry: EntryKey): boolean {
-    const { index } = this.#map;
-    if (!index.seek(entry.position0, entry.position1, entry.tag)) return false;
-    const first = index.at;
-    do {
-      if (this.#map.hasDigest(entry.digest0 ?? 0, entry.digest1 ?? 0)) return true;
-    } while (index.next());
-    index.at = first;
-    return true;
   }
 
   /** Takes back what a failed write left. */
@@ -490,9 +379,4 @@ function needsStored(set: VersionSet): boolean {
     if (payloadLength(set.head, versionOffset(0, index)) > 0) return true;
   }
   return false;
-}
-
-function unreadable(error: unknown): { readonly status: "failed"; readonly detail: string } {
-  if (!(error instanceof DiskError)) throw error;
-  return { status: "failed", detail: `read failed: ${error.message}` };
 }

@@ -30,7 +30,8 @@ import {
 } from "../../core/request-frames.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
-import { quorumByte } from "./results.ts";
+import { NOBODY } from "./refusals.ts";
+import { endedOf, quorumByte, unknown, type Ended } from "./results.ts";
 import type { GetRequest, PutRequest } from "./store.ts";
 
 /** What came of it: the other node's result, or why there is none. */
@@ -73,6 +74,18 @@ export function getBodyOf(request: GetRequest): GetBody {
     timeoutMs,
     flags: GET_FORWARDED,
   };
+}
+
+/** How a request ends that was handed on. */
+export function forwardEnded(
+  forwarded: Forwarded,
+  code: "write-unknown" | "read-timeout",
+  nowMs: number,
+): Ended {
+  if (forwarded.kind === "answered") return endedOf(forwarded.result, nowMs);
+  const why = forwarded.kind === "unknown" ? forwarded.detail : "no owner could be reached";
+  const meaning = code === "write-unknown" ? "; the write may have happened" : "";
+  return unknown(code, `The request was handed on and ${why}${meaning}`, NOBODY);
 }
 
 const encoder = new TextEncoder();

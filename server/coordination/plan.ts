@@ -146,3 +146,11 @@ function memberAt(
   const node = layout.preference[partition * layout.nodes.length + rank];
   return source.memberById(layout.nodes[node].id);
 }
+
+/** Whether this node is among the targets of a plan. */
+export function coordinates({ targets }: Plan): boolean {
+  for (let index = 0; index < targets.length; index++) {
+    if (targets[index].member.isSelf) return true;
+  }
+  return false;
+}

@@ -1,66 +1,33 @@
 /**
  * Replication: this node's copies and how they are kept equal to the others'. The room's front door.
  *
- *   REPLICATE ─► objects.join            a finished set for this node as a primary
- *        └─────► hints.store             … or for an owner that it stands in for
- *   FETCH     ─► objects, hints.collect  what is held: a digest from the index, a set, one version
- *   deliver   ─► REPLICATE to a peer     writes of the coordinator, repairs, hints, anti-entropy
+ *   objects, hints   what is held here, and how it changes (local-copy.ts, hints.ts)
+ *   replica          what peers are answered about it (replica.ts)
+ *   deliver          REPLICATE to a peer: writes of the coordinator, repairs, hints, anti-entropy
  *
- * The coordinator above decides; this floor stores, answers and keeps equal. A frame that names a layout
- * that is retired is answered STALE; damage that is found is answered as damage, and the name is made
- * good by the next set that comes. Where that takes the place of a head that could not be read, the store
- * draws a new actor: it can no longer be sure that it remembers all dots of its own.
+ * The coordinator above decides; this floor stores, answers and keeps equal. Where a set takes the place
+ * of a head that could not be read, the store draws a new actor: it can no longer be sure that it
+ * remembers all dots of its own.
  */
 
-import { toHex } from "../../core/bytes.ts";
-import { ACTOR_BYTES, DOT_BYTES } from "../../core/clock-entry.ts";
-import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
-import { ObjectName, checkName } from "../../core/object-name.ts";
-import {
-  FETCH_HINTS,
-  FETCH_REQUEST,
-  PURPOSE_ANTI_ENTROPY,
-  PURPOSE_REPAIR,
-  REPLICATED_LENGTH,
-  REPLICATE_DURABLE,
-  REPLICATE_HINTED,
-  STATUS_ABSENT,
-  STATUS_DAMAGED,
-  STATUS_DONE,
-  STATUS_FAILED,
-  STATUS_MALFORMED,
-  STATUS_NOT_READY,
-  STATUS_STALE,
-  WANT_DIGEST,
-  WANT_VERSION,
-  fetchedLength,
-  FetchView,
-  ReplicateView,
-  readFetch,
-  readReplicate,
-  setLength,
-  setOf,
-  writeFetched,
-  writeReplicated,
-} from "../../core/replica-frames.ts";
+import type { ObjectName } from "../../core/object-name.ts";
+import { PURPOSE_ANTI_ENTROPY, STATUS_DONE, STATUS_FAILED, setLength } from "../../core/replica-frames.ts";
 import { partitionOf } from "../../core/ring.ts";
-import { findDot, headDigestInto } from "../../core/version-set.ts";
-import { singleVersion } from "../../core/version-sync.ts";
-import type { Engine, ReadOutcome, VersionSet } from "../../storage/engine.ts";
+import type { Engine, VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
 import type { Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
-import type { Connection } from "../wire/connection.ts";
-import type { PeerIdentity, Peers } from "../wire/peers.ts";
+import type { Peers } from "../wire/peers.ts";
 import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./anti-entropy.ts";
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
 import { Delivery, type Delivered } from "./delivery.ts";
 import type { HintRequests } from "./hint-requests.ts";
 import { Hints, hintName, type HintsHost } from "./hints.ts";
-import { LocalCopy, type Change } from "./local-copy.ts";
+import { LocalCopy } from "./local-copy.ts";
 import { canMerge, mergeSets } from "./merge-sets.ts";
+import { Replica, type ReplicaHost } from "./replica.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
 import type { SupersededRequests } from "./superseded.ts";
@@ -142,12 +109,7 @@ export class Replication {
       ],
       parts.scrubBytesPerSecond,
     );
-    peers.onRequest(KIND_REPLICATE, (frame, connection, from) => {
-      this.#onReplicate(frame, connection, from);
-    });
-    peers.onRequest(KIND_FETCH, (frame, connection, from) => {
-      this.#onFetch(frame, connection, from);
-    });
+    new Replica(this.#replicaHost()).serve(peers);
   }
 
   /** REQUIRES: this node is a member. */
@@ -350,114 +312,6 @@ export class Replication {
     });
   }
 
-  #onReplicate(frame: FrameView, connection: Connection, from: PeerIdentity): void {
-    const { correlation, layout, bytes, start, end } = frame;
-    const refuse = (status: number): void => {
-      connection.reserve(REPLICATED, 0, status, correlation, layout, 0);
-    };
-    const refusal = this.#refusal(frame, from);
-    if (refusal !== STATUS_DONE) return refuse(refusal);
-    if (!readReplicate(bytes, start, end, replicateView)) return refuse(STATUS_MALFORMED);
-    const nameBytes = bytes.slice(replicateView.nameStart, replicateView.nameEnd);
-    if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
-    const name = new ObjectName(nameBytes);
-    const set = setOf(replicateView.set);
-    const { purpose, flags, round, targetStart, requestsStart, requestsEnd } = replicateView;
-    const isDurable = (flags & REPLICATE_DURABLE) !== 0;
-    const told = bytes.subarray(requestsStart, requestsEnd);
-    if ((flags & REPLICATE_HINTED) !== 0) {
-      const ownerId = toHex(bytes, targetStart, targetStart + ACTOR_BYTES);
-      const owner = this.#parts.membership.memberById(ownerId);
-      if (owner === undefined) return refuse(STATUS_STALE);
-      const change = this.hints.store(owner, name, set, told);
-      return this.#stored(this.hints.copy, change, isDurable, connection, correlation, layout);
-    }
-    const labels = { layout, round };
-    if (purpose === PURPOSE_REPAIR) {
-      return this.objects.restore(name, set, labels, (change) => {
-        this.#stored(this.objects, change, isDurable, connection, correlation, layout);
-      });
-    }
-    const change = this.objects.join(name, set, labels, told);
-    return this.#stored(this.objects, change, isDurable, connection, correlation, layout);
-  }
-
-  /** Answers a REPLICATE, after the sync where that was asked for. */
-  #stored(
-    copy: LocalCopy,
-    change: Change,
-    isDurable: boolean,
-    connection: Connection,
-    correlation: number,
-    layout: number,
-  ): void {
-    if (change.status !== STATUS_DONE || !isDurable) {
-      return answerReplicate(connection, change.status, correlation, layout, change, false);
-    }
-    return copy.engine.sync((isSynced) => {
-      const status = isSynced ? STATUS_DONE : STATUS_FAILED;
-      answerReplicate(connection, status, correlation, layout, change, isSynced);
-    });
-  }
-
-  #onFetch(frame: FrameView, connection: Connection, from: PeerIdentity): void {
-    const { correlation, layout } = frame;
-    const kind = KIND_FETCH | REPLY_BIT;
-    const refuse = (status: number): void => {
-      connection.reserve(kind, 0, status, correlation, layout, 0);
-    };
-    const { bytes, start, end } = frame;
-    if (!readFetch(bytes, start, end, fetchView)) return refuse(STATUS_MALFORMED);
-    const refusal = this.#refusal(frame, from);
-    if (refusal !== STATUS_DONE) return refuse(refusal);
-    const nameBytes = bytes.slice(fetchView.nameStart, fetchView.nameEnd);
-    if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
-    const name = new ObjectName(nameBytes);
-    const isComplete = this.isCompletePrimary(this.partitionOf(name));
-    const { aboutStart, checksum } = fetchView;
-    const isAbout = (fetchView.flags & FETCH_REQUEST) !== 0;
-    const isSuperseded = isAbout && this.isSuperseded(name, bytes, aboutStart, checksum);
-    this.#find(name, fetchView, (status, digest0, digest1, set) => {
-      const length = fetchedLength(set);
-      const offset = connection.reserve(kind, 0, status, correlation, layout, length);
-      if (offset < 0) return;
-      const fetched = { isComplete, isSuperseded, digest0, digest1, set };
-      writeFetched(fetched, connection.buffer, offset);
-    });
-  }
-
-  #find(
-    name: ObjectName,
-    asked: FetchView,
-    done: (status: number, digest0: number, digest1: number, set: VersionSet | null) => void,
-  ): void {
-    const { want, flags, bytes, aboutStart } = asked;
-    const dot = want === WANT_VERSION ? bytes.slice(aboutStart, aboutStart + DOT_BYTES) : null;
-    if ((flags & FETCH_HINTS) !== 0) {
-      return this.collectAsStandIn(name, (set) => {
-        if (set === null) return done(STATUS_ABSENT, 0, 0, null);
-        headDigestInto(set.head, 0, set.head.length, replyDigest, 0);
-        const wanted = want === WANT_DIGEST ? null : this.#wanted(set, dot);
-        return done(STATUS_DONE, replyDigest[0], replyDigest[1], wanted);
-      });
-    }
-    if (want === WANT_DIGEST) {
-      const isHeld = this.objects.engine.digestInto(name, replyDigest, 0);
-      if (!isHeld) return done(STATUS_ABSENT, 0, 0, null);
-      return done(STATUS_DONE, replyDigest[0], replyDigest[1], null);
-    }
-    return this.objects.read(name, (outcome) => {
-      if (outcome.status !== "found") return done(statusOf(outcome), 0, 0, null);
-      headDigestInto(outcome.set.head, 0, outcome.set.head.length, replyDigest, 0);
-      return done(STATUS_DONE, replyDigest[0], replyDigest[1], this.#wanted(outcome.set, dot));
-    });
-  }
-
-  /** The version with a dot, or (null) the set as far as it fits. */
-  #wanted(set: VersionSet, dot: Uint8Array | null): VersionSet | null {
-    return dot === null ? this.#fit(set) : oneVersion(set, dot);
-  }
-
   /** The set with as many bodies as fit a frame, at least the first. */
   #fit(set: VersionSet): VersionSet {
     let length = setLength(set);
@@ -469,16 +323,6 @@ export class Replication {
       payloads[index] = null;
     }
     return { head: set.head, payloads };
-  }
-
-  #refusal(frame: FrameView, from: PeerIdentity): number {
-    const { membership } = this.#parts;
-    // A finished state is taken as it is: only members may hand one over.
-    if (from.role !== "peer") return STATUS_MALFORMED;
-    if (this.#isStopped || !membership.ready) return STATUS_NOT_READY;
-    if (!membership.layouts.isRetired(frame.layout)) return STATUS_DONE;
-    this.counters.staleRefused++;
-    return STATUS_STALE;
   }
 
   #host(): HintsHost {
@@ -496,6 +340,25 @@ export class Replication {
           done(failure === "" ? status : STATUS_FAILED, failure === "" && isDurable);
         });
       },
+    };
+  }
+
+  #replicaHost(): ReplicaHost {
+    const { membership } = this.#parts;
+    const isReady = (): boolean => !this.#isStopped && membership.ready;
+    return {
+      objects: this.objects,
+      hints: this.hints,
+      counters: this.counters,
+      get isReady(): boolean {
+        return isReady();
+      },
+      isRetired: (layout) => membership.layouts.isRetired(layout),
+      memberById: (id) => membership.memberById(id),
+      isCompletePrimary: (name) => this.isCompletePrimary(this.partitionOf(name)),
+      isSuperseded: (...about) => this.isSuperseded(...about),
+      collectAsStandIn: (name, done) => this.collectAsStandIn(name, done),
+      fit: (set) => this.#fit(set),
     };
   }
 
@@ -537,41 +400,4 @@ export class Replication {
 /** What is beyond counting is left out: no head can show it. */
 function mergeWherePossible(left: VersionSet, right: VersionSet): VersionSet {
   return canMerge(left, right) ? mergeSets(left, right) : left;
-}
-
-const REPLICATED = KIND_REPLICATE | REPLY_BIT;
-
-/** What is held now goes with STATUS_DONE alone. */
-function answerReplicate(
-  connection: Connection,
-  status: number,
-  correlation: number,
-  layout: number,
-  change: Change,
-  isDurable: boolean,
-): void {
-  const length = status === STATUS_DONE ? REPLICATED_LENGTH : 0;
-  const offset = connection.reserve(REPLICATED, 0, status, correlation, layout, length);
-  if (offset < 0 || length === 0) return;
-  replyDigest[0] = change.digest0;
-  replyDigest[1] = change.digest1;
-  writeReplicated(isDurable, replyDigest, connection.buffer, offset);
-}
-
-/** Digest of the reply being written. */
-const replyDigest = new Uint32Array(2);
-/** The request being taken; valid until its first callback. */
-const replicateView = new ReplicateView();
-const fetchView = new FetchView();
-
-function statusOf(outcome: ReadOutcome): number {
-  if (outcome.status === "absent") return STATUS_ABSENT;
-  return outcome.status === "damaged" ? STATUS_DAMAGED : STATUS_FAILED;
-}
-
-/** The version with a dot as a state of its own; null where it is not live here. */
-function oneVersion(set: VersionSet, dot: Uint8Array): VersionSet | null {
-  const index = findDot(set.head, 0, dot, 0);
-  if (index < 0) return null;
-  return { head: singleVersion(set.head, 0, index), payloads: [set.payloads[index]] };
 }

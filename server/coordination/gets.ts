@@ -1,0 +1,120 @@
+/**
+ * The coordinator's gets: the checks before one, forwarding, and the answer made of what was gathered
+ * (gather.ts does the waiting). Puts read through here as well.
+ */
+
+import type { ObjectName } from "../../core/object-name.ts";
+import { clockCount } from "../../core/version-set.ts";
+import { contextOfRead } from "./context-clock.ts";
+import { forwardEnded, forwardGet, getBodyOf } from "./forward.ts";
+import { Gather, type Gathered, type GatherRequest } from "./gather.ts";
+import { copiesFor, propertiesOf, type CoordinatorParts, type Done } from "./parts.ts";
+import { coordinates, planRead, type Plan } from "./plan.ts";
+import { leftMs, type PutCase } from "./put-case.ts";
+import { readNeed, type ReadNeed } from "./quorum.ts";
+import { absenceUnknown, tooFewAnswered } from "./refusals.ts";
+import type { Requests } from "./requests.ts";
+import { finished, refused, unknown, type Ended } from "./results.ts";
+import type { GetRequest } from "./store.ts";
+import { etagOf, shownVersions, siblingsOf } from "./view.ts";
+
+export class Gets {
+  readonly #parts: CoordinatorParts;
+  readonly #requests: Requests;
+
+  constructor(parts: CoordinatorParts, requests: Requests) {
+    this.#parts = parts;
+    this.#requests = requests;
+  }
+
+  /** A get from a client or, `isForwarded`, from a node that handed it on. REQUIRES: a member. */
+  get(request: GetRequest, isForwarded: boolean, done: Done): void {
+    const { membership, replication, ports } = this.#parts;
+    const { name, options } = request;
+    const properties = propertiesOf(this.#parts, name);
+    const copies = copiesFor(this.#parts, properties);
+    const members = membership.layouts.reading.nodes.length;
+    const need = readNeed(options, properties, membership.defaults, copies, members);
+    if (typeof need === "string") return done(refused("bad-parameter", need));
+    const plan = planRead(membership, replication.partitionOf(name), copies);
+    if (isForwarded || coordinates(plan)) return this.#read(request, copies, plan, need, done);
+    replication.counters.forwarded++;
+    const others = plan.targets.map((target) => target.member);
+    return forwardGet(others, membership.layouts.current.number, getBodyOf(request), (forwarded) => {
+      if (forwarded.kind === "unreachable") this.#read(request, copies, plan, need, done);
+      else done(forwardEnded(forwarded, "read-timeout", ports.clock.nowMs()));
+    });
+  }
+
+  #read(request: GetRequest, copies: number, plan: Plan, need: ReadNeed, done: Done): void {
+    const { name, options } = request;
+    const { counters } = this.#parts.replication;
+    this.#gather(name, copies, plan, need, options.timeoutMs, false, (gathered) => {
+      const ended = this.#readEnded(name, need, gathered);
+      if (ended.result.outcome !== "done") counters.readsFailed++;
+      if (ended.result.siblings.length > 1) counters.siblingsReturned++;
+      done(ended);
+    });
+  }
+
+  /** The read that a put needs: of R as defaulted, or, past damage here, of whoever answers. */
+  gatherFor(putCase: PutCase, distrustsLocal: boolean, done: (gathered: Gathered) => void): void {
+    const { properties, copies, request, partition } = putCase;
+    const { membership } = this.#parts;
+    const members = membership.layouts.reading.nodes.length;
+    const timeoutMs = leftMs(this.#parts, putCase);
+    const options = { r: "default", pr: "default", timeoutMs } as const;
+    const wanted = readNeed(options, properties, membership.defaults, copies, members);
+    const need = distrustsLocal || typeof wanted === "string" ? { r: 1, pr: 0 } : wanted;
+    const plan = planRead(membership, partition, copies);
+    this.#gather(request.name, copies, plan, need, timeoutMs, distrustsLocal, done);
+  }
+
+  #gather(
+    name: ObjectName,
+    copies: number,
+    plan: Plan,
+    need: ReadNeed,
+    timeoutMs: number,
+    distrustsLocal: boolean,
+    done: (gathered: Gathered) => void,
+  ): void {
+    const partition = this.#parts.replication.partitionOf(name);
+    this.gather({ name, partition, copies, plan, need, timeoutMs, distrustsLocal, about: null }, done);
+  }
+
+  gather(request: GatherRequest, done: (gathered: Gathered) => void): void {
+    const { membership, replication, wheel } = this.#parts;
+    const parts = { membership, replication, self: membership.self, wheel };
+    const epoch = this.#requests.begin();
+    new Gather(parts, request, done, () => this.#requests.end(epoch)).start();
+  }
+
+  #readEnded(name: ObjectName, need: ReadNeed, gathered: Gathered): Ended {
+    if (gathered.status === "unknown-absence") return absenceUnknown();
+    if (gathered.status === "too-few") return tooFewAnswered(need, gathered);
+    return this.found(name, gathered);
+  }
+
+  /** What a client is answered that is shown what was gathered. */
+  found(name: ObjectName, gathered: Gathered): Ended {
+    const { set, primaries, fallbacks } = gathered;
+    const shown = set === null ? [] : shownVersions(set, this.#parts.ports.clock.nowMs());
+    const siblings = set === null ? [] : siblingsOf(set, shown);
+    if (siblings === null) {
+      return unknown("read-timeout", "The metadata of a stored version cannot be read", gathered);
+    }
+    const context = contextOf(this.#parts, name, gathered);
+    const etag = set === null ? "" : etagOf(set.head, shown);
+    const code = siblings.length === 0 ? "not-found" : "";
+    return finished(code, { context, etag, primaries, fallbacks, siblings }, set);
+  }
+}
+
+/** The context of all that was gathered; "" where nothing was. */
+export function contextOf(parts: CoordinatorParts, name: ObjectName, gathered: Gathered): string {
+  const { set, reader } = gathered;
+  if (set === null || clockCount(set.head, 0) === 0) return "";
+  const { contextKey } = parts.membership;
+  return contextOfRead(set.head, reader?.idBytes ?? null, contextKey, name);
+}

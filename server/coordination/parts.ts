@@ -1,0 +1,37 @@
+/** What the coordinator's files work with, handed over once (server/node.ts). */
+
+import type { HybridClock } from "../../core/hybrid-clock.ts";
+import type { ObjectName } from "../../core/object-name.ts";
+import type { BucketProperties } from "../membership/buckets.ts";
+import type { Membership } from "../membership/membership.ts";
+import type { Ports } from "../ports/ports.ts";
+import type { Replication } from "../replication/replication.ts";
+import type { TimerWheel } from "../wire/timer-wheel.ts";
+import { copiesOf } from "./quorum.ts";
+import type { Ended } from "./results.ts";
+import type { Dots } from "./version-maker.ts";
+
+export interface CoordinatorParts {
+  readonly ports: Ports;
+  readonly membership: Membership;
+  readonly replication: Replication;
+  readonly wheel: TimerWheel;
+  readonly hybridClock: HybridClock;
+  readonly dots: Dots;
+  readonly maxValueBytes: number;
+  readonly clockEntriesMax: number;
+  readonly maxSkewMs: number;
+}
+
+/** Told once how a request ended. */
+export type Done = (ended: Ended) => void;
+
+/** The properties of the bucket that a name is in. */
+export function propertiesOf({ membership }: CoordinatorParts, name: ObjectName): BucketProperties {
+  return membership.buckets.get(name.bytes, name.bucketLength);
+}
+
+/** Copies of an object of a bucket with these properties. */
+export function copiesFor({ membership }: CoordinatorParts, properties: BucketProperties): number {
+  return copiesOf(properties, membership.layouts.current.replicas);
+}

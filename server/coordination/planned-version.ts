@@ -1,0 +1,41 @@
+/** From a put's case to the version that is to be made of it. */
+
+import { HybridClock } from "../../core/hybrid-clock.ts";
+import { encodeMeta, encodePayload } from "../../core/payload.ts";
+import { requestTimeMs } from "../../core/request-id.ts";
+import { newestStamp } from "../../core/version-set.ts";
+import type { CoordinatorParts } from "./parts.ts";
+import type { PutCase } from "./put-case.ts";
+import { VersionMaker, type LateStamp } from "./version-maker.ts";
+
+const NO_BYTES = new Uint8Array(0);
+
+export function makerOf(parts: CoordinatorParts, putCase: PutCase): VersionMaker {
+  const { ports, hybridClock, dots, clockEntriesMax, replication } = parts;
+  const { request, context, requestId, properties, partition } = putCase;
+  const { superseded } = replication;
+  const makerParts = { clock: ports.clock, hybridClock, dots, superseded, clockEntriesMax };
+  const metaBlock = request.isDelete ? NO_BYTES : encodeMeta(request.meta);
+  const ttlSeconds = request.ttlSeconds > 0 ? request.ttlSeconds : (properties.ttlSeconds ?? 0);
+  const expires = !request.isDelete && ttlSeconds > 0;
+  const isLastWriteWins = properties.policy === "lww";
+  return new VersionMaker(makerParts, {
+    context,
+    requestId,
+    isTombstone: request.isDelete,
+    isLastWriteWins,
+    isContextRead: putCase.isContextRead,
+    payload: request.isDelete ? NO_BYTES : encodePayload(metaBlock, request.body),
+    metaLength: metaBlock.length,
+    expiryMs: expires ? ports.clock.nowMs() + ttlSeconds * 1000 : 0,
+    lateStamp: isLastWriteWins && putCase.mayBeRetry ? lateStamp(parts, putCase) : null,
+    dotAsPair: replication.isCompletePrimary(partition),
+  });
+}
+
+/** See LateStamp: above all that was seen when others were asked, and no later than its request. */
+function lateStamp({ ports }: CoordinatorParts, { requestId, asked }: PutCase): LateStamp {
+  const hybridClock = new HybridClock(0, 0);
+  if (asked !== null) hybridClock.observeAt(asked.head, newestStamp(asked.head, 0));
+  return { hybridClock, nowMs: Math.min(requestTimeMs(requestId), ports.clock.nowMs()) };
+}

@@ -1,0 +1,93 @@
+/**
+ * A put with what was found out about it, and all that can be refused before anybody is asked:
+ * parameters, size, context, the age of its request id, this node's clock.
+ */
+
+import { REQUEST_ID_FRESH_MS_MAX } from "../../core/limits.ts";
+import { drawRequestId, requestTimeMs } from "../../core/request-id.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { BucketProperties } from "../membership/buckets.ts";
+import { readContext, type ContextClock } from "./context-clock.ts";
+import { copiesFor, propertiesOf, type CoordinatorParts } from "./parts.ts";
+import { writeNeed, type WriteNeed } from "./quorum.ts";
+import { badContext, refusedByAge } from "./refusals.ts";
+import { refused, type Ended } from "./results.ts";
+import type { PutRequest } from "./store.ts";
+
+export interface PutCase {
+  readonly request: PutRequest;
+  readonly requestId: Uint8Array;
+  readonly context: ContextClock;
+  /** The context is not the client's: it was read for this attempt. */
+  readonly isContextRead: boolean;
+  readonly properties: BucketProperties;
+  readonly copies: number;
+  readonly need: WriteNeed;
+  readonly partition: number;
+  readonly isForwarded: boolean;
+  /** By the monotonic clock: what is asked first takes its time from the write. */
+  readonly deadlineMs: number;
+  /** It was not drawn just now: it may be a retry of a write that was made before. */
+  readonly mayBeRetry: boolean;
+  /** What the replicas hold, by those that answered when they were asked about it. */
+  readonly asked: VersionSet | null;
+  /** What was damaged here has been made good once already. */
+  readonly isRepaired: boolean;
+}
+
+/** The case of a request, or why it is refused. REQUIRES: this node is a member. */
+export function examine(
+  parts: CoordinatorParts,
+  request: PutRequest,
+  isForwarded: boolean,
+): PutCase | Ended {
+  const { membership, replication, ports, maxValueBytes } = parts;
+  const properties = propertiesOf(parts, request.name);
+  const copies = copiesFor(parts, properties);
+  const members = membership.layouts.current.nodes.length;
+  const need = writeNeed(request.options, properties, membership.defaults, copies, members);
+  if (typeof need === "string") return refused("bad-parameter", need);
+  if (request.body.length > maxValueBytes) {
+    const given = `The value is ${request.body.length} bytes`;
+    return refused("value-too-large", `${given}, the limit is ${maxValueBytes}`);
+  }
+  const context = readContext(request.context, membership.contextKey, request.name);
+  if (context === null) return badContext();
+  const nowMs = ports.clock.nowMs();
+  const requestId = request.requestId ?? drawRequestId(nowMs, (bytes) => ports.random.fill(bytes));
+  const ageMs = request.requestId === null ? 0 : nowMs - requestTimeMs(requestId);
+  const untimely = refusedByAge(ageMs) ?? skewRefusal(parts, properties);
+  if (untimely !== null) return untimely;
+  const partition = replication.partitionOf(request.name);
+  return {
+    request,
+    requestId,
+    context,
+    isContextRead: false,
+    properties,
+    copies,
+    need,
+    partition,
+    isForwarded,
+    deadlineMs: ports.clock.elapsedMs() + request.options.timeoutMs,
+    mayBeRetry: Math.abs(ageMs) > REQUEST_ID_FRESH_MS_MAX,
+    asked: null,
+    isRepaired: false,
+  };
+}
+
+function skewRefusal(parts: CoordinatorParts, properties: BucketProperties): Ended | null {
+  if (properties.policy !== "lww") return null;
+  const skewMs = Math.round(parts.membership.skewMs());
+  if (Math.abs(skewMs) <= parts.maxSkewMs) return null;
+  return refused(
+    "clock-skew",
+    `The clock of this node is ${skewMs} ms off its peers' median, the limit in last-write-wins ` +
+      `buckets is ${parts.maxSkewMs}: correct the clock or write through another node`,
+  );
+}
+
+/** What is left of a case's time, at least a millisecond. */
+export function leftMs({ ports }: CoordinatorParts, { deadlineMs }: PutCase): number {
+  return Math.max(1, Math.ceil(deadlineMs - ports.clock.elapsedMs()));
+}

@@ -1,0 +1,239 @@
+/**
+ * What a node answers its peers about its copies.
+ *
+ *   REPLICATE ─► objects.join            a finished set for this node as a primary
+ *        └─────► hints.store             … or for an owner that it stands in for
+ *   FETCH     ─► objects, hints.collect  what is held: a digest from the index, a set, one version
+ *
+ * A frame that names a layout that is retired is answered STALE; damage that is found is answered as
+ * damage, and the name is made good by the next set that comes.
+ */
+
+import { toHex } from "../../core/bytes.ts";
+import { ACTOR_BYTES, DOT_BYTES } from "../../core/clock-entry.ts";
+import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
+import { ObjectName, checkName } from "../../core/object-name.ts";
+import {
+  FETCH_HINTS,
+  FETCH_REQUEST,
+  PURPOSE_REPAIR,
+  REPLICATED_LENGTH,
+  REPLICATE_DURABLE,
+  REPLICATE_HINTED,
+  STATUS_ABSENT,
+  STATUS_DAMAGED,
+  STATUS_DONE,
+  STATUS_FAILED,
+  STATUS_MALFORMED,
+  STATUS_NOT_READY,
+  STATUS_STALE,
+  WANT_DIGEST,
+  WANT_VERSION,
+  fetchedLength,
+  FetchView,
+  ReplicateView,
+  readFetch,
+  readReplicate,
+  setOf,
+  writeFetched,
+  writeReplicated,
+} from "../../core/replica-frames.ts";
+import { findDot, headDigestInto } from "../../core/version-set.ts";
+import { singleVersion } from "../../core/version-sync.ts";
+import type { ReadOutcome, VersionSet } from "../../storage/engine.ts";
+import type { Member } from "../membership/member.ts";
+import type { Connection } from "../wire/connection.ts";
+import type { PeerIdentity, Peers } from "../wire/peers.ts";
+import type { Counters } from "./counters.ts";
+import type { Hints } from "./hints.ts";
+import type { Change, LocalCopy } from "./local-copy.ts";
+
+/** What answering needs of the room around it (replication.ts hands it over). */
+export interface ReplicaHost {
+  readonly objects: LocalCopy;
+  readonly hints: Hints;
+  readonly counters: Counters;
+  /** Whether this node is a member and not stopping. */
+  readonly isReady: boolean;
+  isRetired(layout: number): boolean;
+  memberById(id: string): Member | undefined;
+  /** Whether this node owns the name's partition, and its "nothing" counts. */
+  isCompletePrimary(name: ObjectName): boolean;
+  isSuperseded(name: ObjectName, bytes: Uint8Array, id: number, checksum: number): boolean;
+  collectAsStandIn(name: ObjectName, done: (set: VersionSet | null) => void): void;
+  /** The set with as many bodies as fit a frame. */
+  fit(set: VersionSet): VersionSet;
+}
+
+const REPLICATED = KIND_REPLICATE | REPLY_BIT;
+
+/** Digest of the reply being written. */
+const replyDigest = new Uint32Array(2);
+/** The request being taken; valid until its first callback. */
+const replicateView = new ReplicateView();
+const fetchView = new FetchView();
+
+export class Replica {
+  readonly #host: ReplicaHost;
+
+  constructor(host: ReplicaHost) {
+    this.#host = host;
+  }
+
+  /** Registers the two kinds. */
+  serve(peers: Peers): void {
+    peers.onRequest(KIND_REPLICATE, (frame, connection, from) => {
+      this.#onReplicate(frame, connection, from);
+    });
+    peers.onRequest(KIND_FETCH, (frame, connection, from) => {
+      this.#onFetch(frame, connection, from);
+    });
+  }
+
+  #onReplicate(frame: FrameView, connection: Connection, from: PeerIdentity): void {
+    const { correlation, layout, bytes, start, end } = frame;
+    const refuse = (status: number): void => {
+      connection.reserve(REPLICATED, 0, status, correlation, layout, 0);
+    };
+    const refusal = this.#refusal(frame, from);
+    if (refusal !== STATUS_DONE) return refuse(refusal);
+    if (!readReplicate(bytes, start, end, replicateView)) return refuse(STATUS_MALFORMED);
+    const nameBytes = bytes.slice(replicateView.nameStart, replicateView.nameEnd);
+    if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
+    const name = new ObjectName(nameBytes);
+    const set = setOf(replicateView.set);
+    const { purpose, flags, round, targetStart, requestsStart, requestsEnd } = replicateView;
+    const isDurable = (flags & REPLICATE_DURABLE) !== 0;
+    const told = bytes.subarray(requestsStart, requestsEnd);
+    if ((flags & REPLICATE_HINTED) !== 0) {
+      const ownerId = toHex(bytes, targetStart, targetStart + ACTOR_BYTES);
+      const owner = this.#host.memberById(ownerId);
+      if (owner === undefined) return refuse(STATUS_STALE);
+      const change = this.#host.hints.store(owner, name, set, told);
+      return this.#stored(this.#host.hints.copy, change, isDurable, connection, correlation, layout);
+    }
+    const labels = { layout, round };
+    if (purpose === PURPOSE_REPAIR) {
+      return this.#host.objects.restore(name, set, labels, (change) => {
+        this.#stored(this.#host.objects, change, isDurable, connection, correlation, layout);
+      });
+    }
+    const change = this.#host.objects.join(name, set, labels, told);
+    return this.#stored(this.#host.objects, change, isDurable, connection, correlation, layout);
+  }
+
+  /** Answers a REPLICATE, after the sync where that was asked for. */
+  #stored(
+    copy: LocalCopy,
+    change: Change,
+    isDurable: boolean,
+    connection: Connection,
+    correlation: number,
+    layout: number,
+  ): void {
+    if (change.status !== STATUS_DONE || !isDurable) {
+      return answerReplicate(connection, change.status, correlation, layout, change, false);
+    }
+    return copy.engine.sync((isSynced) => {
+      const status = isSynced ? STATUS_DONE : STATUS_FAILED;
+      answerReplicate(connection, status, correlation, layout, change, isSynced);
+    });
+  }
+
+  #onFetch(frame: FrameView, connection: Connection, from: PeerIdentity): void {
+    const { correlation, layout } = frame;
+    const kind = KIND_FETCH | REPLY_BIT;
+    const refuse = (status: number): void => {
+      connection.reserve(kind, 0, status, correlation, layout, 0);
+    };
+    const { bytes, start, end } = frame;
+    if (!readFetch(bytes, start, end, fetchView)) return refuse(STATUS_MALFORMED);
+    const refusal = this.#refusal(frame, from);
+    if (refusal !== STATUS_DONE) return refuse(refusal);
+    const nameBytes = bytes.slice(fetchView.nameStart, fetchView.nameEnd);
+    if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
+    const name = new ObjectName(nameBytes);
+    const isComplete = this.#host.isCompletePrimary(name);
+    const { aboutStart, checksum } = fetchView;
+    const isAbout = (fetchView.flags & FETCH_REQUEST) !== 0;
+    const isSuperseded = isAbout && this.#host.isSuperseded(name, bytes, aboutStart, checksum);
+    this.#find(name, fetchView, (status, digest0, digest1, set) => {
+      const length = fetchedLength(set);
+      const offset = connection.reserve(kind, 0, status, correlation, layout, length);
+      if (offset < 0) return;
+      const fetched = { isComplete, isSuperseded, digest0, digest1, set };
+      writeFetched(fetched, connection.buffer, offset);
+    });
+  }
+
+  #find(
+    name: ObjectName,
+    asked: FetchView,
+    done: (status: number, digest0: number, digest1: number, set: VersionSet | null) => void,
+  ): void {
+    const { want, flags, bytes, aboutStart } = asked;
+    const dot = want === WANT_VERSION ? bytes.slice(aboutStart, aboutStart + DOT_BYTES) : null;
+    if ((flags & FETCH_HINTS) !== 0) {
+      return this.#host.collectAsStandIn(name, (set) => {
+        if (set === null) return done(STATUS_ABSENT, 0, 0, null);
+        headDigestInto(set.head, 0, set.head.length, replyDigest, 0);
+        const wanted = want === WANT_DIGEST ? null : this.#wanted(set, dot);
+        return done(STATUS_DONE, replyDigest[0], replyDigest[1], wanted);
+      });
+    }
+    if (want === WANT_DIGEST) {
+      const isHeld = this.#host.objects.engine.digestInto(name, replyDigest, 0);
+      if (!isHeld) return done(STATUS_ABSENT, 0, 0, null);
+      return done(STATUS_DONE, replyDigest[0], replyDigest[1], null);
+    }
+    return this.#host.objects.read(name, (outcome) => {
+      if (outcome.status !== "found") return done(statusOf(outcome), 0, 0, null);
+      headDigestInto(outcome.set.head, 0, outcome.set.head.length, replyDigest, 0);
+      return done(STATUS_DONE, replyDigest[0], replyDigest[1], this.#wanted(outcome.set, dot));
+    });
+  }
+
+  /** The version with a dot, or (null) the set as far as it fits. */
+  #wanted(set: VersionSet, dot: Uint8Array | null): VersionSet | null {
+    return dot === null ? this.#host.fit(set) : oneVersion(set, dot);
+  }
+
+  #refusal(frame: FrameView, from: PeerIdentity): number {
+    const host = this.#host;
+    // A finished state is taken as it is: only members may hand one over.
+    if (from.role !== "peer") return STATUS_MALFORMED;
+    if (!host.isReady) return STATUS_NOT_READY;
+    if (!host.isRetired(frame.layout)) return STATUS_DONE;
+    host.counters.staleRefused++;
+    return STATUS_STALE;
+  }
+}
+
+/** What is held now goes with STATUS_DONE alone. */
+function answerReplicate(
+  connection: Connection,
+  status: number,
+  correlation: number,
+  layout: number,
+  change: Change,
+  isDurable: boolean,
+): void {
+  const length = status === STATUS_DONE ? REPLICATED_LENGTH : 0;
+  const offset = connection.reserve(REPLICATED, 0, status, correlation, layout, length);
+  if (offset < 0 || length === 0) return;
+  replyDigest[0] = change.digest0;
+  replyDigest[1] = change.digest1;
+  writeReplicated(isDurable, replyDigest, connection.buffer, offset);
+}
+
+function statusOf(outcome: ReadOutcome): number {
+  if (outcome.status === "absent") return STATUS_ABSENT;
+  return outcome.status === "damaged" ? STATUS_DAMAGED : STATUS_FAILED;
+}
+
+/** The version with a dot as a state of its own; null where it is not live here. */
+function oneVersion(set: VersionSet, dot: Uint8Array): VersionSet | null {
+  const index = findDot(set.head, 0, dot, 0);
+  if (index < 0) return null;
+  return { head: singleVersion(set.head, 0, index), payloads: [set.payloads[index]] };
+}

@@ -22,6 +22,7 @@
  */
 
 import { MerkleTree } from "../core/merkle-tree.ts";
+import { bucketTagOf } from "../core/object-name.ts";
 import { partitionOf } from "../core/ring.ts";
 import type { IndexEntry } from "./engine.ts";
 
@@ -47,6 +48,8 @@ const CAPACITY_MIN = 8;
  */
 const SPILL_SLOTS = 4;
 const SPILL_SLOTS_MORE = 16;
+/** Slots that one slice of a bucket's scan looks at, and the rest of the region where it ends. */
+const SLICE_SLOTS = 1 << 18;
 const TWO_32 = 2 ** 32;
 const NOTHING = new Uint32Array(0);
 /** The leaf that is being split: its first position word, its last one. */
@@ -206,6 +209,28 @@ export class PositionIndex {
     }
   }
 
+  /** Of those, the ones of a bucket, in slices: see Engine.scanBucket(). */
+  scanBucket(
+    bucketTag: number,
+    from: number,
+    to: number,
+    visit: (entry: IndexEntry) => boolean,
+  ): number {
+    const regionLast = to >>> (32 - REGION_BITS);
+    let slots = 0;
+    for (let region = from >>> (32 - REGION_BITS); region <= regionLast; region++) {
+      if (slots >= SLICE_SLOTS) return region * 2 ** (32 - REGION_BITS);
+      const words = this.#regions[region];
+      let at = firstOfBucket(words, 0, bucketTag, from, to);
+      while (at < words.length) {
+        if (!visit(this.#show(words, at))) return words[at];
+        at = firstOfBucket(words, at + ENTRY_WORDS, bucketTag, from, to);
+      }
+      slots += words.length / ENTRY_WORDS;
+    }
+    return to + 1;
+  }
+
   /** Entries in a region. */
   countIn(region: number): number {
     return this.#counts[region];
@@ -357,20 +382,24 @@ export class PositionIndex {
     visit: (entry: IndexEntry) => boolean,
   ): boolean {
     const words = this.#regions[region];
-    const entry = this.#visited;
     const startsInside = from >>> (32 - REGION_BITS) === region;
     let at = startsInside ? homeSlot(this.#capacities[region], from) * ENTRY_WORDS : 0;
     for (; at < words.length; at += ENTRY_WORDS) {
       if (words[at + ENTRY_SEGMENT] === 0 || words[at] < from) continue;
       if (words[at] > to) return true;
-      entry.position0 = words[at + ENTRY_POSITION0];
-      entry.position1 = words[at + ENTRY_POSITION1];
-      entry.tag = words[at + ENTRY_TAG];
-      entry.digest0 = words[at + ENTRY_DIGEST0];
-      entry.digest1 = words[at + ENTRY_DIGEST1];
-      if (!visit(entry)) return false;
+      if (!visit(this.#show(words, at))) return false;
     }
     return true;
+  }
+
+  #show(words: Uint32Array, at: number): IndexEntry {
+    const entry = this.#visited;
+    entry.position0 = words[at + ENTRY_POSITION0];
+    entry.position1 = words[at + ENTRY_POSITION1];
+    entry.tag = words[at + ENTRY_TAG];
+    entry.digest0 = words[at + ENTRY_DIGEST0];
+    entry.digest1 = words[at + ENTRY_DIGEST1];
+    return entry;
   }
 }
 
@@ -390,6 +419,26 @@ function spreadSlots(source: Uint32Array, capacity: number): number {
     next = Math.max(next, homeSlot(capacity, source[at])) + 1;
   }
   return Math.max(next, capacity) + SPILL_SLOTS;
+}
+
+/**
+ * The first entry of a bucket from words[at] on whose position lies in [from, to]; words.length
+ * where there is none. One comparison a slot: nearly all of them belong to other buckets.
+ * @hot
+ */
+function firstOfBucket(
+  words: Uint32Array,
+  at: number,
+  bucketTag: number,
+  from: number,
+  to: number,
+): number {
+  for (; at < words.length; at += ENTRY_WORDS) {
+    if (bucketTagOf(words[at + ENTRY_TAG]) !== bucketTag) continue;
+    if (words[at + ENTRY_SEGMENT] === 0 || words[at] < from) continue;
+    return words[at] > to ? words.length : at;
+  }
+  return at;
 }
 
 function isBefore(

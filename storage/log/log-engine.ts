@@ -23,6 +23,7 @@ import type {
   EngineOptions,
   EngineStats,
   EntryKey,
+  EntryOutcome,
   IndexEntry,
   ReadOutcome,
   VersionSet,
@@ -196,6 +197,10 @@ class LogFileEngine implements LogEngine {
     this.#reader.readEntry(entry, done);
   }
 
+  readEntryHead(entry: EntryKey): EntryOutcome {
+    return this.#reader.readEntryHead(entry);
+  }
+
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
     if (this.#failure !== "") return { status: "failed", detail: this.#failure };
     const refusal = this.#watermark.refusal(givenBytes(set));
@@ -276,6 +281,15 @@ class LogFileEngine implements LogEngine {
 
   scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void {
     this.#map.index.scan(from, to, visit);
+  }
+
+  scanBucket(
+    bucketTag: number,
+    from: number,
+    to: number,
+    visit: (entry: IndexEntry) => boolean,
+  ): number {
+    return this.#map.index.scanBucket(bucketTag, from, to, visit);
   }
 
   tree(partition: number): MerkleTree {

@@ -12,12 +12,12 @@
 
 import { ObjectName } from "../../core/object-name.ts";
 import { DiskError } from "../disk.ts";
-import type { EntryKey, ReadOutcome, VersionSet } from "../engine.ts";
+import type { EntryKey, EntryOutcome, ReadOutcome, VersionSet } from "../engine.ts";
 import { ObjectBuffer } from "../object-buffer.ts";
 import type { RecordMap } from "./record-map.ts";
 import type { RecordStatus } from "./record-reader.ts";
 
-const ABSENT: ReadOutcome = { status: "absent" };
+const ABSENT = { status: "absent" } as const;
 
 export class SetReader {
   /** Damaged records that were met, by whomever. */
@@ -68,6 +68,18 @@ export class SetReader {
       outcome = unreadable(error);
     }
     done(name, outcome);
+  }
+
+  /** Name and head of an entry whose name is not known, without its payloads. */
+  readEntryHead(entry: EntryKey): EntryOutcome {
+    try {
+      if (!this.#seekEntry(entry)) return ABSENT;
+      if (this.peek() !== "found") return this.#damage(this.#map.reader.detail);
+      const { name, head } = this.#map.reader;
+      return { status: "found", name: name.slice(), head: head.slice() };
+    } catch (error) {
+      return unreadable(error);
+    }
   }
 
   /** Puts the index's cursor on the entry of a name, if there is one. @throws DiskError */
@@ -130,7 +142,7 @@ export class SetReader {
     return { status: "found", set: { head, payloads: collected } };
   }
 
-  #damage(detail: string): ReadOutcome {
+  #damage(detail: string): { readonly status: "damaged"; readonly detail: string } {
     this.damaged++;
     return { status: "damaged", detail };
   }

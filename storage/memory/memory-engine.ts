@@ -24,6 +24,7 @@ import type {
   EngineOptions,
   EngineStats,
   EntryKey,
+  EntryOutcome,
   IndexEntry,
   ReadOutcome,
   VersionSet,
@@ -40,7 +41,7 @@ interface Held {
 }
 
 const DONE: WriteOutcome = { status: "done" };
-const ABSENT: ReadOutcome = { status: "absent" };
+const ABSENT = { status: "absent" } as const;
 /** The index calls segment 0 empty; here every entry is in "segment" 1. */
 const SEGMENT = 1;
 
@@ -99,6 +100,12 @@ class MemoryEngine implements Engine {
     else done(held.name, { status: "found", set: held.set });
   }
 
+  readEntryHead(entry: EntryKey): EntryOutcome {
+    const held = this.#findEntry(entry);
+    if (held === null) return ABSENT;
+    return { status: "found", name: held.name.bytes, head: held.set.head };
+  }
+
   write(name: ObjectName, set: VersionSet, _labels: WriteLabels): WriteOutcome {
     const before = this.#find(name);
     const held = copyOf(name, set, before);
@@ -145,6 +152,15 @@ class MemoryEngine implements Engine {
 
   scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void {
     this.#index.scan(from, to, visit);
+  }
+
+  scanBucket(
+    bucketTag: number,
+    from: number,
+    to: number,
+    visit: (entry: IndexEntry) => boolean,
+  ): number {
+    return this.#index.scanBucket(bucketTag, from, to, visit);
   }
 
   tree(partition: number): MerkleTree {

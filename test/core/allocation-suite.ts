@@ -48,7 +48,7 @@ import {
   writeFrameHeader,
 } from "../../core/frame.ts";
 import { HybridClock } from "../../core/hybrid-clock.ts";
-import { checkName, equalBytes, nameTag } from "../../core/object-name.ts";
+import { bucketTag, bucketTagOf, checkName, equalBytes, nameTag } from "../../core/object-name.ts";
 import {
   FetchedView,
   fetchedLength,
@@ -322,6 +322,7 @@ export const suite: readonly Case[] = [
       });
       await allocatesNothing(check, "names", () => {
         keep(checkName(name).length + (nameTag(name) | 0));
+        keep(bucketTag(name) + bucketTagOf(-1));
         keep(equalBytes(name, fetch.name));
       });
       const clock = new HybridClock(NOW_MS, 0);

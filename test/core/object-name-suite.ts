@@ -1,7 +1,14 @@
 /** Object names: the limits of bucket and key, and what tells names apart. */
 
 import { BUCKET_BYTES_MAX, KEY_BYTES_MAX } from "../../core/limits.ts";
-import { checkName, equalBytes, nameTag, ObjectName } from "../../core/object-name.ts";
+import {
+  bucketTag,
+  bucketTagOf,
+  checkName,
+  equalBytes,
+  nameTag,
+  ObjectName,
+} from "../../core/object-name.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case } from "../suite.ts";
 import { collidingNames } from "./md5-collision.ts";
@@ -47,14 +54,35 @@ export const suite: Case[] = [
     },
   },
   {
-    name: "nameTag() spreads 50,000 similar names like chance",
+    name: "nameTag() spreads 50,000 similar names like chance, in one bucket and over many",
     run(check) {
-      const tags = new Set<number>();
+      const keys = new Set<number>();
+      const names = new Set<number>();
       for (let number = 0; number < 50_000; number++) {
-        tags.add(nameTag(encoder.encode(`bucket/user-${number}`)));
+        keys.add(nameTag(encoder.encode(`bucket/user-${number}`)));
+        names.add(nameTag(encoder.encode(`bucket-${number}/user`)));
       }
-      // Chance alone makes 0.3 pairs of 50,000 in 2^32.
-      check.ok(tags.size >= 49_995, `${50_000 - tags.size} pairs`);
+      // Chance leaves 34,975 of 2^16 values to 50,000 keys, and 50,000 - 0.3 of 2^32 to the names.
+      check.ok(Math.abs(keys.size - 34_975) < 500, `${keys.size} tags in a bucket`);
+      check.ok(names.size >= 49_995, `${50_000 - names.size} pairs over all buckets`);
+    },
+  },
+  {
+    name: "bucketTag() is the upper half of the tags of a bucket's names, whatever their keys hold",
+    run(check) {
+      for (const bucket of ["b", "cart", "x".repeat(BUCKET_BYTES_MAX), "\u00e4\u0000"]) {
+        const tag = bucketTag(encoder.encode(bucket));
+        for (const key of ["k", "/", "a/b/c", "k".repeat(KEY_BYTES_MAX)]) {
+          const name = new ObjectName(encoder.encode(`${bucket}/${key}`));
+          check.equal(bucketTagOf(name.tag), tag, `${bucket.slice(0, 9)} ${key.slice(0, 9)}`);
+        }
+      }
+      const tags = new Set<number>();
+      for (let number = 0; number < 1000; number++) {
+        tags.add(bucketTag(encoder.encode(`bucket-${number}`)));
+      }
+      // Chance makes 7.6 pairs of 1,000 in 2^16.
+      check.ok(tags.size >= 975, `${tags.size} of 1,000`);
     },
   },
   {

@@ -2,7 +2,7 @@
  * The contract of storage/engine.ts, case by case, on every engine and disk (engine-beds.ts).
  */
 
-import { ObjectName } from "../../core/object-name.ts";
+import { bucketTag, ObjectName } from "../../core/object-name.ts";
 import type { Engine, IndexEntry, VersionSet } from "../../storage/engine.ts";
 import { collidingNames } from "../core/md5-collision.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
@@ -38,6 +38,7 @@ const cases: readonly (readonly [name: string, run: Run])[] = [
   ["two names with one MD5 are two objects", sameMd5],
   ["two names with one MD5 and one tag are two objects", sameTag],
   ["scan() visits the entries of a range and no others", scanning],
+  ["scanBucket() visits a bucket's entries of a range in order, readEntryHead() names them", oneBucket],
   ["readEntry() finds name and set of a scanned entry", readingEntries],
   ["partition digests depend on the contents alone", partitionDigests],
   ["sync() tells all that wait, and only then nothing is unsynced", syncing],
@@ -272,6 +273,30 @@ function scanning(bed: Bed, check: Check): void {
   check.equal(visits, 10, "stops when it is told to");
   const inside = names.filter((name) => name.position0 >>> 28 === 5).length;
   check.equal(engine.tree(5).count, inside, "entries of a partition");
+}
+
+function oneBucket(bed: Bed, check: Check): void {
+  const engine = bed.open();
+  fill(engine, check, 300);
+  const keys = [1, 2, 3, 4, 5, 6, 7].map((number) => nameOf(`small/${number}`));
+  const set = setOf({ counter: 1000, payload: payloadOf(1, 5000) });
+  for (const name of keys) write(engine, check, name, set);
+  const entries: IndexEntry[] = [];
+  const tag = bucketTag(new TextEncoder().encode("small"));
+  const end = engine.scanBucket(tag, 0, 0xffffffff, (entry) => entries.push({ ...entry }) > 0);
+  check.equal(end, 2 ** 32, "up to the end");
+  check.same(
+    entries.map((entry) => engine.readEntryHead(entry)),
+    keys.sort((left, right) => left.position0 - right.position0)
+      .map(({ bytes }) => ({ status: "found", name: bytes, head: set.head })),
+    "name and head of each, in ring order",
+  );
+  const [from, to] = [entries[1].position0, entries[4].position0];
+  let visits = 0;
+  check.equal(engine.scanBucket(tag, from, to, () => ++visits < 3), entries[3].position0, "stopped");
+  check.equal(engine.scanBucket(tag, from, to, () => ++visits > 0), to + 1, "not stopped");
+  check.equal(visits, 3 + 4, "from the first up to the last one");
+  check.equal(engine.readEntryHead({ position0: 1, position1: 2, tag: 3 }).status, "absent", "none");
 }
 
 function byNumber(left: number, right: number): number {

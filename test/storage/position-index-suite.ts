@@ -26,6 +26,7 @@ export const suite: Case[] = [
     name: `entries ${where} agree with a map`,
     run: (check: Check) => agree(check, draw),
   })),
+  { name: "scanBucket() goes on where a slice ended, and where it was stopped", run: slices },
   { name: "one partition and 65,536 are counted as well", run: partitionBits },
 ];
 
@@ -43,7 +44,7 @@ function agree(check: Check, draw: (random: SeededRandom) => number): void {
   const model = new Map<string, Entry>();
   for (let step = 0; step < 12_000; step++) {
     const position0 = draw(random);
-    const [position1, tag] = [random.below(3), random.below(2)];
+    const [position1, tag] = [random.below(3), random.below(2) * 0x10000 + random.below(2)];
     const key = [position0, position1, tag].join();
     const held = model.get(key);
     const isFound = index.seek(position0, position1, tag);
@@ -96,12 +97,62 @@ function compare(
     });
     check.same(seen.sort(), texts.sort(), `${say}: scan from ${from} to ${to}`);
   }
+  compareBuckets(check, index, entries, bounds, say);
   const fresh = new PositionIndex(6, KEY);
   for (const entry of [...entries].reverse()) {
     fresh.insert(entry.position0, entry.position1, entry.tag, entry.digest0, 1, 1, 1, 1);
   }
   check.equal(digests(index), digests(fresh), `${say}: digests have no history`);
   for (let partition = 0; partition < 64; partition++) compareTree(check, index, partition, say);
+}
+
+/** The two buckets that the tags speak of, and one that nothing belongs to. */
+function compareBuckets(
+  check: Check,
+  index: PositionIndex,
+  entries: readonly Entry[],
+  [from, to]: readonly number[],
+  say: string,
+): void {
+  for (const bucket of [0, 1, 2]) {
+    const wanted = entries.filter(({ position0, tag }) => {
+      return position0 >= from && position0 <= to && tag >>> 16 === bucket;
+    });
+    const texts = wanted.sort(byPlace).map((entry) => `${entry.position0},${entry.position1},${entry.tag}`);
+    const seen: string[] = [];
+    const end = index.scanBucket(bucket, from, to, ({ position0, position1, tag }) => {
+      return seen.push(`${position0},${position1},${tag}`) > 0;
+    });
+    check.same(seen, texts, `${say}: bucket ${bucket} from ${from} to ${to}, in order`);
+    check.equal(end, to + 1, `${say}: to the end`);
+  }
+}
+
+function byPlace(left: Entry, right: Entry): number {
+  return left.position0 - right.position0 || left.position1 - right.position1 || left.tag - right.tag;
+}
+
+function slices(check: Check): void {
+  const index = new PositionIndex(0, KEY);
+  const count = 400_000;
+  for (let entry = 0; entry < count; entry++) {
+    index.insert(Math.imul(entry, 0x9e3779b1) >>> 0, entry, (entry % 100) << 16, 1, 1, 1, 1, 1);
+  }
+  const seen = new Set<number>();
+  let calls = 0;
+  for (let from = 0; from < 2 ** 32; calls++) {
+    const stops = calls === 1;
+    const next = index.scanBucket(7, from, 0xffffffff, ({ position1 }) => {
+      check.equal(position1 % 100, 7, "of the bucket");
+      check.equal(seen.has(position1), false, "once");
+      if (stops) return false;
+      return seen.add(position1).size > 0;
+    });
+    check.ok(next > from || stops, "it moves on");
+    from = next;
+  }
+  check.equal(seen.size, count / 100, "all of them");
+  check.ok(calls >= 3 && calls <= 4, `in ${calls} calls, one of which was stopped`);
 }
 
 /** Each node of a tree is the sum of what a scan of its range gives. */

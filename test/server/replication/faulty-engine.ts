@@ -10,6 +10,7 @@ import type {
   Engine,
   EngineStats,
   EntryKey,
+  EntryOutcome,
   IndexEntry,
   ReadOutcome,
   VersionSet,
@@ -84,6 +85,12 @@ export class FaultyEngine implements Engine {
     this.#engine.readEntry(entry, done);
   }
 
+  readEntryHead(entry: EntryKey): EntryOutcome {
+    const outcome = this.#engine.readEntryHead(entry);
+    if (outcome.status !== "found" || !this.#damaged.has(decoder.decode(outcome.name))) return outcome;
+    return { status: "damaged", detail: "a test said so" };
+  }
+
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
     if (this.isFull) {
       this.refusals++;
@@ -118,6 +125,15 @@ export class FaultyEngine implements Engine {
 
   scan(from: number, to: number, visit: (entry: IndexEntry) => boolean): void {
     this.#engine.scan(from, to, visit);
+  }
+
+  scanBucket(
+    bucketTag: number,
+    from: number,
+    to: number,
+    visit: (entry: IndexEntry) => boolean,
+  ): number {
+    return this.#engine.scanBucket(bucketTag, from, to, visit);
   }
 
   tree(partition: number): MerkleTree {

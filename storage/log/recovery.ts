@@ -43,6 +43,8 @@ import { loadSnapshot, type SnapshotReader } from "./snapshot-reader.ts";
 
 /** Damaged places beyond this many are counted, not listed. */
 const DAMAGES_LISTED_MAX = 1000;
+/** At once, of what is written once more. */
+const REWRITE_BYTES = 256 << 10;
 
 export interface Damage {
   readonly segment: number;
@@ -368,16 +370,33 @@ export class Recovery {
     this.#disk.syncFolder(this.#folder);
   }
 
-  /** What was recovered counts as durable from here on, so it must be. */
+  /**
+   * What was recovered counts as durable from here on, so it must be. What no sync is known to have
+   * covered is written once more before: where a sync of the process before failed, the kernel holds
+   * those bytes for clean, shows them, and would call the next sync a success without them.
+   */
   #makeDurable(): void {
     const { segments } = this.#map;
+    const { segment: first, offset } = this.#boundary;
     for (const segment of segments) {
-      if (segment.number >= this.#boundary.segment) segment.file.syncNow();
+      if (segment.number < first) continue;
+      this.#rewrite(segment, segment.number === first ? offset : 0);
+      segment.file.syncNow();
     }
     const last = segments.length === 0 ? null : segments[segments.length - 1];
     if (last === null) return;
     const size = last.file.size();
     last.preallocated = size > last.end ? size : 0;
+  }
+
+  #rewrite(segment: Segment, start: number): void {
+    this.#path = segmentPath(this.#folder, segment.number);
+    const bytes = new Uint8Array(Math.min(REWRITE_BYTES, Math.max(0, segment.end - start)));
+    for (let at = start; at < segment.end; at += bytes.length) {
+      const end = Math.min(bytes.length, segment.end - at);
+      const count = segment.file.read(bytes, 0, end, at);
+      segment.file.write(bytes, 0, count, at);
+    }
   }
 
   #scanFile(segment: Segment): void {

@@ -41,7 +41,7 @@ interface Entry {
 
 export class ObjectBuffer {
   readonly #bytesMax: number;
-  readonly #slots: (Entry | undefined)[] = new Array<Entry | undefined>(SLOTS).fill(undefined);
+  readonly #slots: (Entry | undefined)[];
   #bytes = 0;
   #hand = 0;
   /** Whose turn it is to make room in a row that is full. */
@@ -50,6 +50,8 @@ export class ObjectBuffer {
   /** @param bytesMax 0: nothing is held */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
+    // A store that holds nothing here has no slots either: they are 256 KiB.
+    this.#slots = new Array<Entry | undefined>(bytesMax === 0 ? 0 : SLOTS).fill(undefined);
   }
 
   get bytes(): number {

@@ -43,13 +43,14 @@ export class SnapshotReader {
   #start: number;
   #count: number;
 
+  /** @throws DiskError */
   constructor(file: DiskFile, map: RecordMap) {
     this.header = new SnapshotHeader();
     this.last = new RecordHeader();
     this.known = new Set();
     this.#file = file;
     this.#map = map;
-    this.#window = new Uint8Array(WINDOW_BYTES);
+    this.#window = new Uint8Array(Math.min(WINDOW_BYTES, file.size()));
     this.#start = 0;
     this.#count = 0;
   }

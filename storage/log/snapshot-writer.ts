@@ -73,7 +73,9 @@ export class SnapshotWriter {
     this.#isOpen = true;
     this.#taken = new Uint8Array(REGIONS);
     this.#region = 0;
-    this.#bytes = new Uint8Array(PIECE_BYTES);
+    const { regions, objects } = this.#header;
+    const wanted = regions * REGION_FRAME_BYTES + objects * ENTRY_BYTES;
+    this.#bytes = new Uint8Array(Math.min(PIECE_BYTES, wanted));
     this.#words = new Uint32Array(this.#bytes.buffer);
     this.#staged = 0;
     const path = `${folder}/${SNAPSHOT_NEW_NAME}`;

@@ -31,6 +31,7 @@ import { DiskError } from "../storage/disk.ts";
 import type { Engine, EngineOptions, VersionSet } from "../storage/engine.ts";
 import { COLD_MS_DEFAULT, type CompactionOptions } from "../storage/log/compaction.ts";
 import { openLogEngine, type LogEngine, SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
+import { SNAPSHOT_BYTES_DEFAULT } from "../storage/log/snapshots.ts";
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
 import { BackgroundPace } from "./admission/background-pace.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
@@ -84,6 +85,8 @@ export interface NodeConfig {
   readonly segmentBytes: number;
   /** Segments are compacted so long after they were written to last, at the earliest. */
   readonly compactionColdMs: number;
+  /** Bytes of log after which the index is written to disk for the next start; 0: never. */
+  readonly snapshotBytes: number;
 }
 
 export const nodeConfigDefaults: NodeConfig = {
@@ -107,6 +110,7 @@ export const nodeConfigDefaults: NodeConfig = {
   scrubBytesPerSecond: 2 ** 20,
   segmentBytes: SEGMENT_BYTES_DEFAULT,
   compactionColdMs: COLD_MS_DEFAULT,
+  snapshotBytes: SNAPSHOT_BYTES_DEFAULT,
 };
 
 /** A stop waits this long for requests under way. */
@@ -404,14 +408,15 @@ export class Node {
     };
     if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");
     const soon = (callback: () => void): void => clock.soon(callback);
-    const { segmentBytes } = this.#config;
+    const { segmentBytes, snapshotBytes } = this.#config;
     const bufferBytes = folder === "objects" ? OBJECT_BUFFER_BYTES : 0;
     const hints = this.#hintRequests;
     const told = folder === "hints" ? hints.add.bind(hints) : undefined;
     const history = requestHistory(this.#superseded, clock, told);
     const compaction = this.#compaction(folder);
     const progress = this.#recoveryProgress(folder);
-    const log = { ...options, segmentBytes, bufferBytes, history, compaction, progress, soon };
+    const sizes = { segmentBytes, snapshotBytes, bufferBytes };
+    const log = { ...options, ...sizes, history, compaction, progress, soon };
     return openLogEngine(disk, log, (engine, error) => {
       if (engine !== null) this.#tellRecovery(folder, engine);
       done(engine, error);

@@ -18,6 +18,7 @@ import {
   VALUE_BYTES_MAX_LIMIT,
 } from "../../core/limits.ts";
 import { CAPACITY_MAX } from "../../core/placement/terms.ts";
+import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from "../../storage/log/log-engine.ts";
 import type { Quorum } from "../coordination/store.ts";
 import { parseQuorum } from "../http/parameters.ts";
 import { type NodeConfig, nodeConfigDefaults } from "../node.ts";
@@ -78,6 +79,24 @@ export const SERVE_SETTINGS: readonly Option[] = [
     "all data is read and checked at this pace, once a day at most; 0: never",
     text(nodeConfigDefaults.scrubBytesPerSecond),
   ),
+  setting(
+    "segment-bytes",
+    "BYTES",
+    "size of the files of the log",
+    text(nodeConfigDefaults.segmentBytes),
+  ),
+  setting(
+    "compaction-cold-ms",
+    "MS",
+    "files written to within this time are not compacted",
+    text(nodeConfigDefaults.compactionColdMs),
+  ),
+  setting(
+    "snapshot-bytes",
+    "BYTES",
+    "so much log is read at a start, then the index is written to disk; 0: all is read",
+    text(nodeConfigDefaults.snapshotBytes),
+  ),
   setting("log", "FORM", "text or json (default: json under systemd, else text)"),
   setting("insecure", "", "listen off the loopback interface without authentication"),
 ];
@@ -133,6 +152,9 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     hintsBytesMax: wholeNumber(line, "hints-bytes-max", 0, Number.MAX_SAFE_INTEGER),
     freeBytesMin: wholeNumber(line, "free-bytes-min", 0, Number.MAX_SAFE_INTEGER),
     scrubBytesPerSecond: wholeNumber(line, "scrub-bytes-per-second", 0, 2 ** 40),
+    segmentBytes: wholeNumber(line, "segment-bytes", SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
+    compactionColdMs: wholeNumber(line, "compaction-cold-ms", 0, 86_400_000),
+    snapshotBytes: wholeNumber(line, "snapshot-bytes", 0, Number.MAX_SAFE_INTEGER),
   };
 }
 

@@ -49,6 +49,8 @@ import { SNAPSHOT_BYTES_DEFAULT, Snapshots } from "./snapshots.ts";
 import { Watermark } from "./watermark.ts";
 
 export const SEGMENT_BYTES_DEFAULT = 64 << 20;
+export const SEGMENT_BYTES_MIN = 4 << 10;
+export const SEGMENT_BYTES_MAX = 1 << 30;
 
 export interface LogOptions extends EngineOptions {
   /**

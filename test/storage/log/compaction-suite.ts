@@ -6,9 +6,9 @@
 import { ObjectName } from "../../../core/object-name.ts";
 import type { CompactionOptions } from "../../../storage/log/compaction.ts";
 import type { LogEngine, LogOptions } from "../../../storage/log/log-engine.ts";
-import { SeededRandom, seedFrom } from "../../random.ts";
+import { seedFrom } from "../../random.ts";
+import { compactionFaults } from "../../crash/compaction-faults.ts";
 import type { Case, Check } from "../../suite.ts";
-import { Course, Script, stateOf } from "../crash-script.ts";
 import { Machine } from "../engine-beds.ts";
 import { digestOf, LABELS, nameOf, outcomeText, payloadOf, read, setOf, textOf } from "../sets.ts";
 import { collidingNames } from "../../core/md5-collision.ts";
@@ -40,7 +40,7 @@ export const suite: Case[] = [
   { name: "nothing worth it: nothing is moved, and no timer stays", run: idle },
   {
     name: "random writes, removals, crashes and compaction: only states that were",
-    run: random,
+    run: (check) => void compactionFaults(check, SEED, 20),
   },
 ];
 
@@ -421,33 +421,4 @@ function idle(check: Check): void {
   machine.world.run(REST_MS);
   check.equal(isClosed, true, "is closed");
   check.equal(machine.world.waiting, 0, "nothing waits after that either");
-}
-
-/** B11: no state but those that were, whatever compaction does before and after crashes. */
-function random(check: Check): void {
-  for (let seed = SEED; seed < SEED + 60; seed++) {
-    const draw = new SeededRandom(seed);
-    const machine = new Machine(seed);
-    const compaction = (): CompactionOptions =>
-      machine.compaction({
-        deadRatioMin: 0.1 + draw.below(7) / 10,
-        stepBytes: 100 + draw.below(4000),
-        coldMs: draw.below(3),
-      });
-    const segmentBytes = 2000 + draw.below(10_000);
-    let engine = machine.open({ segmentBytes, compaction: compaction() });
-    for (let life = 0; life < 6; life++) {
-      const course = new Course(engine);
-      new Script(seed * 10 + life, 40).run(engine, machine, course);
-      machine.world.run(draw.below(20));
-      const say = `SEED=${seed} life ${life}`;
-      check.equal(stateOf(engine), course.states[course.state], `${say}: alive`);
-      const isKill = draw.chance(1, 2);
-      if (isKill) machine.disk.kill();
-      else machine.disk.unplug();
-      engine = machine.open({ segmentBytes, compaction: compaction() });
-      check.equal(course.judge(engine, isKill ? course.handed : course.synced), "", say);
-      check.equal(engine.recovery.damaged, 0, `${say}: no damage`);
-    }
-  }
 }

@@ -1,9 +1,8 @@
 /**
- * Peer: Redis, one process, its append-only file synced every second; what one node is compared
- * with.
+ * Peer: Redis, one process with an append-only file; what one node is compared with.
  *
- * A private server on a loopback port with a folder of its own. Its default promise is like a put
- * with DW=0: handed to the kernel, synced soon.
+ * A private server on a loopback port with a folder of its own. The promise of "everysec" is like a put
+ * with DW=0: handed to the kernel, synced soon; that of "always" like one with DW=1.
  */
 
 import { mkdirSync } from "node:fs";
@@ -15,18 +14,22 @@ import { respExchange } from "../load/resp-exchange.ts";
 
 const START_MS = 10_000;
 
-/** Null where Redis is not installed. */
-export async function startRedis(children: Children): Promise<Contestant | null> {
+/** Null where Redis is not installed. @param appendfsync when its file is synced */
+export async function startRedis(
+  children: Children,
+  appendfsync: "everysec" | "always" = "everysec",
+): Promise<Contestant | null> {
   const program = findProgram("redis-server");
   if (program === "") return null;
   const [port] = await freePorts(1);
-  const folder = join(children.folder, "redis");
+  const id = `redis-${appendfsync}`;
+  const folder = join(children.folder, id);
   mkdirSync(folder);
   const settings = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder];
-  const durability = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
-  const child = children.start("redis", program, [...settings, ...durability]);
+  const durability = ["--appendonly", "yes", "--appendfsync", appendfsync, "--save", ""];
+  const child = children.start(id, program, [...settings, ...durability]);
   await waitUntil(() => isAnswering(port), "Redis", [child], START_MS);
-  return { name: "Redis everysec", ports: [port], exchange: respExchange, children: [child] };
+  return { name: `Redis ${appendfsync}`, ports: [port], exchange: respExchange, children: [child] };
 }
 
 function isAnswering(port: number): Promise<boolean> {

@@ -144,7 +144,7 @@ export class RecordMover {
     const { reader } = this.#map;
     for (let version = 0; version < reader.versions; version++) {
       if (reader.placeSegment(version) !== PLACE_INLINE) continue;
-      if (reader.payload(version) === null) return false;
+      if (!reader.isInlineWhole(version)) return false;
     }
     return true;
   }

@@ -2,7 +2,7 @@
  * Reads object records: one pread for header, name, head, table and inline payloads, one more for
  * each large payload, every checksum checked, the name compared.
  *
- *   read(place) → status, and on "found": bytes, headStart, tableStart, inlineStart
+ *   peek(place) → status, and on "found": bytes, headStart, tableStart, inlineStart
  *
  * "other" means an intact record of another name (names that share position and tag). A damaged
  * record tells nothing about its name: it is taken for the one that was asked for unless an intact
@@ -58,13 +58,7 @@ export class RecordReader {
     this.#scratch = new Uint8Array(SCRATCH_BYTES);
   }
 
-  /** Reads a record into an array of its own, which the caller may keep. @throws DiskError */
-  read(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {
-    this.bytes = new Uint8Array(length);
-    return this.#load(segment, offset, length, name);
-  }
-
-  /** The same into scratch: `bytes` is valid until the next call. @throws DiskError */
+  /** Reads a record; `bytes` is valid until the next call. @throws DiskError */
   peek(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {
     if (length > this.#scratch.length) this.#scratch = new Uint8Array(length);
     this.bytes = this.#scratch;
@@ -127,36 +121,50 @@ export class RecordReader {
   }
 
   /**
-   * Version `index`'s payload, checked: a view if it lies inline; null and `detail` if damaged.
+   * Version `index`'s payload, checked, for the caller to keep; null and `detail` if damaged.
    * @throws DiskError
    */
   payload(index: number): Uint8Array | null {
     const length = this.lengthOf(index);
-    const payload = length === 0 ? NO_BYTES : this.#payloadBytes(index, length);
-    if (payload === null) {
-      this.detail = `payload ${index} is not where its record says`;
-      return null;
+    if (length === 0) return NO_BYTES;
+    const segment = this.placeSegment(index);
+    if (segment === PLACE_INLINE) {
+      const start = this.inlineStart + this.placeOffset(index);
+      return this.isInlineWhole(index) ? this.bytes.slice(start, start + length) : null;
     }
-    const wanted = payloadChecksum(this.bytes, versionOffset(this.headStart, index));
-    if (length === 0 || crc32c(payload, 0, length) === wanted) return payload;
-    this.detail = `payload ${index} fails its checksum`;
-    return null;
+    const payload = segment === PLACE_LOST ? null : this.#bodyAt(segment, index, length);
+    if (payload === null) return this.#misplaced(index);
+    return this.#isSound(index, payload, 0, length) ? payload : null;
   }
 
-  #payloadBytes(index: number, length: number): Uint8Array | null {
-    const segment = this.placeSegment(index);
+  /** Whether version `index`'s inline payload is all there; false and `detail` if it is damaged. */
+  isInlineWhole(index: number): boolean {
+    const start = this.inlineStart + this.placeOffset(index);
+    const end = start + this.lengthOf(index);
+    if (end <= this.header.length) return this.#isSound(index, this.bytes, start, end);
+    this.#misplaced(index);
+    return false;
+  }
+
+  #bodyAt(segment: number, index: number, length: number): Uint8Array | null {
     const offset = this.placeOffset(index);
-    if (segment === PLACE_LOST) return null;
-    if (segment === PLACE_INLINE) {
-      const start = this.inlineStart + offset;
-      const end = start + length;
-      return end > this.header.length ? null : this.bytes.subarray(start, end);
-    }
     const file = this.#fileOf(segment, offset);
     if (file === null) return null;
     const payload = new Uint8Array(length);
     const position = offset + HEADER_BYTES + this.header.nameLength;
     return file.read(payload, 0, length, position) < length ? null : payload;
+  }
+
+  #isSound(index: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const wanted = payloadChecksum(this.bytes, versionOffset(this.headStart, index));
+    if (start === end || crc32c(bytes, start, end) === wanted) return true;
+    this.detail = `payload ${index} fails its checksum`;
+    return false;
+  }
+
+  #misplaced(index: number): null {
+    this.detail = `payload ${index} is not where its record says`;
+    return null;
   }
 
   #load(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {

@@ -58,8 +58,8 @@ export class SetReader {
     try {
       if (this.#seekEntry(entry)) {
         const { reader, segment, offset, length } = this.#map;
-        const status = reader.read(segment, offset, length, null);
-        if (status === "found") name = new ObjectName(reader.name);
+        const status = reader.peek(segment, offset, length, null);
+        if (status === "found") name = new ObjectName(reader.name.slice());
         outcome = status === "found" ? this.#collect(true) : this.#damage(reader.detail);
         // Memory must not hide from a repair that the disk needs it.
         if (outcome.status === "damaged") this.#buffer.forget(entry.position1, segment, offset);
@@ -101,7 +101,7 @@ export class SetReader {
 
   /** A set was written there: the next read looks in memory. */
   written(name: ObjectName, set: VersionSet, segment: number, offset: number): void {
-    this.#buffer.written(name, set, segment, offset);
+    this.#buffer.hold(name, set, segment, offset);
   }
 
   #read(name: ObjectName, payloads: boolean): ReadOutcome {
@@ -115,13 +115,13 @@ export class SetReader {
         this.#prove(name, segment, offset);
         return { status: "found", set: held };
       }
-      const status = reader.read(segment, offset, length, name.bytes);
+      const status = reader.peek(segment, offset, length, name.bytes);
       if (status === "damaged") damage = reader.detail;
       else if (status === "found") {
         this.#prove(name, segment, offset);
         const outcome = this.#collect(payloads);
         if (payloads && outcome.status === "found") {
-          this.#buffer.found(name, outcome.set, segment, offset);
+          this.#buffer.hold(name, outcome.set, segment, offset);
         }
         return outcome;
       }
@@ -132,7 +132,8 @@ export class SetReader {
   /** The set of the record that the reader holds. */
   #collect(payloads: boolean): ReadOutcome {
     const { reader } = this.#map;
-    const { head, versions } = reader;
+    const { versions } = reader;
+    const head = reader.bytes.slice(reader.headStart, reader.tableStart);
     const collected: (Uint8Array | null)[] = [];
     for (let index = 0; index < versions; index++) {
       const payload = payloads ? reader.payload(index) : null;

@@ -297,14 +297,14 @@ export class LogVerification {
   #read(entry: IndexEntry): { name: Uint8Array; set: VersionSet } | null {
     if (!this.#seek(entry)) return null;
     const { segment, offset, length, reader } = this.#map;
-    if (reader.read(segment, offset, length, null) !== "found") return null;
+    if (reader.peek(segment, offset, length, null) !== "found") return null;
     const payloads: Uint8Array[] = [];
     for (let index = 0; index < reader.versions; index++) {
       const payload = reader.payload(index);
       if (payload === null) return null;
       payloads.push(payload);
     }
-    return { name: reader.name, set: { head: reader.head, payloads } };
+    return { name: reader.name.slice(), set: { head: reader.head.slice(), payloads } };
   }
 
   /** Puts the map's cursor on an entry. */

@@ -23,6 +23,14 @@ export const META_BYTES_MAX = 2048;
 /** A version's packed metadata block: content type and user metadata with their length bytes. */
 export const META_BLOCK_BYTES_MAX = 4096;
 
+/**
+ * A payload of more bytes than this is streamed: it is never whole in memory. A value of the default
+ * limit is not.
+ */
+export const STREAM_BYTES_MIN = VALUE_BYTES_MAX_DEFAULT + META_BLOCK_BYTES_MAX;
+/** What is held at one time of a payload that is streamed; the unit of its checksums on disk. */
+export const SLICE_BYTES = 256 << 10;
+
 /** A context as a client carries it, in characters. */
 export const CONTEXT_CHARS_MAX = 1024;
 /** Pairs that a coordinator leaves in a clock unless the configuration says otherwise. */

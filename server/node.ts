@@ -405,6 +405,7 @@ export class Node {
       treeKey: merkleKey(this.membership.contextKey),
       freeBytesMin: this.#config.freeBytesMin,
       totalBytesMax: folder === "hints" ? this.#config.hintsBytesMax : 0,
+      streamBytesMin: Infinity,
     };
     if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");
     const soon = (callback: () => void): void => clock.soon(callback);

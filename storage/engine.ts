@@ -19,6 +19,7 @@
 
 import type { MerkleTree } from "../core/merkle-tree.ts";
 import type { ObjectName } from "../core/object-name.ts";
+import type { LargePayload, Payload } from "./large-payload.ts";
 
 /**
  * A version set in memory. `head` is the packed head; payloads[i] belongs to version i of the head.
@@ -28,7 +29,7 @@ import type { ObjectName } from "../core/object-name.ts";
  */
 export interface VersionSet {
   readonly head: Uint8Array;
-  readonly payloads: (Uint8Array | null)[];
+  readonly payloads: (Payload | null)[];
 }
 
 export type ReadOutcome =
@@ -45,8 +46,25 @@ export type ReadOutcome =
  */
 export type WriteOutcome =
   | { readonly status: "done" }
+  | { readonly status: "gone"; readonly detail: string }
   | { readonly status: "full"; readonly detail: string }
   | { readonly status: "failed"; readonly detail: string };
+
+/**
+ * A large payload on its way in. What it has taken lies in the engine already, and counts for nothing
+ * until a set that refers to it is written. Whoever begins one drops it in the end, whatever became of
+ * it: what a set refers to stays.
+ */
+export interface Stage {
+  /** Bytes that have come so far, and their crc32c. */
+  readonly length: number;
+  readonly checksum: number;
+  /** Takes source[start, end). What is not "done" is the end of it. */
+  append(source: Uint8Array, start: number, end: number): WriteOutcome;
+  /** Nothing more comes: the payload, or why there is none. */
+  finish(): { readonly status: "staged"; readonly payload: LargePayload } | WriteOutcome;
+  drop(): void;
+}
 
 /** One index entry, as scan() shows it. The object is reused: copy what is kept. */
 export interface IndexEntry {
@@ -126,10 +144,15 @@ export interface Engine {
 
   /**
    * Replaces what is held for a name: read by all from then on, kept when the process dies from the
-   * handing over on. Payloads are copied before it returns.
+   * handing over on. Payloads are copied before it returns, but for a large one that was staged here for
+   * this name: that one is referred to as it lies. "gone": a large payload could not be read any more,
+   * and nothing was written.
    * REQUIRES: a null payload only where a version with the same dot is stored for the name.
    */
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome;
+
+  /** Begins a large payload of a version of this name. */
+  stage(name: ObjectName): Stage;
 
   /**
    * Forgets a name if what is held still has this digest; not a delete of the store (that is a
@@ -221,4 +244,8 @@ export interface EngineOptions {
   readonly freeBytesMin: number;
   /** Refuse writes with "full" beyond this many bytes on disk (hints); 0: no bound. */
   readonly totalBytesMax: number;
+  /** Payloads of more bytes are large (large-payload.ts); default STREAM_BYTES_MIN. */
+  readonly streamBytesMin?: number;
+  /** Of such a payload so many bytes lie together; default SLICE_BYTES. */
+  readonly sliceBytes?: number;
 }

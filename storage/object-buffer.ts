@@ -23,6 +23,7 @@
 import { copyBytes, readU32, writeU32 } from "../core/bytes.ts";
 import type { ObjectName } from "../core/object-name.ts";
 import type { VersionSet } from "./engine.ts";
+import { smallBytes } from "./large-payload.ts";
 
 const WAYS = 4;
 /** Bytes of the ring for each slot: half of what a small set takes, so that few rows are ever full. */
@@ -188,7 +189,7 @@ export class ObjectBuffer {
 function entryLength(name: ObjectName, set: VersionSet): number {
   let length = LENGTHS_AT + name.bytes.length + set.head.length;
   for (let index = 0; index < set.payloads.length; index++) {
-    length += 4 + (set.payloads[index]?.length ?? 0);
+    length += 4 + (smallBytes(set.payloads[index])?.length ?? 0);
   }
   return length;
 }
@@ -214,7 +215,8 @@ function writeEntry(entry: Uint8Array, at: number, name: ObjectName, set: Versio
   entry.set(head, to);
   to += head.length;
   for (let index = 0; index < payloads.length; index++) {
-    const payload = payloads[index];
+    // A large one is not here: it is read from the log, slice by slice.
+    const payload = smallBytes(payloads[index]);
     writeU32(entry, at + LENGTHS_AT + index * 4, payload === null ? NOT_HELD : payload.length);
     if (payload === null) continue;
     entry.set(payload, to);

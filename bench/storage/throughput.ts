@@ -32,6 +32,7 @@ import { writeU32 } from "../../core/bytes.ts";
 import { systemClock } from "../../server/ports/clock.ts";
 import { openDataDirectory } from "../../server/ports/disk.ts";
 import type { Disk } from "../../storage/disk.ts";
+import { smallBytes } from "../../storage/large-payload.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { type LogEngine, openLogEngine } from "../../storage/log/log-engine.ts";
 import { SeededRandom } from "../../test/random.ts";
@@ -127,7 +128,7 @@ async function use(disk: Disk): Promise<void> {
   const get = (name: ObjectName, done: () => void): void => {
     engine.read(name, (outcome) => {
       if (outcome.status !== "found") throw new Error(`read is ${outcome.status}`);
-      checksum = (checksum + (outcome.set.payloads[0]?.[0] ?? 0)) | 0;
+      checksum = (checksum + (smallBytes(outcome.set.payloads[0])?.[0] ?? 0)) | 0;
       done();
     });
   };

@@ -11,7 +11,7 @@
 
 import { versionCount } from "../../core/version-set.ts";
 import { singleVersion } from "../../core/version-sync.ts";
-import { setLength } from "../../core/replica-frames.ts";
+
 import type { Disk } from "../../storage/disk.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { LogVerification } from "../../storage/log/verification.ts";
@@ -92,7 +92,8 @@ class Feed {
 
   async give(name: Uint8Array, set: VersionSet): Promise<void> {
     const count = versionCount(set.head, 0);
-    if (count < 2 || setLength(set) <= RESTORE_BODY_BYTES) return this.#add(packState(name, set));
+    const payloadBytes = set.payloads.reduce((sum, payload) => sum + (payload?.length ?? 0), 0);
+    if (count < 2 || payloadBytes <= RESTORE_BODY_BYTES / 2) return this.#add(packState(name, set));
     // Version by version, and at last the head over them: each is an honest state (replication/delivery).
     for (let index = 0; index < count; index++) {
       const payload = set.payloads[index] ?? null;

@@ -44,6 +44,7 @@ import {
   versionOffset,
 } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import { ownPayload, type Payload } from "../../storage/large-payload.ts";
 import { canMerge, mergeSets } from "../replication/merge-sets.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { Member } from "../membership/member.ts";
@@ -315,7 +316,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     if (place === undefined || single === null || slot.set === null) return this.#slotFailed(slot);
     const payload = bodyOfVersion(slot.set.head, place, single);
     if (payload === null) return this.#slotFailed(slot);
-    slot.set.payloads[place] = payload.slice();
+    slot.set.payloads[place] = ownPayload(payload);
     return this.#askMissing(index);
   }
 
@@ -437,7 +438,7 @@ export class Gather implements ReplyHandler, TimerTarget {
 }
 
 /** The body of a version, if this is what came: the same entry to the last byte. Null otherwise. */
-function bodyOfVersion(head: Uint8Array, index: number, single: VersionSet): Uint8Array | null {
+function bodyOfVersion(head: Uint8Array, index: number, single: VersionSet): Payload | null {
   const version = versionOffset(0, index);
   const given = findDot(single.head, 0, head, version);
   if (given < 0) return null;
@@ -448,6 +449,6 @@ function bodyOfVersion(head: Uint8Array, index: number, single: VersionSet): Uin
 function copySet(set: VersionSet): VersionSet {
   return {
     head: set.head.slice(),
-    payloads: set.payloads.map((payload) => payload?.slice() ?? null),
+    payloads: set.payloads.map(ownPayload),
   };
 }

@@ -11,6 +11,8 @@ import {
   type ResultBody,
 } from "../../core/request-frames.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import { ownPayload } from "../../storage/large-payload.ts";
+import { onWire } from "../replication/wire-set.ts";
 import type { ErrorCode, Outcome, Quorum, Result } from "./store.ts";
 import { shownVersions, siblingsOf } from "./view.ts";
 
@@ -71,7 +73,7 @@ export function encodeEnded(ended: Ended): Uint8Array {
     context: result.context,
     detail: result.detail,
     etag: result.etag,
-    set,
+    set: set === null ? null : onWire(set),
   });
 }
 
@@ -99,7 +101,7 @@ export function endedOf(body: ResultBody, nowMs: number): Ended {
 function copyOf(set: VersionSet): VersionSet {
   return {
     head: set.head.slice(),
-    payloads: set.payloads.map((payload) => payload?.slice() ?? null),
+    payloads: set.payloads.map(ownPayload),
   };
 }
 

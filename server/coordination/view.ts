@@ -15,6 +15,7 @@ import {
   versionStamp,
 } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import { wholeBytes } from "../../storage/large-payload.ts";
 import type { Sibling } from "./store.ts";
 
 /** What is shown, while it is being found out. */
@@ -39,7 +40,8 @@ export function siblingsOf(set: VersionSet, shown: readonly number[]): Sibling[]
   for (const index of shown) {
     const version = versionOffset(0, index);
     const length = metaLength(set.head, version);
-    const payload = set.payloads[index];
+    const stored = set.payloads[index];
+    const payload = stored === null ? null : wholeBytes(stored);
     const meta = payload === null ? null : decodeMeta(payload, length);
     if (payload === null || meta === null) return null;
     siblings.push({

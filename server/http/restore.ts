@@ -12,6 +12,7 @@ import { readU32, writeU32 } from "../../core/bytes.ts";
 import { checkName, ObjectName } from "../../core/object-name.ts";
 import { readSet, setLength, writeSet } from "../../core/replica-frames.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import { wholeBytes } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
 import { json } from "./buckets.ts";
 import type { HttpNode } from "./http-node.ts";
@@ -38,12 +39,14 @@ interface State {
 
 /** A state as it stands in the body. */
 export function packState(name: Uint8Array, set: VersionSet): Uint8Array {
-  const length = setLength(set);
+  const { head } = set;
+  const payloads = set.payloads.map((payload) => (payload === null ? null : wholeBytes(payload)));
+  const length = setLength({ head, payloads });
   const bytes = new Uint8Array(FIXED + name.length + length);
   writeU32(bytes, 0, name.length);
   writeU32(bytes, 4, length);
   bytes.set(name, FIXED);
-  writeSet(set, bytes, FIXED + name.length);
+  writeSet({ head, payloads }, bytes, FIXED + name.length);
   return bytes;
 }
 

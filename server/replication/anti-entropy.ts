@@ -10,7 +10,7 @@
  */
 
 import { MERKLE_ANSWER_BYTES_MAX, merkleAnswerInto } from "../../core/merkle-descent.ts";
-import { setLength, writeSet } from "../../core/replica-frames.ts";
+import { setLength, type WireSet, writeSet } from "../../core/replica-frames.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
 import type { Member } from "../membership/member.ts";
@@ -34,7 +34,7 @@ export interface AntiEntropyHost extends ReplicationHost {
   /** Whether comparisons count for completeness: all members have adopted the newest layout. */
   readonly countsForCompleteness: boolean;
   /** The set with as many bodies as fit a frame. */
-  fit(set: VersionSet): VersionSet;
+  fit(set: VersionSet): WireSet;
   /** Something that was partial may be complete now. */
   onCompared(): void;
 }

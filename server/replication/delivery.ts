@@ -27,6 +27,7 @@ import {
 import { singleVersion } from "../../core/version-sync.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
+import { onWire } from "./wire-set.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 
@@ -85,7 +86,7 @@ export class Delivery implements ReplyHandler {
 
   #sendNext(): void {
     const options = this.#options;
-    const part = this.#parts[0];
+    const part = onWire(this.#parts[0]);
     const peer = options.member.peer;
     // They are superseded by the whole set: its last part, the head, tells of them.
     const requests = this.#parts.length === 1 ? options.superseded : NO_REQUESTS;
@@ -160,7 +161,7 @@ export class Delivery implements ReplyHandler {
 /** A set that fits a frame, or its versions one by one and the head over them. */
 function partsOf(options: DeliveryOptions): VersionSet[] {
   const { name, superseded, set, setBytesMax } = options;
-  if (replicateLength(name.bytes, superseded, set) <= setBytesMax) return [set];
+  if (replicateLength(name.bytes, superseded, onWire(set)) <= setBytesMax) return [set];
   const parts: VersionSet[] = [];
   for (let index = 0; index < set.payloads.length; index++) {
     if (set.payloads[index] === null) continue;

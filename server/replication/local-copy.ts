@@ -39,12 +39,14 @@ import {
   headDigestInto,
   isContextRead,
   payloadChecksum,
+  payloadLength,
   versionCount,
   versionOffset,
   versionPolicy,
 } from "../../core/version-set.ts";
 import { DiskError, isOutOfRoom } from "../../storage/disk.ts";
 import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
+import { isLarge, type Payload } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Counters } from "./counters.ts";
 import { NO_REQUESTS, RequestList, requestIsYoung } from "./request-list.ts";
@@ -67,7 +69,7 @@ export interface Change {
 /** A version about to be made. `entry` is its packed version entry with the new dot. */
 export interface NewVersion {
   readonly entry: Uint8Array;
-  readonly payload: Uint8Array;
+  readonly payload: Payload;
 }
 
 /** Looks at the head that is held (empty: nothing) and says what is to be made of it. */
@@ -207,7 +209,7 @@ export class LocalCopy {
     const length = mergedLength(held, incoming);
     if (length < 0) return failure(STATUS_FAILED, "both heads together are beyond what one can count");
     const head = scratch.slice(0, length);
-    const payloads: (Uint8Array | null)[] = [];
+    const payloads: (Payload | null)[] = [];
     for (let index = 0; index < versionCount(head, 0); index++) {
       const source = sources[index];
       const payload = source < FROM_RIGHT ? null : incoming.payloads[source - FROM_RIGHT];
@@ -280,6 +282,7 @@ export class LocalCopy {
     const outcome = this.engine.write(name, set, labels);
     if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail);
     if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
+    if (outcome.status === "gone") return failure(STATUS_INCOMPLETE, outcome.detail);
     this.#rememberSuperseded(name, held.head, set.head);
     const change = done(set, true);
     return isEvent && requests.count > 0 ? { ...change, superseded: requests.toBytes() } : change;
@@ -366,7 +369,7 @@ function madeOver(name: ObjectName, held: VersionSet, maker: EventMaker): Change
   const head = scratch.slice(0, length);
   const refusal = maker.check(head);
   if (refusal !== "") return failure(STATUS_REFUSED_HERE, refusal);
-  const payloads: (Uint8Array | null)[] = [];
+  const payloads: (Payload | null)[] = [];
   for (let index = 0; index < versionCount(head, 0); index++) {
     payloads.push(sources[index] === FROM_EVENT ? version.payload : null);
   }
@@ -394,7 +397,7 @@ function mergedLength(held: VersionSet, incoming: VersionSet): number {
 }
 
 /** The body that came with the version at `index` of `head`; null where none did. */
-function bodyFrom(given: VersionSet, head: Uint8Array, index: number): Uint8Array | null {
+function bodyFrom(given: VersionSet, head: Uint8Array, index: number): Payload | null {
   const place = findDot(given.head, 0, head, versionOffset(0, index));
   if (place < 0) return null;
   const isSame = sameVersion(given.head, versionOffset(0, place), head, versionOffset(0, index));
@@ -406,7 +409,12 @@ function sameVersion(left: Uint8Array, leftAt: number, right: Uint8Array, rightA
 }
 
 /** Paired with the engine's check at each read: what is wrong on arrival is never acknowledged. */
-function isSound(payload: Uint8Array, head: Uint8Array, version: number): boolean {
+function isSound(payload: Payload, head: Uint8Array, version: number): boolean {
+  if (isLarge(payload)) {
+    // Its bytes were checked as they came, and are again as they are read.
+    const isLong = payload.length === payloadLength(head, version);
+    return isLong && payload.checksum === payloadChecksum(head, version);
+  }
   return crc32c(payload, 0, payload.length, 0) === payloadChecksum(head, version);
 }
 

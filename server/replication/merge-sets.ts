@@ -9,6 +9,7 @@ import {
   versionOffset,
 } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import type { Payload } from "../../storage/large-payload.ts";
 
 /** Whether a head can count what both sets have together: a peer may send what it cannot. */
 export function canMerge(left: VersionSet, right: VersionSet): boolean {
@@ -27,7 +28,7 @@ export function mergeSets(left: VersionSet, right: VersionSet): VersionSet {
   const sources = new Int32Array(left.payloads.length + right.payloads.length);
   const length = syncInto(left.head, 0, right.head, 0, target, 0, sources);
   const head = target.slice(0, length);
-  const payloads: (Uint8Array | null)[] = [];
+  const payloads: (Payload | null)[] = [];
   for (let index = 0; index < versionCount(head, 0); index++) {
     payloads.push(bodyOf(left, right, head, index, sources[index]));
   }
@@ -40,7 +41,7 @@ function bodyOf(
   head: Uint8Array,
   index: number,
   source: number,
-): Uint8Array | null {
+): Payload | null {
   const own = source < FROM_RIGHT ? left.payloads[source] : right.payloads[source - FROM_RIGHT];
   if (own !== null) return own;
   const other = source < FROM_RIGHT ? right : left;

@@ -37,10 +37,12 @@ import {
   setOf,
   writeFetched,
   writeReplicated,
+  type WireSet,
 } from "../../core/replica-frames.ts";
 import { findDot, headDigestInto } from "../../core/version-set.ts";
 import { singleVersion } from "../../core/version-sync.ts";
 import type { ReadOutcome, VersionSet } from "../../storage/engine.ts";
+import { smallBytes } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { PeerIdentity, Peers } from "../wire/peers.ts";
@@ -62,7 +64,7 @@ export interface ReplicaHost {
   isSuperseded(name: ObjectName, bytes: Uint8Array, id: number, checksum: number): boolean;
   collectAsStandIn(name: ObjectName, done: (set: VersionSet | null) => void): void;
   /** The set with as many bodies as fit a frame. */
-  fit(set: VersionSet): VersionSet;
+  fit(set: VersionSet): WireSet;
 }
 
 const REPLICATED = KIND_REPLICATE | REPLY_BIT;
@@ -169,7 +171,7 @@ export class Replica {
   #find(
     name: ObjectName,
     asked: FetchView,
-    done: (status: number, digest0: number, digest1: number, set: VersionSet | null) => void,
+    done: (status: number, digest0: number, digest1: number, set: WireSet | null) => void,
   ): void {
     const { want, flags, bytes, aboutStart } = asked;
     const dot = want === WANT_VERSION ? bytes.slice(aboutStart, aboutStart + DOT_BYTES) : null;
@@ -194,7 +196,7 @@ export class Replica {
   }
 
   /** The version with a dot, or (null) the set as far as it fits. */
-  #wanted(set: VersionSet, dot: Uint8Array | null): VersionSet | null {
+  #wanted(set: VersionSet, dot: Uint8Array | null): WireSet | null {
     return dot === null ? this.#host.fit(set) : oneVersion(set, dot);
   }
 
@@ -232,8 +234,8 @@ function statusOf(outcome: ReadOutcome): number {
 }
 
 /** The version with a dot as a state of its own; null where it is not live here. */
-function oneVersion(set: VersionSet, dot: Uint8Array): VersionSet | null {
+function oneVersion(set: VersionSet, dot: Uint8Array): WireSet | null {
   const index = findDot(set.head, 0, dot, 0);
   if (index < 0) return null;
-  return { head: singleVersion(set.head, 0, index), payloads: [set.payloads[index]] };
+  return { head: singleVersion(set.head, 0, index), payloads: [smallBytes(set.payloads[index])] };
 }

@@ -11,7 +11,13 @@
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
-import { PURPOSE_ANTI_ENTROPY, STATUS_DONE, STATUS_FAILED, setLength } from "../../core/replica-frames.ts";
+import {
+  PURPOSE_ANTI_ENTROPY,
+  STATUS_DONE,
+  STATUS_FAILED,
+  setLength,
+  type WireSet,
+} from "../../core/replica-frames.ts";
 import { partitionOf } from "../../core/ring.ts";
 import type { Engine, VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
@@ -31,6 +37,7 @@ import { Replica, type ReplicaHost } from "./replica.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
 import type { SupersededRequests } from "./superseded.ts";
+import { onWire } from "./wire-set.ts";
 
 export interface ReplicationParts {
   readonly ports: Ports;
@@ -312,8 +319,9 @@ export class Replication {
     });
   }
 
-  /** The set with as many bodies as fit a frame, at least the first. */
-  #fit(set: VersionSet): VersionSet {
+  /** The set as it travels, with as many bodies as fit a frame, at least the first. */
+  #fit(whole: VersionSet): WireSet {
+    const set = onWire(whole);
     let length = setLength(set);
     if (length <= this.#parts.setBytesMax) return set;
     const payloads = [...set.payloads];

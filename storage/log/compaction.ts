@@ -280,7 +280,8 @@ export class Compaction {
   }
 
   #isCold(segment: Segment): boolean {
-    if (segment.sealedMs < 0) return false;
+    // A payload that is still on its way in is reached by nothing yet.
+    if (segment.sealedMs < 0 || segment.holds > 0) return false;
     return this.#options.clock.elapsedMs() - segment.sealedMs >= this.#coldMs;
   }
 

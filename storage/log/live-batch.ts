@@ -10,7 +10,7 @@
  * A batch is bounded, so that sorting it (under a millisecond) stalls nobody.
  */
 
-import { KIND_BODY, KIND_OBJECT, KIND_REMOVE, type RecordHeader } from "./record.ts";
+import { KIND_BODY, KIND_CHUNKS, KIND_OBJECT, KIND_REMOVE, type RecordHeader } from "./record.ts";
 import type { RecordMap } from "./record-map.ts";
 import type { Segment } from "./segment.ts";
 import { SegmentScan } from "./segment-scan.ts";
@@ -141,11 +141,12 @@ export class LiveBatch {
   #isWanted(header: RecordHeader): boolean {
     if (header.kind === KIND_REMOVE) return !this.#isOldest;
     const { index } = this.#map;
-    if (header.kind !== KIND_OBJECT && header.kind !== KIND_BODY) return false;
+    const isPart = header.kind === KIND_BODY || header.kind === KIND_CHUNKS;
+    if (header.kind !== KIND_OBJECT && !isPart) return false;
     if (!index.seek(header.position0, header.position1, header.tag)) return false;
     do {
       const { segment, offset, hasBodies } = this.#map;
-      if (header.kind === KIND_BODY && hasBodies) return true;
+      if (isPart && hasBodies) return true;
       if (segment === header.segment && offset === header.offset) return true;
     } while (index.next());
     return false;

@@ -16,6 +16,7 @@
 
 import type { MerkleTree } from "../../core/merkle-tree.ts";
 import type { ObjectName } from "../../core/object-name.ts";
+import { SLICE_BYTES, STREAM_BYTES_MIN } from "../../core/limits.ts";
 import { payloadLength, versionOffset } from "../../core/version-set.ts";
 import { type Disk, DiskError, isOutOfRoom } from "../disk.ts";
 import type {
@@ -26,10 +27,12 @@ import type {
   EntryOutcome,
   IndexEntry,
   ReadOutcome,
+  Stage,
   VersionSet,
   WriteLabels,
   WriteOutcome,
 } from "../engine.ts";
+import { ChunkedPayload, type NameKey } from "./chunked-payload.ts";
 import { ENTRY_DIGEST0, ENTRY_DIGEST1 } from "../position-index.ts";
 import { Compaction, type CompactionHost, type CompactionOptions } from "./compaction.ts";
 import { HandOver } from "./hand-over.ts";
@@ -43,8 +46,9 @@ import { SegmentStamps } from "./segment-stamps.ts";
 import { Recovery, type RecoveryProgress, type RecoveryReport } from "./recovery.ts";
 import { NewerFormatError } from "./segment-scan.ts";
 import { SegmentSupply } from "./segment-supply.ts";
+import { LogStage } from "./log-stage.ts";
 import { SetReader, unreadable } from "./set-reader.ts";
-import { SetWriter } from "./set-writer.ts";
+import { PayloadGoneError, SetWriter } from "./set-writer.ts";
 import { SNAPSHOT_BYTES_DEFAULT, Snapshots } from "./snapshots.ts";
 import { Watermark } from "./watermark.ts";
 
@@ -115,6 +119,7 @@ class LogFileEngine implements LogEngine {
   readonly #stamps = new SegmentStamps();
   readonly #watermark: Watermark;
   readonly #compaction: Compaction | null;
+  readonly #sliceBytes: number;
   /** Why nothing may be written any more; "": all is well. */
   #failure: string;
 
@@ -141,8 +146,13 @@ class LogFileEngine implements LogEngine {
       segmentBytes,
       () => this.#watermark.hasRoomFor(2 * segmentBytes),
     );
-    this.#sets = new SetWriter(this.#writer, this.#map.reader);
+    const { streamBytesMin = STREAM_BYTES_MIN, sliceBytes = SLICE_BYTES } = options;
+    this.#sliceBytes = sliceBytes;
+    this.#sets = new SetWriter(this.#writer, this.#map.reader, { streamBytesMin, sliceBytes });
     this.#reader = new SetReader(this.#map, options.bufferBytes ?? 0);
+    this.#map.onDamagedChunk = () => {
+      this.#reader.damaged++;
+    };
     this.#failure = "";
     const failed = (detail: string): void => {
       if (this.#failure === "") this.#failure = detail;
@@ -205,7 +215,7 @@ class LogFileEngine implements LogEngine {
 
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
     if (this.#failure !== "") return { status: "failed", detail: this.#failure };
-    const refusal = this.#watermark.refusal(givenBytes(set));
+    const refusal = this.#watermark.refusal(this.#givenBytes(name, set));
     if (refusal !== "") return { status: "full", detail: refusal };
     let isKnown: boolean;
     let stored: RecordStatus = "other";
@@ -226,6 +236,34 @@ class LogFileEngine implements LogEngine {
     this.#map.put(header, isKnown);
     this.#stamps.written(this.#writer.active, set.head);
     this.#reader.written(name, set, header.segment, header.offset);
+    this.#written();
+    return DONE;
+  }
+
+  stage(name: ObjectName): Stage {
+    const { files } = this.#map.reader;
+    return new LogStage(files, name, this.#sliceBytes, (key, bytes, count, chunk, places) => {
+      return this.#stageChunk(key, bytes, count, chunk, places);
+    });
+  }
+
+  #stageChunk(
+    key: NameKey,
+    bytes: Uint8Array,
+    count: number,
+    chunk: number,
+    places: Uint32Array,
+  ): WriteOutcome {
+    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    const refusal = this.#watermark.refusal(count);
+    if (refusal !== "") return { status: "full", detail: refusal };
+    try {
+      this.#writer.begin();
+      this.#sets.stageChunk(key, bytes, count, chunk, places);
+      this.#writer.commit();
+    } catch (error) {
+      return this.#undo(error);
+    }
     this.#written();
     return DONE;
   }
@@ -365,8 +403,25 @@ class LogFileEngine implements LogEngine {
     this.#snapshots.written();
   }
 
+  /** Payload bytes that come with a set; 0 for deletes. What is staged was asked about when it came. */
+  #givenBytes(name: ObjectName, set: VersionSet): number {
+    let bytes = 0;
+    for (let index = 0; index < set.payloads.length; index++) {
+      const payload = set.payloads[index];
+      if (payload === null) continue;
+      const isStaged = payload instanceof ChunkedPayload &&
+        payload.isPartOf(this.#map.reader.files, name);
+      bytes += isStaged ? 1 : payload.length;
+    }
+    return bytes === 0 ? 0 : bytes + set.head.length;
+  }
+
   /** Takes back what a failed write left. */
   #undo(error: unknown): WriteOutcome {
+    if (error instanceof PayloadGoneError) {
+      if (!this.#sync.rollBack()) this.#failure = "a half-written set cannot be cut off";
+      return { status: "gone", detail: error.message };
+    }
     if (!(error instanceof DiskError)) throw error;
     const detail = `write failed: ${error.message}`;
     const isFull = isOutOfRoom(error);
@@ -376,16 +431,6 @@ class LogFileEngine implements LogEngine {
       ? { status: "full", detail }
       : { status: "failed", detail };
   }
-}
-
-/** Payload bytes that come with a set; 0 for deletes. */
-function givenBytes(set: VersionSet): number {
-  let bytes = 0;
-  for (let index = 0; index < set.payloads.length; index++) {
-    const payload = set.payloads[index];
-    if (payload !== null) bytes += payload.length;
-  }
-  return bytes === 0 ? 0 : bytes + set.head.length;
 }
 
 /** Whether a payload is left out that has to be fetched from the stored record. */

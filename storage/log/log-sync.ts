@@ -185,6 +185,8 @@ export class LogSync {
   #delete(dead: Segment[]): void {
     try {
       for (const segment of dead) {
+        // A set that refers to a payload in it was written meanwhile, or somebody reads one.
+        if (segment.live !== 0 || segment.holds > 0) break;
         this.#map.dropSegment(segment);
         segment.file.close();
         this.#disk.remove(segmentPath(this.#folder, segment.number));

@@ -17,10 +17,13 @@ import {
   ENTRY_SEGMENT,
   PositionIndex,
 } from "../position-index.ts";
+import type { ChunkList } from "./chunk-list.ts";
 import { HEADER_BYTES, PLACE_INLINE, PLACE_LOST, type RecordHeader } from "./record.ts";
 import { RecordReader } from "./record-reader.ts";
 import type { Segment } from "./segment.ts";
 
+/** Damaged chunks that are remembered; of others a read finds it out again. */
+const DAMAGED_CHUNKS_MAX = 100_000;
 const HAS_BODIES = 0x80000000;
 const LENGTH_MASK = 0x7fffffff;
 
@@ -44,6 +47,10 @@ export class RecordMap {
    */
   readonly gone: Map<number, number>;
   readonly #byNumber: Map<number, Segment>;
+  /** Chunks that failed their checksum since the start, by place; a set that refers to one is damaged. */
+  readonly #damagedChunks: Set<string>;
+  /** Told when a chunk fails its checksum for the first time. */
+  onDamagedChunk: () => void;
 
   constructor(partitionBits: number, treeKey: Int32Array) {
     this.index = new PositionIndex(partitionBits, treeKey);
@@ -53,7 +60,17 @@ export class RecordMap {
     this.onKept = () => {};
     this.gone = new Map();
     this.#byNumber = new Map();
-    this.reader = new RecordReader((number, offset) => this.#fileOf(number, offset));
+    this.#damagedChunks = new Set();
+    this.onDamagedChunk = () => {};
+    this.reader = new RecordReader({
+      fileOf: (segment, offset) => this.#fileOf(segment, offset),
+      hold: (segment) => this.#hold(segment, 1),
+      release: (segment) => void this.#hold(segment, -1),
+      damaged: (segment, offset) => this.#chunkDamaged(segment, offset),
+      isDamaged: (segment, offset) => {
+        return this.#damagedChunks.size > 0 && this.#damagedChunks.has(`${segment}:${offset}`);
+      },
+    });
   }
 
   get liveBytes(): number {
@@ -161,6 +178,19 @@ export class RecordMap {
     return segment.file;
   }
 
+  #hold(number: number, count: number): boolean {
+    const segment = this.#byNumber.get(number);
+    if (segment !== undefined) segment.holds += count;
+    return segment !== undefined;
+  }
+
+  #chunkDamaged(segment: number, offset: number): void {
+    const place = `${segment}:${offset}`;
+    if (this.#damagedChunks.has(place)) return;
+    if (this.#damagedChunks.size < DAMAGED_CHUNKS_MAX) this.#damagedChunks.add(place);
+    this.onDamagedChunk();
+  }
+
   /** The record under the cursor and its bodies are no longer reached. */
   #release(): void {
     const { segment, offset, length } = this;
@@ -192,8 +222,45 @@ export class RecordMap {
     for (let version = 0; version < reader.versions; version++) {
       const place = reader.placeSegment(version);
       if (place === PLACE_INLINE || place === PLACE_LOST) continue;
-      const bytes = HEADER_BYTES + reader.header.nameLength + reader.lengthOf(version);
-      this.#account(place, sign * bytes);
+      if (reader.isChunked(version)) this.#accountChunks(version, sign);
+      else {
+        const bytes = HEADER_BYTES + reader.header.nameLength + reader.lengthOf(version);
+        this.#account(place, sign * bytes);
+      }
+    }
+  }
+
+  /**
+   * A payload in chunks takes the chunks and their list. Where the list's file is gone, so is what
+   * referred to it: recovery reads on, finds it replaced, and accounts for nothing both times. (In a
+   * snapshot's accounts it stands with all its chunks: then they are uncertain.)
+   */
+  #accountChunks(version: number, sign: number): void {
+    const { reader } = this;
+    const place = reader.placeSegment(version);
+    const segment = this.#byNumber.get(place);
+    const list = segment === undefined ? null : this.#chunksOf(version);
+    if (list === null) {
+      this.isUncertain ||= segment !== undefined || this.gone.has(place);
+      return;
+    }
+    // What replaces it after a start from a snapshot has to read it again.
+    if (segment !== undefined) segment.hasBodies = true;
+    const listBytes = HEADER_BYTES + reader.header.nameLength + list.encodedLength;
+    this.#account(place, sign * listBytes);
+    const length = reader.lengthOf(version);
+    for (let chunk = 0; chunk < list.count; chunk++) {
+      const bytes = HEADER_BYTES + list.lengthOf(chunk, length);
+      this.#account(list.places[chunk * 2], sign * bytes);
+    }
+  }
+
+  #chunksOf(version: number): ChunkList | null {
+    try {
+      return this.reader.chunksOf(version);
+    } catch (error) {
+      if (error instanceof DiskError) return null;
+      throw error;
     }
   }
 

@@ -3,6 +3,8 @@
  *
  *   object   the record as it lies, with a new place in its header
  *   body     the payload, and behind it the object's record with the new place in its table
+ *   chunk    the chunk, behind it the list with the chunk's new place, and the object as above
+ *   chunks   the list, and the object as above
  *   remove   as it lies, if nothing is held for its name: what is held was written later, and wins
  *
  * Every checksum is checked before a byte is written. A damaged record is left where it lies: a
@@ -13,13 +15,18 @@
 import { writeU32 } from "../../core/bytes.ts";
 import { crc32c } from "../../core/crc32c.ts";
 import { payloadChecksum, versionOffset } from "../../core/version-set.ts";
+import { DiskError } from "../disk.ts";
+import type { ChunkList } from "./chunk-list.ts";
+import { ChunkedPayload } from "./chunked-payload.ts";
 import type { LiveBatch } from "./live-batch.ts";
 import type { LogWriter } from "./log-writer.ts";
 import {
   HEADER_BYTES,
   KIND_BODY,
+  KIND_CHUNKS,
   KIND_OBJECT,
   KIND_REMOVE,
+  OFFSET_CHUNKS,
   PLACE_INLINE,
   RecordHeader,
   TABLE_ENTRY_BYTES,
@@ -38,6 +45,8 @@ export class RecordMover {
   readonly #undo: (error: unknown) => void;
   readonly #remove: RecordHeader;
   #removeBytes: Uint8Array;
+  /** The chunk that is being moved. */
+  #chunk: Uint8Array;
 
   /**
    * @param written is called after each commit
@@ -55,6 +64,7 @@ export class RecordMover {
     this.#undo = undo;
     this.#remove = new RecordHeader();
     this.#removeBytes = new Uint8Array(1024);
+    this.#chunk = new Uint8Array(0);
   }
 
   /**
@@ -66,7 +76,8 @@ export class RecordMover {
       case KIND_OBJECT:
         return this.#moveObject(batch, segment);
       case KIND_BODY:
-        return this.#moveBody(batch, segment);
+      case KIND_CHUNKS:
+        return this.#movePart(batch, segment);
       case KIND_REMOVE:
         return this.#moveRemove(batch, segment);
       default:
@@ -89,7 +100,8 @@ export class RecordMover {
     return NOT_LIVE;
   }
 
-  #moveBody(batch: LiveBatch, source: Segment): number {
+  /** A body, a chunk or a list of chunks: with the object that refers to it. */
+  #movePart(batch: LiveBatch, source: Segment): number {
     const { index, reader } = this.#map;
     if (!index.seek(batch.position0, batch.position1, batch.tag)) return NOT_LIVE;
     let isDamaged = false;
@@ -97,19 +109,74 @@ export class RecordMover {
       if (!this.#map.hasBodies) continue;
       const { segment, offset, length } = this.#map;
       if (reader.peek(segment, offset, length, null) !== "found") {
-        // It may be the one that refers to this body: nobody can tell.
+        // It may be the one that refers to this part: nobody can tell.
         isDamaged = true;
         continue;
       }
-      const version = this.#versionAt(source.number, batch.offset);
-      if (version < 0) continue;
-      const payload = this.#areInlineWhole() ? reader.payload(version) : null;
-      if (payload === null) return DAMAGED;
-      this.#group(() => this.#copyWithBody(version, payload));
-      this.#map.put(this.#writer.header, true);
-      return HEADER_BYTES + reader.header.nameLength + payload.length + length;
+      const moved = this.#areInlineWhole() ? this.#moveOf(batch, source) : DAMAGED;
+      if (moved === DAMAGED) isDamaged = true;
+      else if (moved !== NOT_LIVE) return moved + length;
     } while (index.next());
     return isDamaged ? DAMAGED : NOT_LIVE;
+  }
+
+  /** Moves the part if the record that the reader holds refers to it. */
+  #moveOf(batch: LiveBatch, source: Segment): number {
+    const { reader } = this.#map;
+    let isDamaged = false;
+    for (let version = 0; version < reader.versions; version++) {
+      const isAtPlace = reader.placeSegment(version) === source.number &&
+        reader.placeOffset(version) === batch.offset;
+      if (!reader.isChunked(version)) {
+        if (isAtPlace) return this.#moveBody(version);
+        continue;
+      }
+      const list = reader.chunksOf(version);
+      const chunk = list?.chunkAt(source.number, batch.offset) ?? -1;
+      if (list === null) isDamaged = true;
+      else if (chunk >= 0) return this.#moveChunk(version, list, chunk);
+      else if (isAtPlace) return this.#moveList(version, list);
+    }
+    return isDamaged ? DAMAGED : NOT_LIVE;
+  }
+
+  #moveBody(version: number): number {
+    const { reader } = this.#map;
+    const payload = reader.bytesOf(version);
+    if (payload === null) return DAMAGED;
+    this.#rewrite(() => this.#copyWithBody(version, payload));
+    return HEADER_BYTES + reader.header.nameLength + payload.length;
+  }
+
+  #moveChunk(version: number, list: ChunkList, chunk: number): number {
+    const { reader } = this.#map;
+    const payload = reader.payload(version);
+    if (!(payload instanceof ChunkedPayload)) return DAMAGED;
+    if (this.#chunk.length < list.chunkBytes) this.#chunk = new Uint8Array(list.chunkBytes);
+    const status = payload.readChunk(chunk, this.#chunk, 0);
+    if (status === "failed") throw new DiskError("EIO", `chunk ${chunk} of a payload cannot be read`);
+    if (status !== "read") return DAMAGED;
+    const length = list.lengthOf(chunk, payload.length);
+    this.#rewrite(() => {
+      this.#copyChunk(list, chunk, length);
+      this.#copyWithList(version, list);
+    });
+    return HEADER_BYTES + length + this.#listBytes(list);
+  }
+
+  #moveList(version: number, list: ChunkList): number {
+    this.#rewrite(() => this.#copyWithList(version, list));
+    return this.#listBytes(list);
+  }
+
+  #listBytes(list: ChunkList): number {
+    return HEADER_BYTES + this.#map.reader.header.nameLength + list.encodedLength;
+  }
+
+  /** Writes the object under the cursor again, and before it what `write` stages of it. */
+  #rewrite(write: () => void): void {
+    this.#group(write);
+    this.#map.put(this.#writer.header, true);
   }
 
   #moveRemove(batch: LiveBatch, source: Segment): number {
@@ -149,16 +216,6 @@ export class RecordMover {
     return true;
   }
 
-  /** The version whose body record lies there, of the record that the reader holds; -1: none. */
-  #versionAt(segment: number, offset: number): number {
-    const { reader } = this.#map;
-    for (let version = 0; version < reader.versions; version++) {
-      if (reader.placeSegment(version) !== segment) continue;
-      if (reader.placeOffset(version) === offset) return version;
-    }
-    return -1;
-  }
-
   /**
    * Commits what `write` stages, or leaves nothing of it. It is handed over at once: the index may
    * only point to what the kernel has, or a failure of this write would make kept records unreadable.
@@ -175,6 +232,49 @@ export class RecordMover {
       throw error;
     }
     this.#written();
+  }
+
+  /** Stages the chunk that was read, and enters its new place in the list. */
+  #copyChunk(list: ChunkList, chunk: number, length: number): void {
+    const { reader } = this.#map;
+    const writer = this.#writer;
+    const { header } = writer;
+    copyLabels(reader.header, header);
+    header.kind = KIND_BODY;
+    header.nameLength = 0;
+    header.digest0 = crc32c(this.#chunk, 0, length);
+    header.digest1 = chunk;
+    header.headLength = 0;
+    header.bodies = 0;
+    header.contentChecksum = 0;
+    writer.place(HEADER_BYTES + length);
+    list.places[chunk * 2] = header.segment;
+    list.places[chunk * 2 + 1] = header.offset;
+    const at = writer.stage(HEADER_BYTES);
+    header.encodeInto(writer.bytes, at);
+    writer.stageBytes(this.#chunk, 0, length);
+  }
+
+  #copyWithList(version: number, list: ChunkList): void {
+    const { reader } = this.#map;
+    const writer = this.#writer;
+    const { header } = writer;
+    const nameEnd = reader.headStart;
+    const length = nameEnd + list.encodedLength;
+    copyLabels(reader.header, header);
+    header.kind = KIND_CHUNKS;
+    header.digest0 = 0;
+    header.digest1 = 0;
+    header.headLength = list.encodedLength;
+    header.bodies = 0;
+    writer.place(length);
+    const { segment, offset } = header;
+    const at = writer.stage(length);
+    writer.bytes.set(reader.bytes.subarray(HEADER_BYTES, nameEnd), at + HEADER_BYTES);
+    list.encodeInto(writer.bytes, at + nameEnd);
+    header.contentChecksum = crc32c(writer.bytes, at + HEADER_BYTES, at + length);
+    header.encodeInto(writer.bytes, at);
+    this.#copyReferring(version, segment, offset + OFFSET_CHUNKS);
   }
 
   #copyWithBody(version: number, payload: Uint8Array): void {
@@ -195,6 +295,12 @@ export class RecordMover {
     writer.bytes.set(reader.bytes.subarray(0, nameEnd), at);
     header.encodeInto(writer.bytes, at);
     writer.stageBytes(payload, 0, payload.length);
+    this.#copyReferring(version, segment, offset);
+  }
+
+  /** Stages the record that the reader holds, with another place in its table. */
+  #copyReferring(version: number, segment: number, offset: number): void {
+    const { reader } = this.#map;
     const entry = reader.tableStart + version * TABLE_ENTRY_BYTES;
     writeU32(reader.bytes, entry, segment);
     writeU32(reader.bytes, entry + 4, offset);

@@ -1,6 +1,7 @@
 /**
  * Reads object records: one pread for header, name, head, table and inline payloads, one more for
- * each large payload, every checksum checked, the name compared.
+ * each payload that is a record of its own, every checksum checked, the name compared. Of a payload in
+ * chunks it reads the list, and the reader of the payload the chunks.
  *
  *   peek(place) → status, and on "found": bytes, headStart, tableStart, inlineStart
  *
@@ -18,10 +19,15 @@ import {
   versionCount,
   versionOffset,
 } from "../../core/version-set.ts";
-import type { DiskFile } from "../disk.ts";
+import type { Payload } from "../large-payload.ts";
+import { type ChunkList, decodeChunkList } from "./chunk-list.ts";
+import { ChunkedPayload, type LogFiles } from "./chunked-payload.ts";
 import {
   HEADER_BYTES,
+  KIND_CHUNKS,
   KIND_OBJECT,
+  OFFSET_CHUNKS,
+  OFFSET_MASK,
   PLACE_INLINE,
   PLACE_LOST,
   RecordHeader,
@@ -32,6 +38,8 @@ import {
 export type RecordStatus = "found" | "other" | "damaged";
 
 const SCRATCH_BYTES = 8 << 10;
+/** What a list has beside its places. */
+const LIST_ROOM = 64;
 const NO_BYTES = new Uint8Array(0);
 
 export class RecordReader {
@@ -43,19 +51,22 @@ export class RecordReader {
   inlineStart: number;
   /** What is wrong, after "damaged". */
   detail: string;
-  readonly #fileOf: (segment: number, offset: number) => DiskFile | null;
+  readonly files: LogFiles;
   #scratch: Uint8Array;
+  readonly #listHeader: RecordHeader;
+  #listBytes: Uint8Array;
 
-  /** @param fileOf a segment's file, which has the record at `offset` */
-  constructor(fileOf: (segment: number, offset: number) => DiskFile | null) {
+  constructor(files: LogFiles) {
     this.header = new RecordHeader();
     this.bytes = NO_BYTES;
     this.headStart = 0;
     this.tableStart = 0;
     this.inlineStart = 0;
     this.detail = "";
-    this.#fileOf = fileOf;
+    this.files = files;
     this.#scratch = new Uint8Array(SCRATCH_BYTES);
+    this.#listHeader = new RecordHeader();
+    this.#listBytes = new Uint8Array(0);
   }
 
   /** Reads a record; `bytes` is valid until the next call. @throws DiskError */
@@ -70,7 +81,7 @@ export class RecordReader {
    * nothing where the answer is no. @throws DiskError
    */
   hasName(segment: number, offset: number, name: Uint8Array): boolean {
-    const file = this.#fileOf(segment, offset);
+    const file = this.files.fileOf(segment, offset);
     if (file === null) return false;
     const wanted = HEADER_BYTES + name.length;
     this.bytes = this.#scratch;
@@ -81,7 +92,7 @@ export class RecordReader {
 
   /** The checksum that the header of the record there carries, unchecked. @throws DiskError */
   checksumAt(segment: number, offset: number): number {
-    const file = this.#fileOf(segment, offset);
+    const file = this.files.fileOf(segment, offset);
     if (file === null) return 0;
     file.read(this.#scratch, 0, 8, offset);
     return readU32(this.#scratch, 4);
@@ -110,9 +121,39 @@ export class RecordReader {
     return readU32(this.bytes, this.tableStart + index * TABLE_ENTRY_BYTES);
   }
 
-  /** Offset of the body record in its segment, or of the payload among the inline ones. */
+  /** Offset of the body's or the list's record in its segment, or of the payload among the inline ones. */
   placeOffset(index: number): number {
+    return this.#placeWord(index) & OFFSET_MASK;
+  }
+
+  /** Whether version `index`'s payload lies in chunks, and a list of them at its place. */
+  isChunked(index: number): boolean {
+    return (this.#placeWord(index) & OFFSET_CHUNKS) !== 0 && this.placeSegment(index) !== PLACE_LOST;
+  }
+
+  #placeWord(index: number): number {
     return readU32(this.bytes, this.tableStart + index * TABLE_ENTRY_BYTES + 4);
+  }
+
+  /** The chunks of version `index`'s payload; null where their list cannot be read. @throws DiskError */
+  chunksOf(index: number): ChunkList | null {
+    const segment = this.placeSegment(index);
+    const offset = this.placeOffset(index);
+    const file = this.files.fileOf(segment, offset);
+    if (file === null) return null;
+    if (this.#listBytes.length < HEADER_BYTES) this.#listBytes = new Uint8Array(HEADER_BYTES);
+    if (file.read(this.#listBytes, 0, HEADER_BYTES, offset) < HEADER_BYTES) return null;
+    const header = this.#listHeader;
+    const isHeader = header.decode(this.#listBytes, 0, segment, offset) === "valid";
+    if (!isHeader || header.kind !== KIND_CHUNKS) return null;
+    const { length, nameLength } = header;
+    // A length is believed as far as this payload can need it.
+    if (length > HEADER_BYTES + nameLength + LIST_ROOM + this.lengthOf(index) * 8) return null;
+    if (length > this.#listBytes.length) this.#listBytes = new Uint8Array(length);
+    if (file.read(this.#listBytes, 0, length, offset) < length) return null;
+    const { contentChecksum } = header;
+    if (crc32c(this.#listBytes, HEADER_BYTES, length) !== contentChecksum) return null;
+    return decodeChunkList(this.#listBytes, HEADER_BYTES + nameLength, length, this.lengthOf(index));
   }
 
   /** The version with the dot at head[version..], or -1. */
@@ -121,10 +162,33 @@ export class RecordReader {
   }
 
   /**
-   * Version `index`'s payload, checked, for the caller to keep; null and `detail` if damaged.
-   * @throws DiskError
+   * Version `index`'s payload, for the caller to keep; null and `detail` if damaged. Checked, but for one
+   * in chunks, which are checked as they are read. @throws DiskError
    */
-  payload(index: number): Uint8Array | null {
+  payload(index: number): Payload | null {
+    return this.isChunked(index) ? this.#chunkedPayload(index) : this.bytesOf(index);
+  }
+
+  #chunkedPayload(index: number): Payload | null {
+    const list = this.chunksOf(index);
+    if (list === null) {
+      this.detail = `the list of payload ${index}'s chunks cannot be read`;
+      return null;
+    }
+    for (let chunk = 0; chunk < list.count; chunk++) {
+      if (!this.files.isDamaged(list.places[chunk * 2], list.places[chunk * 2 + 1])) continue;
+      this.detail = `chunk ${chunk} of payload ${index} fails its checksum`;
+      return null;
+    }
+    const version = versionOffset(this.headStart, index);
+    const { position0, position1, tag } = this.header;
+    const key = { position0, position1, tag };
+    const checksum = payloadChecksum(this.bytes, version);
+    return new ChunkedPayload(this.files, key, this.lengthOf(index), checksum, list);
+  }
+
+  /** The same of a payload that is not in chunks. @throws DiskError */
+  bytesOf(index: number): Uint8Array | null {
     const length = this.lengthOf(index);
     if (length === 0) return NO_BYTES;
     const segment = this.placeSegment(index);
@@ -148,7 +212,7 @@ export class RecordReader {
 
   #bodyAt(segment: number, index: number, length: number): Uint8Array | null {
     const offset = this.placeOffset(index);
-    const file = this.#fileOf(segment, offset);
+    const file = this.files.fileOf(segment, offset);
     if (file === null) return null;
     const payload = new Uint8Array(length);
     const position = offset + HEADER_BYTES + this.header.nameLength;
@@ -168,7 +232,7 @@ export class RecordReader {
   }
 
   #load(segment: number, offset: number, length: number, name: Uint8Array | null): RecordStatus {
-    const file = this.#fileOf(segment, offset);
+    const file = this.files.fileOf(segment, offset);
     if (file === null) return this.#damaged("its segment is missing", segment, offset);
     if (file.read(this.bytes, 0, length, offset) < length) {
       return this.#damaged("its record is cut off", segment, offset);

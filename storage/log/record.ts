@@ -12,7 +12,9 @@
  *   40       44       48          52       56       60       64       68       72
  *
  *   object   name, head, payload table (8 bytes a version: segment, offset), inline payloads
- *   body     name, one large payload; digest0 is the payload's checksum
+ *   body     name, one large payload; digest0 is the payload's checksum. Or no name, and one chunk of a
+ *            payload that is larger still; digest1 is its number (chunk-list.ts)
+ *   chunks   name, and the places of a payload's chunks (head length says how many bytes)
  *   remove   name; the digests are those of the set that is forgotten
  *   segment  nothing; the first record of each segment: digest0, digest1 = number and end of the
  *            last one
@@ -44,6 +46,7 @@ export const KIND_BODY = 3;
 export const KIND_REMOVE = 4;
 export const KIND_SYNCED = 5;
 export const KIND_NOTE = 6;
+export const KIND_CHUNKS = 7;
 
 /** What a note may say. */
 export const NOTE_BYTES_MAX = 4096;
@@ -53,6 +56,9 @@ export const TABLE_ENTRY_BYTES = 8;
 export const PLACE_INLINE = 0;
 /** In a payload table: the payload was damaged when the set was rewritten. */
 export const PLACE_LOST = 0xffffffff;
+/** Added to an offset in a payload table: a list of chunks lies there, not the payload itself. */
+export const OFFSET_CHUNKS = 0x80000000;
+export const OFFSET_MASK = 0x7fffffff;
 
 /**
  * Payloads up to this size lie in the object's own record: one read fetches all. A rewrite of the

@@ -16,7 +16,7 @@ import type { DiskFile } from "../disk.ts";
 import {
   HEADER_BYTES,
   KIND_BODY,
-  KIND_NOTE,
+  KIND_CHUNKS,
   KIND_OBJECT,
   KIND_SEGMENT,
   KIND_SYNCED,
@@ -98,7 +98,7 @@ export class SegmentScan {
     }
     if (validity !== "valid" || at + this.header.length > this.#size) return false;
     const { kind } = this.header;
-    if (kind >= KIND_SEGMENT && kind <= KIND_NOTE) return true;
+    if (kind >= KIND_SEGMENT && kind <= KIND_CHUNKS) return true;
     throw new NewerFormatError(`record at ${at} is of kind ${kind}`);
   }
 
@@ -144,12 +144,12 @@ export class SegmentScan {
     return this.#checksum(payload, at + header.length) === header.digest0;
   }
 
-  /** Whether its name, head and payload table, or its name and note, pass their checksum. */
+  /** Whether its name, head and payload table, or its name and note or list, pass their checksum. */
   isContentWhole(at: number): boolean {
     const { header } = this;
     if (header.kind === KIND_SEGMENT || header.kind === KIND_SYNCED) return true;
     const isObject = header.kind === KIND_OBJECT;
-    // Only objects and notes have a head length.
+    // Only objects, notes and lists of chunks have a head length.
     const headEnd = HEADER_BYTES + header.nameLength + header.headLength;
     const index = this.load(at, isObject ? header.length : headEnd);
     if (index < 0) return false;

@@ -37,6 +37,8 @@ export class Segment {
   newestMs: number;
   /** The index snapshot needs the file: it goes when the next one is there. */
   isPinned: boolean;
+  /** Who reads, or still writes, a large payload in it: the file stays as long as there is anybody. */
+  holds: number;
   /** Something was written that no sync that has begun covers. */
   unsynced: boolean;
   /** When it was first seen to be no longer written to, on compaction's clock; −1: not yet. */
@@ -54,6 +56,7 @@ export class Segment {
     this.hasBodies = false;
     this.newestMs = 0;
     this.isPinned = false;
+    this.holds = 0;
     this.unsynced = false;
     this.sealedMs = -1;
   }
@@ -83,10 +86,11 @@ export function segmentNumber(fileName: string): number {
 }
 
 /**
- * Whether a segment's file can go: nothing in it is reachable, the index snapshot does not need it,
- * and it holds no remove record that an older segment may still need (without it, what it forgot
+ * Whether a segment's file can go: nothing in it is reachable or held, the index snapshot does not need
+ * it, and it holds no remove record that an older segment may still need (without it, what it forgot
  * would come back at the next start).
  */
 export function isDeletable(segment: Segment, isOldest: boolean): boolean {
+  if (segment.holds > 0) return false;
   return segment.live === 0 && !segment.isPinned && (isOldest || segment.removeBytes === 0);
 }

@@ -13,6 +13,7 @@
 import { ObjectName } from "../../core/object-name.ts";
 import { DiskError } from "../disk.ts";
 import type { EntryKey, EntryOutcome, ReadOutcome, VersionSet } from "../engine.ts";
+import type { Payload } from "../large-payload.ts";
 import { ObjectBuffer } from "../object-buffer.ts";
 import type { RecordMap } from "./record-map.ts";
 import type { RecordStatus } from "./record-reader.ts";
@@ -134,7 +135,7 @@ export class SetReader {
     const { reader } = this.#map;
     const { versions } = reader;
     const head = reader.bytes.slice(reader.headStart, reader.tableStart);
-    const collected: (Uint8Array | null)[] = [];
+    const collected: (Payload | null)[] = [];
     for (let index = 0; index < versions; index++) {
       const payload = payloads ? reader.payload(index) : null;
       if (payloads && payload === null) return this.#damage(reader.detail);

@@ -3,6 +3,7 @@
  * record with head, table and small payloads. One group, one write for all that is small.
  *
  *   body(v2) · object( name │ head v1 v2 v3 │ table │ v1's payload │ v3's payload )
+ *   (of a payload beyond `streamBytesMin`: chunk · chunk · … · chunks(v2) · object)
  *                                             ├ v1: inline, 0
  *                                             ├ v2: segment 7, offset 4711
  *                                             └ v3: inline, 312
@@ -23,21 +24,38 @@ import {
   versionOffset,
 } from "../../core/version-set.ts";
 import type { VersionSet, WriteLabels } from "../engine.ts";
+import { isLarge, type LargePayload, type Payload } from "../large-payload.ts";
+import { ChunkList } from "./chunk-list.ts";
+import { ChunkedPayload, type NameKey } from "./chunked-payload.ts";
 import type { LogWriter } from "./log-writer.ts";
 import {
   HEADER_BYTES,
   INLINE_BYTES_MAX,
   KIND_BODY,
+  KIND_CHUNKS,
   KIND_NOTE,
   KIND_OBJECT,
   KIND_REMOVE,
+  OFFSET_CHUNKS,
   PLACE_INLINE,
   PLACE_LOST,
   TABLE_ENTRY_BYTES,
 } from "./record.ts";
 import type { RecordReader, RecordStatus } from "./record-reader.ts";
 
+/** A large payload that comes from elsewhere cannot be read any more: nothing may be written. */
+export class PayloadGoneError extends Error {}
+
+/** Where payloads are cut, in bytes. */
+export interface PayloadSizes {
+  readonly streamBytesMin: number;
+  readonly sliceBytes: number;
+}
+
 export class SetWriter {
+  readonly #sizes: PayloadSizes;
+  /** A slice of a payload that is copied from elsewhere. */
+  #slice: Uint8Array;
   readonly #writer: LogWriter;
   readonly #reader: RecordReader;
   readonly #digest: Uint32Array;
@@ -49,7 +67,9 @@ export class SetWriter {
   #bodies: number;
 
   /** @param reader holds the stored record of the name when writeSet() is called */
-  constructor(writer: LogWriter, reader: RecordReader) {
+  constructor(writer: LogWriter, reader: RecordReader, sizes: PayloadSizes) {
+    this.#sizes = sizes;
+    this.#slice = new Uint8Array(0);
     this.#writer = writer;
     this.#reader = reader;
     this.#digest = new Uint32Array(2);
@@ -63,14 +83,17 @@ export class SetWriter {
    * Appends the set; the writer's header is that of the object record afterwards.
    * @param stored what the reader found for the name; "other" where there is nothing or it is not
    * needed
-   * @throws DiskError
+   * @throws DiskError, PayloadGoneError
    */
   writeSet(name: ObjectName, set: VersionSet, labels: WriteLabels, stored: RecordStatus): void {
     this.#label(name, labels);
     this.#planPayloads(set, stored);
     for (let index = 0; index < set.payloads.length; index++) {
       const payload = set.payloads[index];
-      if (payload !== null && payload.length > INLINE_BYTES_MAX) this.#writeBody(name, set, index);
+      if (payload === null || this.#isInline(payload)) continue;
+      if (isLarge(payload)) this.#writeLarge(name, payload, index);
+      else if (payload.length > this.#sizes.streamBytesMin) this.#writeInChunks(name, payload, index);
+      else this.#writeBody(name, set.head, payload, index);
     }
     this.#writeObject(name, set);
   }
@@ -147,7 +170,7 @@ export class SetWriter {
     if (payload !== null && payload.length !== length) {
       throw new Error(`Payload ${index} is ${payload.length} bytes, its head says ${length}`);
     }
-    if (length > INLINE_BYTES_MAX) this.#bodies++;
+    if (payload !== null && !this.#isInline(payload)) this.#bodies++;
     else this.#placeInline(index, length);
   }
 
@@ -170,7 +193,8 @@ export class SetWriter {
       this.#placeInline(index, length);
     } else {
       if (segment !== PLACE_LOST) this.#bodies++;
-      this.#place(index, segment, reader.placeOffset(kept));
+      const flag = reader.isChunked(kept) ? OFFSET_CHUNKS : 0;
+      this.#place(index, segment, reader.placeOffset(kept) + flag);
     }
   }
 
@@ -184,14 +208,14 @@ export class SetWriter {
     this.#inlineLength += length;
   }
 
-  #writeBody(name: ObjectName, set: VersionSet, index: number): void {
-    const payload = set.payloads[index];
-    if (payload === null) return;
+  #writeBody(name: ObjectName, head: Uint8Array, payload: Uint8Array, index: number): void {
     const writer = this.#writer;
     const { header } = writer;
     const nameEnd = HEADER_BYTES + name.bytes.length;
     header.kind = KIND_BODY;
-    header.digest0 = payloadChecksum(set.head, versionOffset(0, index));
+    header.nameLength = name.bytes.length;
+    header.headLength = 0;
+    header.digest0 = payloadChecksum(head, versionOffset(0, index));
     header.digest1 = 0;
     writer.place(nameEnd + payload.length);
     this.#place(index, header.segment, header.offset);
@@ -199,6 +223,94 @@ export class SetWriter {
     writer.bytes.set(name.bytes, at + HEADER_BYTES);
     this.#seal(at, nameEnd);
     writer.stageBytes(payload, 0, payload.length);
+  }
+
+  /** One that lies here already is referred to; any other one is copied, a slice at a time. */
+  #writeLarge(name: ObjectName, payload: LargePayload, index: number): void {
+    const isOurs = payload instanceof ChunkedPayload && payload.isPartOf(this.#reader.files, name);
+    const list = isOurs ? payload.list : this.#copyChunks(payload);
+    this.#writeList(name, list, index);
+  }
+
+  #writeInChunks(name: ObjectName, payload: Uint8Array, index: number): void {
+    const { sliceBytes } = this.#sizes;
+    const places = new Uint32Array(Math.ceil(payload.length / sliceBytes) * 2);
+    for (let chunk = 0; chunk * 2 < places.length; chunk++) {
+      const start = chunk * sliceBytes;
+      const end = Math.min(payload.length, start + sliceBytes);
+      this.#writeChunk(payload, start, end, chunk, places);
+    }
+    this.#writeList(name, new ChunkList(sliceBytes, places), index);
+  }
+
+  /** @throws PayloadGoneError, DiskError */
+  #copyChunks(payload: LargePayload): ChunkList {
+    const { sliceBytes } = this.#sizes;
+    if (this.#slice.length < sliceBytes) this.#slice = new Uint8Array(sliceBytes);
+    const places = new Uint32Array(Math.ceil(payload.length / sliceBytes) * 2);
+    for (let chunk = 0; chunk * 2 < places.length; chunk++) {
+      const position = chunk * sliceBytes;
+      const count = Math.min(payload.length - position, sliceBytes);
+      const status = payload.readInto(position, this.#slice, 0, count);
+      if (status !== "read") throw new PayloadGoneError(`a payload of ${payload.length} bytes is ${status}`);
+      this.#writeChunk(this.#slice, 0, count, chunk, places);
+    }
+    return new ChunkList(sliceBytes, places);
+  }
+
+  /**
+   * Begins a chunk that lies for itself, of a set that is still to come, and stages it.
+   * REQUIRES: begin() before and commit() after it, of the writer. @throws DiskError
+   */
+  stageChunk(name: NameKey, bytes: Uint8Array, end: number, chunk: number, places: Uint32Array): void {
+    const { header } = this.#writer;
+    header.position0 = name.position0;
+    header.position1 = name.position1;
+    header.tag = name.tag;
+    header.layout = 0;
+    header.round = 0;
+    header.bodies = 0;
+    this.#writeChunk(bytes, 0, end, chunk, places);
+  }
+
+  #writeChunk(
+    source: Uint8Array,
+    start: number,
+    end: number,
+    chunk: number,
+    places: Uint32Array,
+  ): void {
+    const writer = this.#writer;
+    const { header } = writer;
+    header.kind = KIND_BODY;
+    header.nameLength = 0;
+    header.headLength = 0;
+    header.digest0 = crc32c(source, start, end);
+    header.digest1 = chunk;
+    writer.place(HEADER_BYTES + end - start);
+    places[chunk * 2] = header.segment;
+    places[chunk * 2 + 1] = header.offset;
+    const at = writer.stage(HEADER_BYTES);
+    this.#seal(at, HEADER_BYTES);
+    writer.stageBytes(source, start, end);
+  }
+
+  #writeList(name: ObjectName, list: ChunkList, index: number): void {
+    const writer = this.#writer;
+    const { header } = writer;
+    const listStart = HEADER_BYTES + name.bytes.length;
+    const length = listStart + list.encodedLength;
+    header.kind = KIND_CHUNKS;
+    header.nameLength = name.bytes.length;
+    header.headLength = list.encodedLength;
+    header.digest0 = 0;
+    header.digest1 = 0;
+    writer.place(length);
+    this.#place(index, header.segment, header.offset + OFFSET_CHUNKS);
+    const at = writer.stage(length);
+    writer.bytes.set(name.bytes, at + HEADER_BYTES);
+    list.encodeInto(writer.bytes, at + listStart);
+    this.#seal(at, length);
   }
 
   #writeObject(name: ObjectName, set: VersionSet): void {
@@ -210,6 +322,7 @@ export class SetWriter {
     const contentEnd = tableStart + set.payloads.length * TABLE_ENTRY_BYTES;
     headDigestInto(head, 0, head.length, this.#digest, 0);
     header.kind = KIND_OBJECT;
+    header.nameLength = name.bytes.length;
     header.digest0 = this.#digest[0];
     header.digest1 = this.#digest[1];
     header.headLength = head.length;
@@ -234,10 +347,15 @@ export class SetWriter {
       if (kept >= 0) {
         const length = payloadLength(set.head, versionOffset(0, index));
         writer.stageBytes(reader.bytes, kept, kept + length);
-      } else if (payload !== null && payload.length <= INLINE_BYTES_MAX) {
+      } else if (payload instanceof Uint8Array && this.#isInline(payload)) {
         writer.stageBytes(payload, 0, payload.length);
       }
     }
+  }
+
+  #isInline(payload: Payload): boolean {
+    const { streamBytesMin } = this.#sizes;
+    return !isLarge(payload) && payload.length <= INLINE_BYTES_MAX && payload.length <= streamBytesMin;
   }
 
   /**

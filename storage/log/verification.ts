@@ -14,8 +14,10 @@
 import { payloadChecksum, versionOffset } from "../../core/version-set.ts";
 import { type Disk, DiskError } from "../disk.ts";
 import type { IndexEntry, VersionSet } from "../engine.ts";
+import type { Payload } from "../large-payload.ts";
+import { ChunkedPayload } from "./chunked-payload.ts";
 import { DurableBoundary } from "./durable-boundary.ts";
-import { HEADER_BYTES, KIND_BODY, KIND_NOTE, KIND_OBJECT, KIND_SEGMENT } from "./record.ts";
+import { HEADER_BYTES, KIND_BODY, KIND_CHUNKS, KIND_NOTE, KIND_OBJECT, KIND_SEGMENT } from "./record.ts";
 import { PLACE_INLINE, PLACE_LOST, type RecordHeader } from "./record.ts";
 import { RecordMap } from "./record-map.ts";
 import { RecordReplay } from "./record-replay.ts";
@@ -59,6 +61,16 @@ export interface VerificationReport {
   damages: DamagedPlace[];
   /** Bytes behind the last sound record that were never synced: the next start cuts them off. */
   tailBytes: number;
+}
+
+/** Where a live object's payload lies that is a record of its own, or several. */
+interface BodyPlace {
+  readonly index: number;
+  readonly place: number;
+  readonly at: number;
+  readonly bytes: number;
+  /** Its chunks, where it is in chunks and their list can be read. */
+  readonly chunked: Payload | null;
 }
 
 export class LogVerification {
@@ -227,7 +239,8 @@ export class LogVerification {
       const what = isContentWhole ? "its payload" : "its content";
       // Who is hit by an object's or a body's record is found out once all is read; a note hits nobody.
       const { kind } = header;
-      const isTold = kind === KIND_OBJECT || kind === KIND_BODY || kind === KIND_NOTE;
+      const isTold = kind === KIND_OBJECT || kind === KIND_NOTE ||
+        kind === KIND_BODY || kind === KIND_CHUNKS;
       const hits = isTold ? "dead" : "unknown";
       this.#damaged(segment.number, at, header.length, `${what} fails its checksum`, name, hits);
     }
@@ -298,7 +311,7 @@ export class LogVerification {
     if (!this.#seek(entry)) return null;
     const { segment, offset, length, reader } = this.#map;
     if (reader.peek(segment, offset, length, null) !== "found") return null;
-    const payloads: Uint8Array[] = [];
+    const payloads: Payload[] = [];
     for (let index = 0; index < reader.versions; index++) {
       const payload = reader.payload(index);
       if (payload === null) return null;
@@ -322,23 +335,42 @@ export class LogVerification {
     if (!hasBodies || reader.peek(segment, offset, length, null) !== "found") return;
     const name = reader.name.slice();
     const head = reader.head.slice();
-    const bodies: { index: number; place: number; at: number; bytes: number }[] = [];
+    const bodies: BodyPlace[] = [];
     for (let index = 0; index < reader.versions; index++) {
       const place = reader.placeSegment(index);
       const bytes = reader.lengthOf(index);
       if (place === PLACE_INLINE || bytes === 0) continue;
-      bodies.push({ index, place, at: reader.placeOffset(index), bytes });
+      const chunked = reader.isChunked(index) ? reader.payload(index) : null;
+      bodies.push({ index, place, at: reader.placeOffset(index), bytes, chunked });
     }
-    for (const { index, place, at, bytes } of bodies) {
-      const wanted = payloadChecksum(head, versionOffset(0, index));
-      const isThere = place !== PLACE_LOST && reader.hasName(place, at, name) &&
-        reader.header.kind === KIND_BODY && reader.header.digest0 === wanted;
-      if (isThere) this.#hits(place, at, name);
-      else if (!this.#hits(place, at, name)) {
-        const what = `payload ${index} of ${bytes} bytes is not where its record says`;
+    for (const body of bodies) {
+      const wanted = payloadChecksum(head, versionOffset(0, body.index));
+      const isThere = body.chunked instanceof ChunkedPayload
+        ? this.#areChunksThere(body.chunked, name)
+        : this.#isBodyThere(body, name, wanted);
+      if (isThere) this.#hits(body.place, body.at, name);
+      else if (!this.#hits(body.place, body.at, name)) {
+        const what = `payload ${body.index} of ${body.bytes} bytes is not where its record says`;
         this.#damaged(segment, offset, length, what, name, "live");
       }
     }
+  }
+
+  #isBodyThere({ place, at }: BodyPlace, name: Uint8Array, wanted: number): boolean {
+    const { reader } = this.#map;
+    return place !== PLACE_LOST && reader.hasName(place, at, name) &&
+      reader.header.kind === KIND_BODY && reader.header.digest0 === wanted;
+  }
+
+  /** Marks chunks that are damaged; false where one is missing and not known as damaged. */
+  #areChunksThere(payload: ChunkedPayload, name: Uint8Array): boolean {
+    const { list } = payload;
+    let areThere = true;
+    for (let chunk = 0; chunk < list.count; chunk++) {
+      const isHit = this.#hits(list.places[chunk * 2], list.places[chunk * 2 + 1], name);
+      if (!isHit && !payload.isChunkThere(chunk)) areThere = false;
+    }
+    return areThere;
   }
 
   /** Marks damage at a place as hitting a live object; false where none is known there. */

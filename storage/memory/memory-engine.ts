@@ -10,6 +10,7 @@
  * Sets are copied in, and handed out as they are held: readers must not change them.
  */
 
+import { SLICE_BYTES, STREAM_BYTES_MIN } from "../../core/limits.ts";
 import type { MerkleTree } from "../../core/merkle-tree.ts";
 import { equalBytes, ObjectName } from "../../core/object-name.ts";
 import {
@@ -27,11 +28,14 @@ import type {
   EntryOutcome,
   IndexEntry,
   ReadOutcome,
+  Stage,
   VersionSet,
   WriteLabels,
   WriteOutcome,
 } from "../engine.ts";
+import { isLarge, type LargePayload, type Payload } from "../large-payload.ts";
 import { ENTRY_DIGEST0, ENTRY_DIGEST1, ENTRY_OFFSET, PositionIndex } from "../position-index.ts";
+import { MemoryPayload, MemoryStage } from "./memory-payload.ts";
 
 interface Held {
   readonly name: ObjectName;
@@ -63,6 +67,8 @@ class MemoryEngine implements Engine {
   readonly #held: (Held | null)[];
   readonly #freeSlots: number[];
   readonly #totalBytesMax: number;
+  readonly #streamBytesMin: number;
+  readonly #sliceBytes: number;
   #bytes: number;
 
   constructor(options: EngineOptions) {
@@ -71,6 +77,8 @@ class MemoryEngine implements Engine {
     this.#held = [];
     this.#freeSlots = [];
     this.#totalBytesMax = options.totalBytesMax;
+    this.#streamBytesMin = options.streamBytesMin ?? STREAM_BYTES_MIN;
+    this.#sliceBytes = options.sliceBytes ?? SLICE_BYTES;
     this.#bytes = 0;
   }
 
@@ -108,7 +116,8 @@ class MemoryEngine implements Engine {
 
   write(name: ObjectName, set: VersionSet, _labels: WriteLabels): WriteOutcome {
     const before = this.#find(name);
-    const held = copyOf(name, set, before);
+    const held = this.#copyOf(name, set, before);
+    if (held === null) return { status: "gone", detail: "a large payload can no longer be read" };
     const added = held.size - (before === null ? 0 : before.size);
     if (added > 0 && this.#totalBytesMax > 0 && this.#bytes + added > this.#totalBytesMax) {
       const detail = `memory holds ${this.#bytes} bytes, limit is ${this.#totalBytesMax}`;
@@ -119,6 +128,10 @@ class MemoryEngine implements Engine {
     if (before === null) this.#insert(held);
     else this.#replace(held);
     return DONE;
+  }
+
+  stage(_name: ObjectName): Stage {
+    return new MemoryStage(this.#sliceBytes);
   }
 
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {
@@ -224,45 +237,66 @@ class MemoryEngine implements Engine {
     this.#held[slot] = held;
     this.#index.replace(digest[0], digest[1], SEGMENT, slot, held.size);
   }
+
+  /** Null: a large payload that it was given can no longer be read. */
+  #copyOf(name: ObjectName, set: VersionSet, before: Held | null): Held | null {
+    const count = versionCount(set.head, 0);
+    const payloads: Payload[] = [];
+    let size = name.bytes.length + set.head.length;
+    for (let index = 0; index < count; index++) {
+      const payload = this.#copyOfPayload(set, index, before);
+      if (payload === null) return null;
+      payloads.push(payload);
+      size += payload.length;
+    }
+    return { name, set: { head: set.head.slice(), payloads }, size };
+  }
+
+  #copyOfPayload(set: VersionSet, index: number, before: Held | null): Payload | null {
+    const given = set.payloads[index];
+    const wanted = payloadLength(set.head, versionOffset(0, index));
+    if (given !== null) {
+      if (given.length !== wanted) {
+        throw new Error(`Payload ${index} is ${given.length} bytes, its head says ${wanted}`);
+      }
+      if (given instanceof MemoryPayload) return given;
+      return isLarge(given) ? this.#copyOfLarge(given) : this.#copyOfBytes(given);
+    }
+    if (wanted === 0) return NO_BYTES;
+    const kept = before === null
+      ? null
+      : storedPayload(before.set, set.head, versionOffset(0, index));
+    if (kept === null || kept.length !== wanted) {
+      throw new Error(`Payload ${index} was left out, and none is stored under its dot`);
+    }
+    return kept;
+  }
+
+  #copyOfBytes(given: Uint8Array): Payload {
+    if (given.length <= this.#streamBytesMin) return given.slice();
+    const stage = new MemoryStage(this.#sliceBytes);
+    stage.append(given, 0, given.length);
+    return stage.finish().payload;
+  }
+
+  #copyOfLarge(given: LargePayload): Payload | null {
+    const stage = new MemoryStage(this.#sliceBytes);
+    const slice = new Uint8Array(this.#sliceBytes);
+    for (let position = 0; position < given.length; position += slice.length) {
+      const count = Math.min(slice.length, given.length - position);
+      if (given.readInto(position, slice, 0, count) !== "read") return null;
+      stage.append(slice, 0, count);
+    }
+    return stage.finish().payload;
+  }
 }
 
 function bare(set: VersionSet): VersionSet {
   return { head: set.head, payloads: new Array<null>(set.payloads.length).fill(null) };
 }
 
-function copyOf(name: ObjectName, set: VersionSet, before: Held | null): Held {
-  const count = versionCount(set.head, 0);
-  const payloads: Uint8Array[] = [];
-  let size = name.bytes.length + set.head.length;
-  for (let index = 0; index < count; index++) {
-    const payload = copyOfPayload(set, index, before);
-    payloads.push(payload);
-    size += payload.length;
-  }
-  return { name, set: { head: set.head.slice(), payloads }, size };
-}
-
-function copyOfPayload(set: VersionSet, index: number, before: Held | null): Uint8Array {
-  const given = set.payloads[index];
-  const wanted = payloadLength(set.head, versionOffset(0, index));
-  if (given !== null) {
-    if (given.length !== wanted) {
-      throw new Error(`Payload ${index} is ${given.length} bytes, its head says ${wanted}`);
-    }
-    return given.slice();
-  }
-  if (wanted === 0) return NO_BYTES;
-  const kept = before === null
-    ? null
-    : storedPayload(before.set, set.head, versionOffset(0, index));
-  if (kept === null || kept.length !== wanted) {
-    throw new Error(`Payload ${index} was left out, and none is stored under its dot`);
-  }
-  return kept;
-}
-
 /** The payload that is held under the dot at head[version..], or null. */
-function storedPayload(held: VersionSet, head: Uint8Array, version: number): Uint8Array | null {
+function storedPayload(held: VersionSet, head: Uint8Array, version: number): Payload | null {
   const stored = findDot(held.head, 0, head, version);
   return stored < 0 ? null : held.payloads[stored];
 }

@@ -12,13 +12,18 @@ import type { LogEngine } from "../../storage/log/log-engine.ts";
 import { HEADER_BYTES } from "../../storage/log/record.ts";
 import { SeededRandom } from "../random.ts";
 import { Death } from "../simulation/disk.ts";
-import { Course, Script, stateOf } from "../storage/crash-script.ts";
+import { Course, Script, SLICE_BYTES, stateOf, STREAM_BYTES_MIN } from "../storage/crash-script.ts";
 import { Machine } from "../storage/engine-beds.ts";
 import type { Check } from "../suite.ts";
 import type { Counts } from "./row.ts";
 
 /** Small, so that in a script segments roll and go, and snapshots of the index come and go. */
-const OPTIONS = { segmentBytes: 12_000, snapshotBytes: 3_000 };
+const OPTIONS = {
+  segmentBytes: 12_000,
+  snapshotBytes: 3_000,
+  streamBytesMin: STREAM_BYTES_MIN,
+  sliceBytes: SLICE_BYTES,
+};
 
 /** How much of a script's operations, and of what may come of each. */
 export interface CrashSizes {
@@ -177,7 +182,7 @@ export function survives(
   const next = new Course(engine);
   new Script(2, 8).run(engine, machine, next);
   // Until compaction has come to rest: what it moved since a sync would be cut as well.
-  machine.world.run(50);
+  machine.world.run(200);
   check.equal(machine.sync(engine), true, `${say}: syncs`);
   machine.disk.unplug();
   const wantedAgain = withoutSnapshot(machine);

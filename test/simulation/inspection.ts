@@ -3,6 +3,7 @@
  * whether the owners of every name hold the same bytes, what is still to be done.
  */
 
+import { wholeBytes } from "../../storage/large-payload.ts";
 import { partitionOf } from "../../core/ring.ts";
 import {
   isTombstone,
@@ -140,7 +141,7 @@ export function heldBy(
     for (const entry of entriesOf(engineOf(node))) {
       if (!ownersOf(cluster, entry.position0).includes(node)) continue;
       const { key, set } = readSet(engineOf(node), entry);
-      const all = hexOf(set.head) + set.payloads.map((payload) => hexOf(payload ?? none)).join(" ");
+      const all = hexOf(set.head) + set.payloads.map((payload) => hexOf(wholeBytes(payload ?? none))).join(" ");
       if (!bytes.has(key)) {
         bytes.set(key, all);
         held.set(key, versionsOf(set));

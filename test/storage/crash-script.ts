@@ -4,7 +4,8 @@
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
-import type { Engine, VersionSet } from "../../storage/engine.ts";
+import type { Engine, Stage, VersionSet } from "../../storage/engine.ts";
+import { smallBytes } from "../../storage/large-payload.ts";
 import { SeededRandom } from "../random.ts";
 import type { Machine } from "./engine-beds.ts";
 import { digestOf, LABELS, nameOf, outcomeText, payloadOf, read, setOf, without } from "./sets.ts";
@@ -13,6 +14,12 @@ export const NAMES: readonly ObjectName[] = Array.from(
   { length: 7 },
   (_, index) => nameOf(`bucket/${index}`),
 );
+
+/** Payloads beyond this are large in these tests, and lie in slices of so many bytes. */
+export const STREAM_BYTES_MIN = 5_000;
+export const SLICE_BYTES = 2_500;
+/** How a staged one comes. */
+const PIECE_BYTES = 1_800;
 
 type Held = readonly { readonly counter: number; readonly payload: Uint8Array }[];
 
@@ -24,6 +31,8 @@ interface Step {
   readonly kept: number;
   /** Whether a sync is asked for afterwards, and whether it is waited for. */
   readonly sync: "no" | "ask" | "wait";
+  /** Large payloads come in through a stage. */
+  readonly isStaged: boolean;
 }
 
 export class Script {
@@ -38,13 +47,14 @@ export class Script {
       const sync = random.chance(1, 3) ? "wait" : random.chance(1, 4) ? "ask" : "no";
       if (before.length > 0 && random.chance(1, 5)) {
         held.delete(name);
-        this.#steps.push({ name, versions: null, kept: 0, sync });
+        this.#steps.push({ name, versions: null, kept: 0, sync, isStaged: false });
         continue;
       }
       const kept = before.slice(0, random.below(3));
       const versions = [...kept, { counter, payload: payloadOf(counter, drawLength(random)) }];
       held.set(name, versions);
-      this.#steps.push({ name, versions, kept: random.below(kept.length + 1), sync });
+      const isStaged = counter % 2 === 0;
+      this.#steps.push({ name, versions, kept: random.below(kept.length + 1), sync, isStaged });
     }
   }
 
@@ -83,8 +93,45 @@ export class Script {
     const isHeld = read(engine, step.name, false).status === "found";
     // After a refused write the versions before are not there to be kept.
     const given = isHeld && kept.length > 0 ? tryKeeping(engine, step.name, set, kept) : set;
-    return engine.write(step.name, given, LABELS).status;
+    return writeStaged(engine, step.name, given, step.isStaged);
   }
+}
+
+/** Writes a set whose large payloads came in through stages, piece by piece, beside one that is given up. */
+function writeStaged(engine: Engine, name: ObjectName, set: VersionSet, isStaged: boolean): string {
+  if (!isStaged) return engine.write(name, set, LABELS).status;
+  const stages: Stage[] = [];
+  const payloads = [...set.payloads];
+  try {
+    for (let index = 0; index < payloads.length; index++) {
+      const bytes = smallBytes(payloads[index]);
+      if (bytes === null || bytes.length <= STREAM_BYTES_MIN) continue;
+      const given = stageOf(engine, name, bytes.subarray(0, bytes.length >> 1), stages).finish();
+      if (given.status !== "staged") return given.status;
+      const finished = stageOf(engine, name, bytes, stages).finish();
+      if (finished.status !== "staged") return finished.status;
+      payloads[index] = finished.payload;
+    }
+    return engine.write(name, { head: set.head, payloads }, LABELS).status;
+  } catch (error) {
+    if (error instanceof Refused) return error.message;
+    throw error;
+  } finally {
+    for (const stage of stages) stage.drop();
+  }
+}
+
+/** What a stage answered that took no more. */
+class Refused extends Error {}
+
+function stageOf(engine: Engine, name: ObjectName, bytes: Uint8Array, stages: Stage[]): Stage {
+  const stage = engine.stage(name);
+  stages.push(stage);
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    const { status } = stage.append(bytes, at, Math.min(bytes.length, at + PIECE_BYTES));
+    if (status !== "done") throw new Refused(status);
+  }
+  return stage;
 }
 
 /** Leaves out the payloads of those versions that are really held. */

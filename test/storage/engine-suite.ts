@@ -2,13 +2,16 @@
  * The contract of storage/engine.ts, case by case, on every engine and disk (engine-beds.ts).
  */
 
+import { crc32c } from "../../core/crc32c.ts";
 import { bucketTag, ObjectName } from "../../core/object-name.ts";
-import type { Engine, IndexEntry, VersionSet } from "../../storage/engine.ts";
+import type { Engine, IndexEntry, Stage, VersionSet } from "../../storage/engine.ts";
+import { isLarge, type LargePayload, wholeBytes } from "../../storage/large-payload.ts";
 import { collidingNames } from "../core/md5-collision.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 import { type Bed, BEDS } from "./engine-beds.ts";
 import {
+  bytesAt,
   digestOf,
   LABELS,
   nameOf,
@@ -45,6 +48,11 @@ const cases: readonly (readonly [name: string, run: Run])[] = [
   ["a bound on all bytes refuses values and lets deletes pass", bounded],
   ["random operations agree with a map, across restarts", randomised],
   ["a value of 64 MiB with metadata is stored and read", largest],
+  ["a payload that was staged in pieces is stored as one that came whole", staging],
+  ["a large payload is read from anywhere to anywhere", ranges],
+  ["a large payload of another engine is copied, and nothing is written where it is gone", foreign],
+  ["what is held can be read although another version has taken its place", holding],
+  ["what was staged and given up is nowhere", givenUp],
 ];
 
 export const suite: Case[] = BEDS.flatMap(({ name: where, make }) =>
@@ -146,7 +154,7 @@ function copying(bed: Bed, check: Check): void {
   const wanted = `found ${textOf(set)}`;
   write(engine, check, nameOf("b/k"), set);
   set.head.fill(0);
-  set.payloads[0]?.fill(0);
+  bytesAt(set, 0).fill(0);
   check.equal(outcomeText(read(engine, nameOf("b/k"))), wanted, "unchanged");
 }
 
@@ -429,9 +437,9 @@ async function randomised(bed: Bed, check: Check): Promise<void> {
 }
 
 function versionsOf(set: VersionSet): { counter: number; payload: Uint8Array }[] {
-  return set.payloads.map((payload, index) => {
+  return set.payloads.map((_, index) => {
     const counter = new DataView(set.head.buffer).getUint32(8 + index * 56 + 8, true);
-    return { counter, payload: payload ?? new Uint8Array(0) };
+    return { counter, payload: bytesAt(set, index) };
   });
 }
 
@@ -440,4 +448,121 @@ function largest(bed: Bed, check: Check): void {
   const set = setOf({ counter: 1, payload: new Uint8Array((64 << 20) + 4096).fill(7) });
   write(engine, check, nameOf("b/k"), set);
   holds(engine, check, nameOf("b/k"), set, "64 MiB and 4 KiB of metadata");
+}
+
+const SMALL_SLICES = { streamBytesMin: 2_000, sliceBytes: 700 };
+
+/** Stages a payload in uneven pieces. */
+function staged(engine: Engine, name: ObjectName, bytes: Uint8Array): [LargePayload, Stage] {
+  const stage = engine.stage(name);
+  for (let at = 0, step = 1; at < bytes.length; at += step, step = (step * 7) % 1_009) {
+    const outcome = stage.append(bytes, at, Math.min(bytes.length, at + step));
+    if (outcome.status !== "done") throw new Error(`append() says ${outcome.status}`);
+  }
+  const finished = stage.finish();
+  if (finished.status !== "staged") throw new Error(`finish() says ${finished.status}`);
+  return [finished.payload, stage];
+}
+
+function staging(bed: Bed, check: Check): void {
+  const engine = bed.open(SMALL_SLICES);
+  for (const length of [2_001, 2_100, 2_101, 30_000]) {
+    const name = nameOf(`b/${length}`);
+    const bytes = payloadOf(length, length);
+    const set = setOf({ counter: 1, payload: bytes }, { counter: 2, payload: payloadOf(2, 40) });
+    const [payload, stage] = staged(engine, name, bytes);
+    check.equal(payload.checksum, crc32c(bytes, 0, length), "its checksum");
+    check.equal(read(engine, name).status, "absent", "nothing is stored before it is written");
+    write(engine, check, name, { head: set.head, payloads: [payload, set.payloads[1]] });
+    stage.drop();
+    holds(engine, check, name, set, `${length} bytes`);
+    const grown = setOf(
+      { counter: 1, payload: bytes },
+      { counter: 2, payload: payloadOf(2, 40) },
+      { counter: 3, payload: payloadOf(3, 3_000) },
+    );
+    write(engine, check, name, without(grown, 0, 1));
+    holds(engine, check, name, grown, `${length} bytes, kept by a rewrite`);
+  }
+}
+
+function ranges(bed: Bed, check: Check): void {
+  const engine = bed.open(SMALL_SLICES);
+  const bytes = payloadOf(1, 10_000);
+  write(engine, check, nameOf("b/k"), setOf({ counter: 1, payload: bytes }));
+  const outcome = read(engine, nameOf("b/k"));
+  const payload = outcome.status === "found" ? outcome.set.payloads[0] : null;
+  if (!isLarge(payload)) throw new Error("The payload is not large");
+  const random = new SeededRandom(SEED);
+  const edges = [0, 1, 699, 700, 701, 1_400, 9_800, 9_999, 10_000];
+  for (let round = 0; round < 40; round++) {
+    const from = edges[random.below(edges.length)];
+    const to = edges[random.below(edges.length)];
+    if (from >= to) continue;
+    const target = new Uint8Array(to - from + 6);
+    check.equal(payload.readInto(from, target, 3, 3 + to - from), "read", `${from} to ${to}`);
+    check.same(target.subarray(3, 3 + to - from), bytes.subarray(from, to), `${from} to ${to}`);
+    check.equal(target[2] + target[3 + to - from], 0, "nothing beside it");
+  }
+}
+
+function foreign(bed: Bed, check: Check): void {
+  const engine = bed.open({ ...SMALL_SLICES, folder: "objects" });
+  const other = bed.open({ ...SMALL_SLICES, folder: "hints", sliceBytes: 901 });
+  const set = setOf({ counter: 1, payload: payloadOf(1, 9_000) });
+  const [payload, stage] = staged(engine, nameOf("b/k"), bytesAt(set, 0));
+  const large = { head: set.head, payloads: [payload] };
+  write(other, check, nameOf("b/k"), large);
+  write(engine, check, nameOf("b/other"), large);
+  stage.drop();
+  holds(other, check, nameOf("b/k"), set, "in the other engine");
+  holds(engine, check, nameOf("b/other"), set, "under another name");
+  const gone: LargePayload = {
+    length: payload.length,
+    checksum: payload.checksum,
+    readInto: () => "gone",
+    hold: () => false,
+    release: () => {},
+  };
+  const lost = { head: set.head, payloads: [gone] };
+  check.equal(other.write(nameOf("b/lost"), lost, LABELS).status, "gone", "said so");
+  check.equal(read(other, nameOf("b/lost")).status, "absent", "nothing is written");
+  write(other, check, nameOf("b/next"), set);
+  holds(other, check, nameOf("b/next"), set, "and it goes on");
+}
+
+async function holding(bed: Bed, check: Check): Promise<void> {
+  const engine = bed.open({ ...SMALL_SLICES, segmentBytes: 8_192 });
+  const bytes = payloadOf(1, 20_000);
+  write(engine, check, nameOf("b/k"), setOf({ counter: 1, payload: bytes }));
+  const outcome = read(engine, nameOf("b/k"));
+  const payload = outcome.status === "found" ? outcome.set.payloads[0] : null;
+  if (!isLarge(payload)) throw new Error("The payload is not large");
+  check.equal(payload.hold(), true, "is held");
+  write(engine, check, nameOf("b/k"), setOf({ counter: 2, payload: payloadOf(2, 20_000) }));
+  for (let round = 0; round < 3; round++) {
+    await bed.wait((done) => engine.sync(() => done()));
+    write(engine, check, nameOf("b/x"), setOf({ counter: round, payload: payloadOf(round, 100) }));
+  }
+  check.same(wholeBytes(payload), bytes, "all of it can still be read");
+  payload.release();
+  write(engine, check, nameOf("b/x"), setOf({ counter: 9, payload: payloadOf(9, 100) }));
+  await bed.wait((done) => engine.sync(() => done()));
+  const target = new Uint8Array(20_000);
+  const status = payload.readInto(0, target, 0, target.length);
+  check.ok(status === "gone" || bytes.every((byte, index) => byte === target[index]), "or gone");
+}
+
+async function givenUp(bed: Bed, check: Check): Promise<void> {
+  const engine = bed.open({ ...SMALL_SLICES, segmentBytes: 8_192 });
+  for (let round = 0; round < 20; round++) {
+    const [, stage] = staged(engine, nameOf("b/k"), payloadOf(round, 6_000));
+    stage.drop();
+    write(engine, check, nameOf("b/x"), setOf({ counter: round, payload: payloadOf(round, 9) }));
+    await bed.wait((done) => engine.sync(() => done()));
+  }
+  check.equal(read(engine, nameOf("b/k")).status, "absent", "nothing is stored");
+  const { totalBytes, objects } = engine.stats();
+  check.equal(objects, 1, "but the other name");
+  check.ok(totalBytes < 30_000, `its space comes back: ${totalBytes} bytes`);
 }

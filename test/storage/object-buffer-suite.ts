@@ -8,7 +8,7 @@ import type { VersionSet } from "../../storage/engine.ts";
 import { ObjectBuffer } from "../../storage/object-buffer.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
-import { nameOf, payloadOf, setOf, textOf, without } from "./sets.ts";
+import { bytesAt, nameOf, payloadOf, setOf, textOf, without } from "./sets.ts";
 
 const SEED = seedFrom(globalThis.process?.env.SEED, 61);
 const SEGMENT = 3;
@@ -61,11 +61,11 @@ function copied(check: Check): void {
   const text = textOf(set);
   buffer.hold(name, set, SEGMENT, 72);
   set.head.fill(9);
-  set.payloads[0]?.fill(9);
+  bytesAt(set, 0).fill(9);
   const answer = buffer.find(name, SEGMENT, 72, true);
   check.equal(answer === undefined ? "" : textOf(answer), text, "as it was given");
   answer?.head.fill(7);
-  answer?.payloads[0]?.fill(7);
+  if (answer !== undefined) bytesAt(answer, 0).fill(7);
   check.equal(look(buffer, name, 72), text, "and again, whatever was done to the first answer");
 }
 

@@ -15,6 +15,7 @@ import {
   writeVersion,
 } from "../../core/version-set.ts";
 import type { Engine, ReadOutcome, VersionSet } from "../../storage/engine.ts";
+import { wholeBytes } from "../../storage/large-payload.ts";
 import { SeededRandom } from "../random.ts";
 
 export const LABELS = { layout: 7, round: 3 };
@@ -64,6 +65,12 @@ export function setOf(...versions: Version[]): VersionSet {
   return { head, payloads: versions.map(({ payload }) => payload) };
 }
 
+/** A payload's bytes, large or small; none where it is left out. */
+export function bytesAt(set: VersionSet, index: number): Uint8Array {
+  const payload = set.payloads[index];
+  return payload === null || payload === undefined ? new Uint8Array(0) : wholeBytes(payload);
+}
+
 /** The same set with some payloads left out. */
 export function without(set: VersionSet, ...indexes: number[]): VersionSet {
   const payloads = set.payloads.map((payload, index) => (indexes.includes(index) ? null : payload));
@@ -88,7 +95,9 @@ export function digestOf(set: VersionSet): readonly [number, number] {
 
 /** What a set says, as text: equal sets are equal texts. */
 export function textOf(set: VersionSet): string {
-  const payloads = set.payloads.map((payload) => (payload === null ? "null" : shortText(payload)));
+  const payloads = set.payloads.map((payload) =>
+    payload === null ? "null" : shortText(wholeBytes(payload))
+  );
   return `${shortText(set.head)} ${payloads.join(",")}`;
 }
 

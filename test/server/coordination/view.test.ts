@@ -1,5 +1,6 @@
 /** What a client is shown of a set, and under which etag. */
 
+import { wholeBytes } from "../../../storage/large-payload.ts";
 import t from "tap";
 import { encodeMeta, encodePayload } from "../../../core/payload.ts";
 import { ENTRY_BYTES, PAIR, writeEntry } from "../../../core/clock-entry.ts";
@@ -102,7 +103,7 @@ t.test("an etag names the versions that are shown, and not their order", (tt) =>
 t.test("a set whose body is missing or whose metadata is malformed is not shown half", (tt) => {
   const set = setOf({ value: "a", stampMs: 1 }, { value: "b", stampMs: 2 });
   tt.equal(valuesAt({ ...set, payloads: [set.payloads[0], null] }, 100), null, "missing");
-  const broken = set.payloads[1]?.slice() ?? new Uint8Array(0);
+  const broken = wholeBytes(set.payloads[1] ?? new Uint8Array(0)).slice();
   broken[0] = 255;
   tt.equal(valuesAt({ ...set, payloads: [set.payloads[0], broken] }, 100), null, "malformed");
   tt.end();

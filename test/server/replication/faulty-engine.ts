@@ -13,6 +13,7 @@ import type {
   EntryOutcome,
   IndexEntry,
   ReadOutcome,
+  Stage,
   VersionSet,
   WriteLabels,
   WriteOutcome,
@@ -99,6 +100,10 @@ export class FaultyEngine implements Engine {
     const outcome = this.#engine.write(name, set, labels);
     this.#damaged.delete(decoder.decode(name.bytes));
     return outcome;
+  }
+
+  stage(name: ObjectName): Stage {
+    return this.#engine.stage(name);
   }
 
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {

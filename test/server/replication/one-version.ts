@@ -1,5 +1,6 @@
 /** Sets of one version, by whom and over what one says, with a body that fits its checksum. */
 
+import { wholeBytes } from "../../../storage/large-payload.ts";
 import { crc32c } from "../../../core/crc32c.ts";
 import { ENTRY_BYTES, SINGLE } from "../../../core/clock-entry.ts";
 import { clockIncrement } from "../../../core/vector-clock.ts";
@@ -97,7 +98,7 @@ export function bodiless(set: VersionSet): VersionSet {
 /** The bodies of a set, sorted; "-" for one that is not there. */
 export function bodiesOf(set: VersionSet | null): string[] {
   if (set === null) return [];
-  return set.payloads.map((payload) => (payload === null ? "-" : decoder.decode(payload))).sort();
+  return set.payloads.map((payload) => (payload === null ? "-" : decoder.decode(wholeBytes(payload)))).sort();
 }
 
 /** Offset of a set's first version. */

@@ -26,6 +26,7 @@ import { getLength, putLength, writeGet, writePut } from "../../../core/request-
 import { encodeMessage } from "../../../server/wire/messages.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
 import { NO_REQUESTS } from "../../../server/replication/request-list.ts";
+import { onWire } from "../../../server/replication/wire-set.ts";
 import { randomSet } from "../../core/wire-sets.ts";
 import { SeededRandom, seedFrom } from "../../random.ts";
 import { SimulatedClock } from "../../simulation/clock.ts";
@@ -58,8 +59,9 @@ function replicateBytes(
   purpose = PURPOSE_WRITE,
   target: Uint8Array = new Uint8Array(8),
 ): Uint8Array {
-  const bytes = new Uint8Array(replicateLength(name, NO_REQUESTS, set));
-  writeReplicate({ purpose, flags, round: 0, target, name, requests: NO_REQUESTS, set }, bytes, 0);
+  const bytes = new Uint8Array(replicateLength(name, NO_REQUESTS, onWire(set)));
+  const requests = NO_REQUESTS;
+  writeReplicate({ purpose, flags, round: 0, target, name, requests, set: onWire(set) }, bytes, 0);
   return bytes;
 }
 

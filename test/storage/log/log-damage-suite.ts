@@ -8,9 +8,10 @@ import { flips, judgeLive, rewrites } from "../../crash/damaged-bytes.ts";
 import { FILE, machineWith, readAll, SampleLog, two } from "../../crash/sample-log.ts";
 import { cutActor, cutTail, rubbishTail } from "../../crash/torn-tails.ts";
 import { seedFrom } from "../../random.ts";
+import { isLarge } from "../../../storage/large-payload.ts";
 import type { Case, Check } from "../../suite.ts";
 import { Machine } from "../engine-beds.ts";
-import { LABELS, nameOf, outcomeText, payloadOf, read, setOf, textOf, without } from "../sets.ts";
+import { bytesAt, LABELS, nameOf, outcomeText, payloadOf, read, setOf, textOf, without } from "../sets.ts";
 
 const SEED = seedFrom(globalThis.process?.env.SEED, 1);
 
@@ -35,6 +36,7 @@ export const suite: Case[] = [
   { name: "damage in the middle never drops what follows", run: middle },
   { name: "a damaged record answers damaged, and a write repairs it", run: repairing },
   { name: "a kept payload whose record is damaged stays damaged", run: keptDamage },
+  { name: "a damaged chunk is never read, is told, and a write repairs it", run: damagedChunks },
   { name: "a misdirected write is noticed", run: misdirected },
 ];
 
@@ -75,12 +77,11 @@ function find(file: Uint8Array, bytes: Uint8Array): number {
 }
 
 function repairing(check: Check): void {
-  for (const payload of [log.two.payloads[0], log.two.payloads[1], two.bytes]) {
-    if (payload === null) continue;
+  for (const payload of [bytesAt(log.two, 0), bytesAt(log.two, 1), two.bytes]) {
     const machine = machineWith(log.file());
     const file = machine.disk.contents(FILE);
     // The last record of that name: the search begins behind the first ones.
-    const from = find(file, log.two.payloads[1] ?? payload) - 300;
+    const from = find(file, bytesAt(log.two, 1)) - 300;
     const at = from + find(file.subarray(from), payload);
     machine.disk.flip(FILE, at * 8);
     if (payload === two.bytes) {
@@ -101,7 +102,7 @@ function keptDamage(check: Check): void {
   for (const isContent of [false, true]) {
     const machine = machineWith(log.file());
     const file = machine.disk.contents(FILE);
-    const payload = log.two.payloads[0] ?? new Uint8Array(0);
+    const payload = bytesAt(log.two, 0);
     const at = find(file, payload);
     // One byte before the inline payloads is the end of the payload table.
     machine.disk.flip(FILE, (isContent ? at - 1 : at) * 8);
@@ -131,5 +132,33 @@ function misdirected(check: Check): void {
     machine.disk.clearFaults();
     const again = machine.open();
     judgeLive(readAll(again), log, check, `${say}, after a restart`);
+  }
+}
+
+/** Each chunk of a large payload in turn: what comes before it is read, and no byte of it. */
+function damagedChunks(check: Check): void {
+  const options = { streamBytesMin: 2_000, sliceBytes: 700 };
+  const bytes = payloadOf(5, 3_000);
+  const set = setOf({ counter: 1, payload: bytes });
+  for (let chunk = 0; chunk < 5; chunk++) {
+    const machine = new Machine(chunk);
+    const engine = machine.open(options);
+    check.equal(engine.write(two, set, LABELS).status, "done", "is written");
+    check.ok(machine.sync(engine), "is synced");
+    const at = find(machine.disk.contents(FILE), bytes.subarray(chunk * 700, chunk * 700 + 50));
+    machine.disk.flip(FILE, (at + 3) * 8);
+    const outcome = read(engine, two);
+    const payload = outcome.status === "found" ? outcome.set.payloads[0] : null;
+    if (!isLarge(payload)) throw new Error("The payload is not large");
+    const target = new Uint8Array(bytes.length);
+    const before = chunk * 700;
+    check.equal(payload.readInto(0, target, 0, before), "read", "what comes before it");
+    check.same(target.subarray(0, before), bytes.subarray(0, before), "is right");
+    const rest = new Uint8Array(bytes.length - before);
+    check.equal(payload.readInto(before, rest, 0, rest.length), "damaged", "the chunk is not read");
+    check.ok(engine.stats().damaged > 0, "is counted");
+    check.equal(read(engine, two).status, "damaged", "from then on the set is damaged");
+    check.equal(engine.write(two, set, LABELS).status, "done", "is written again");
+    check.equal(outcomeText(read(engine, two)), `found ${textOf(set)}`, "and is whole");
   }
 }

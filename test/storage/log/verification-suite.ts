@@ -9,7 +9,7 @@ import { HEADER_BYTES } from "../../../storage/log/record.ts";
 import { LogVerification, type VerificationReport } from "../../../storage/log/verification.ts";
 import type { Case, Check } from "../../suite.ts";
 import { Machine } from "../engine-beds.ts";
-import { digestOf, LABELS, nameOf, payloadOf, setOf } from "../sets.ts";
+import { bytesAt, digestOf, LABELS, nameOf, payloadOf, setOf } from "../sets.ts";
 
 const FILE = "objects/00000001.log";
 
@@ -103,9 +103,9 @@ function hit(machine: Machine, bytes: Uint8Array, delta = 0): void {
 function names(check: Check): void {
   const machine = new Machine(1);
   fill(machine);
-  const body = LARGE.payloads[0]?.subarray(0, 64) ?? new Uint8Array(0);
+  const body = bytesAt(LARGE, 0).subarray(0, 64);
   hit(machine, body, 5);
-  hit(machine, SMALL.payloads[0] ?? new Uint8Array(0));
+  hit(machine, bytesAt(SMALL, 0));
   const { damages } = verify(machine);
   const told = damages.map(({ name, hits }) => {
     return `${name === null ? "?" : new TextDecoder().decode(name)} ${hits}`;

@@ -1,0 +1,17 @@
+/**
+ * A set as it travels. What is small goes along; a large payload never does: it stands as "not here", and
+ * goes a slice at a time (body-push.ts, body-pull.ts), before the set or after it.
+ */
+
+import type { WireSet } from "../../core/replica-frames.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import { isLarge, smallBytes } from "../../storage/large-payload.ts";
+
+export function onWire(set: VersionSet): WireSet {
+  const { head, payloads } = set;
+  for (let index = 0; index < payloads.length; index++) {
+    if (isLarge(payloads[index])) return { head, payloads: payloads.map(smallBytes) };
+  }
+  // Safe: none of its payloads is large.
+  return set as WireSet;
+}

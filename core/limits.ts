@@ -82,3 +82,21 @@ export const BODY_BYTES_IN_FLIGHT_MAX = 256 << 20;
 export const BODY_MS_MAX = 60_000;
 /** The JSON of a bucket's properties. */
 export const BUCKET_PROPERTIES_BYTES_MAX = 16 << 10;
+
+/** Keys in a page of a listing, unless it asks for another number; and the most that it may ask for. */
+export const LIST_KEYS_DEFAULT = 1_000;
+export const LIST_KEYS_MAX = 10_000;
+/** Bytes of keys from which on a page of a listing ends. */
+export const LIST_BYTES_MAX = 1 << 20;
+/** Rounds of questions to replicas from which on a page ends, however empty it is. */
+export const LIST_ROUNDS_MAX = 64;
+/** What a replica reads for one answer to a listing: heads of entries, slices of its index, bytes. */
+export const RUN_ENTRIES_MAX = 1_024;
+export const RUN_SLICES_MAX = 16;
+export const RUN_BYTES_MAX = 256 << 10;
+/** The time after which it answers what it has so far; and how long it is waited for. */
+export const RUN_MS_MAX = 200;
+export const RUN_TIMEOUT_MS = 1_000;
+/** Heads that a listing asks a replica for at once, and their bytes in an answer. */
+export const LIST_HEADS_MAX = 256;
+export const LIST_HEADS_BYTES_MAX = 512 << 10;

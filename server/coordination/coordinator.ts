@@ -7,6 +7,7 @@
  *       ─► a retry, a condition, a delete without a context? ─► ask first (put-questions.ts)
  *       ─► Put (put.ts)
  *   get ─► forward, or Gather (gets.ts, gather.ts)
+ *   list ─► Listing (lists.ts, listing.ts)
  *
  * The machines do the waiting; here are the decisions before and the answer after.
  */
@@ -21,6 +22,7 @@ import { contextOfPut } from "./context-clock.ts";
 import { Explain } from "./explain.ts";
 import { forwardEnded, forwardPut, putBodyOf, type Forwarded } from "./forward.ts";
 import { Gets } from "./gets.ts";
+import { Lists, listRefused } from "./lists.ts";
 import { copiesFor, propertiesOf, type CoordinatorParts, type Done } from "./parts.ts";
 import { coordinates, planWrite, type Plan } from "./plan.ts";
 import { makerOf } from "./planned-version.ts";
@@ -30,7 +32,15 @@ import { Put, type PutEnd } from "./put.ts";
 import { notReady, notStored, quorumUnreachable } from "./refusals.ts";
 import { Requests } from "./requests.ts";
 import { finished, refused, unknown } from "./results.ts";
-import type { Explanation, GetRequest, PutRequest, Result, Store } from "./store.ts";
+import type {
+  Explanation,
+  GetRequest,
+  ListRequest,
+  ListResult,
+  PutRequest,
+  Result,
+  Store,
+} from "./store.ts";
 import { Tally } from "./tally.ts";
 import type { VersionMaker } from "./version-maker.ts";
 import { etagOfDots } from "./view.ts";
@@ -41,12 +51,14 @@ export class Coordinator implements Store {
   readonly #parts: CoordinatorParts;
   readonly #requests = new Requests();
   readonly #gets: Gets;
+  readonly #lists: Lists;
   readonly #questions: PutQuestions;
   #isStopped = false;
 
   constructor(parts: CoordinatorParts) {
     this.#parts = parts;
     this.#gets = new Gets(parts, this.#requests);
+    this.#lists = new Lists(parts, this.#requests);
     this.#questions = new PutQuestions(parts, this.#gets, (maker, found, putCase, plan, done) => {
       this.#write(maker, found, putCase, plan, done);
     });
@@ -58,6 +70,15 @@ export class Coordinator implements Store {
 
   get(request: GetRequest, done: (result: Result) => void): void {
     this.getFor(request, false, (ended) => done(ended.result));
+  }
+
+  list(request: ListRequest, done: (result: ListResult) => void): void {
+    const { membership, replication } = this.#parts;
+    replication.counters.listings++;
+    if (this.#isStopped || !membership.ready) {
+      return done(listRefused("not-ready", notReady().result.detail));
+    }
+    return this.#lists.list(request, done);
   }
 
   explain(name: ObjectName, timeoutMs: number, done: (explanation: Explanation) => void): void {

@@ -106,6 +106,31 @@ export interface GetRequest {
   readonly options: ReadOptions;
 }
 
+/** A page of the keys of a bucket. */
+export interface ListRequest {
+  readonly bucket: Uint8Array;
+  /** Keys that begin with it; empty: all. */
+  readonly prefix: Uint8Array;
+  /** What the page before gave, unchecked; "": the first page. */
+  readonly cursor: string;
+  /** Keys at most; 1 to LIST_KEYS_MAX. */
+  readonly limit: number;
+  readonly r: Quorum;
+  readonly timeoutMs: number;
+}
+
+export interface ListResult {
+  readonly outcome: Outcome;
+  readonly code: "" | ErrorCode;
+  readonly detail: string;
+  /** Keys that have a live value, in ring order; a page may be empty and not be the last. */
+  readonly keys: readonly Uint8Array[];
+  /** Where the next page begins; "": this is the last one. */
+  readonly cursor: string;
+  /** Owners that answered for each part of the page. */
+  readonly primaries: number;
+}
+
 /** Where one replica of a name stands (GET /explain). */
 export interface ReplicaReport {
   readonly node: string;
@@ -133,5 +158,6 @@ export interface Explanation {
 export interface Store {
   put(request: PutRequest, done: (result: Result) => void): void;
   get(request: GetRequest, done: (result: Result) => void): void;
+  list(request: ListRequest, done: (result: ListResult) => void): void;
   explain(name: ObjectName, timeoutMs: number, done: (explanation: Explanation) => void): void;
 }

@@ -3,6 +3,7 @@
  *
  *   GET HEAD PUT DELETE  /kv/{bucket}/{key}        and the same on /kv/{bucket}?key64=
  *   POST                 /kv/{bucket}              under a generated key
+ *   GET HEAD             /kv/{bucket}              a listing: server/http/listing
  *
  *   read target, parameters, headers ─→ (body) ─→ store.get / store.put ─→ one answer
  *
@@ -17,12 +18,13 @@ import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import { encodeBase64Url, fromLatin1 } from "./bytes.ts";
 import type { HttpNode } from "./http-node.ts";
+import { answerListing, namesKey } from "./listing.ts";
 import { answerDelete, answerGet, answerPut } from "./object-answers.ts";
 import { type ObjectParameters, readObjectParameters } from "./parameters.ts";
 import { guarded, methodRefusal, problemOf, Refusal } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
 import { readMeta, readPrecondition, readRequestId, readTtl } from "./request-headers.ts";
-import { encodePath, nameFrom, nameFromKey64, readTarget } from "./target.ts";
+import { encodePath, nameFrom, nameFromKey64, readTarget, type Target } from "./target.ts";
 
 const OBJECT_METHODS = "GET, HEAD, PUT, DELETE";
 const BUCKET_METHODS = "GET, HEAD, PUT, DELETE, POST";
@@ -56,7 +58,12 @@ export class ObjectRoutes {
   handle(request: Request, start: number): Response | Promise<Response> {
     try {
       const method = request.method;
-      const aim = this.#aim(request.url, start, method);
+      const target = readTarget(request.url, start);
+      const { bucket, query } = target;
+      if (bucket !== null && isListing(method, query)) {
+        return answerListing(this.#node, method, bucket, query);
+      }
+      const aim = this.#aim(target, method);
       switch (method) {
         case "GET":
         case "HEAD":
@@ -72,8 +79,7 @@ export class ObjectRoutes {
     }
   }
 
-  #aim(url: string, start: number, method: string): Aim {
-    const { name, bucket, query } = readTarget(url, start);
+  #aim({ name, bucket, query }: Target, method: string): Aim {
     if (name !== null) {
       if (!isObjectMethod(method)) throw methodRefusal(method, OBJECT_METHODS);
       const parameters = readObjectParameters(query);
@@ -161,6 +167,10 @@ export class ObjectRoutes {
       options: { w, dw, pw, timeoutMs },
     };
   }
+}
+
+function isListing(method: string, query: string): boolean {
+  return (method === "GET" || method === "HEAD") && !namesKey(query);
 }
 
 function isObjectMethod(method: string): boolean {

@@ -4,10 +4,15 @@
  * durability.
  */
 
-import { TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX } from "../../core/limits.ts";
+import {
+  LIST_KEYS_DEFAULT,
+  LIST_KEYS_MAX,
+  TIMEOUT_MS_DEFAULT,
+  TIMEOUT_MS_MAX,
+} from "../../core/limits.ts";
 import type { Quorum } from "../coordination/store.ts";
 import { Refusal } from "./problem.ts";
-import { excerpt } from "./target.ts";
+import { excerpt, parameterBytes } from "./target.ts";
 
 /** The parameters of an object route. */
 export interface ObjectParameters {
@@ -57,6 +62,13 @@ export function readObjectParameters(query: string): ObjectParameters {
  * escape
  */
 export function readQuery(query: string, allowed: readonly string[]): Map<string, string> {
+  const given = readRawQuery(query, allowed);
+  for (const [name, value] of given) given.set(name, unescape(value));
+  return given;
+}
+
+/** The same with values as they were given. */
+export function readRawQuery(query: string, allowed: readonly string[]): Map<string, string> {
   const given = new Map<string, string>();
   if (query === "") return given;
   for (const pair of query.split("&")) {
@@ -66,7 +78,7 @@ export function readQuery(query: string, allowed: readonly string[]): Map<string
     if (given.has(name)) {
       throw new Refusal("bad-parameter", `The parameter '${name}' is given twice, want it once.`);
     }
-    given.set(name, equals < 0 ? "" : unescape(pair.slice(equals + 1)));
+    given.set(name, equals < 0 ? "" : pair.slice(equals + 1));
   }
   return given;
 }
@@ -89,6 +101,36 @@ function unescape(text: string): string {
       `The query has '${excerpt(text)}' in it, want % followed by two hexadecimal digits.`,
     );
   }
+}
+
+/** The parameters of a listing. */
+export interface ListParameters {
+  readonly cursor: string;
+  readonly limit: number;
+  readonly prefix: Uint8Array;
+  readonly r: Quorum;
+  readonly timeoutMs: number;
+}
+
+/** @throws Refusal bad-parameter */
+export function readListParameters(query: string): ListParameters {
+  const given = readRawQuery(query, ["cursor", "limit", "prefix", "r", "timeout"]);
+  return {
+    cursor: given.get("cursor") ?? "",
+    limit: limitOf(given),
+    prefix: parameterBytes("prefix", given.get("prefix") ?? ""),
+    r: quorumOf(given, "r", 1),
+    timeoutMs: timeoutOf(given),
+  };
+}
+
+function limitOf(given: Map<string, string>): number {
+  const text = given.get("limit");
+  if (text === undefined) return LIST_KEYS_DEFAULT;
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= LIST_KEYS_MAX) return limit;
+  const wanted = `want a number from 1 to ${LIST_KEYS_MAX}`;
+  throw new Refusal("bad-parameter", `limit is '${excerpt(text)}', ${wanted}.`);
 }
 
 function quorumOf(given: Map<string, string>, name: string, least: number): Quorum {

@@ -192,13 +192,34 @@ function hexDigit(character: number): number {
 /** Bytes as they stand in a path: unreserved characters (RFC 3986) as they are, the rest as %XX. */
 export function encodePath(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) {
-    const character = String.fromCharCode(byte);
-    text += /[A-Za-z0-9\-._~]/.test(character)
-      ? character
-      : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
+  for (const byte of bytes) text += PATH_TEXTS[byte];
   return text;
+}
+
+/** What each byte is in a path. */
+const PATH_TEXTS = Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  if (/[A-Za-z0-9\-._~]/.test(character)) return character;
+  return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+});
+
+/**
+ * The bytes of a query parameter as it was given: %XX is one byte, whether or not all together are
+ * UTF-8. @throws Refusal bad-parameter
+ */
+export function parameterBytes(name: string, text: string): Uint8Array {
+  const bytes: number[] = [];
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    const byte = code === PERCENT ? hexByte(text, index + 1) : code;
+    if (byte < 0 || code > 0x7f) {
+      const wanted = "want ASCII, and % followed by two hexadecimal digits for other bytes";
+      throw new Refusal("bad-parameter", `${name} is '${excerpt(text)}', ${wanted}.`);
+    }
+    if (code === PERCENT) index += 2;
+    bytes.push(byte);
+  }
+  return Uint8Array.from(bytes);
 }
 
 /** Enough of what a client gave to find it again, and no more. */

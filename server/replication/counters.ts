@@ -2,6 +2,7 @@
 export class Counters {
   puts = 0;
   gets = 0;
+  listings = 0;
   deletes = 0;
   forwarded = 0;
   writesRefused = 0;

@@ -18,6 +18,11 @@ export function canMerge(left: VersionSet, right: VersionSet): boolean {
   return versions <= HEAD_COUNT_MAX && entries <= HEAD_COUNT_MAX;
 }
 
+/** The join, where a head can count it; else what is beyond counting is left out: no head can show it. */
+export function mergeWherePossible(left: VersionSet, right: VersionSet): VersionSet {
+  return canMerge(left, right) ? mergeSets(left, right) : left;
+}
+
 /**
  * Merges heads and takes each body from the side that its version came from, or from the other where
  * that one lacks it. A body that both lack stays null. Payloads are shared, not copied.

@@ -3,6 +3,7 @@
  *
  *   objects, hints   what is held here, and how it changes (local-copy.ts, hints.ts)
  *   replica          what peers are answered about it (replica.ts)
+ *   runs             what listings are answered about it (bucket-runs.ts)
  *   deliver          REPLICATE to a peer: writes of the coordinator, repairs, hints, anti-entropy
  *
  * The coordinator above decides; this floor stores, answers and keeps equal. Where a set takes the place
@@ -26,13 +27,14 @@ import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Peers } from "../wire/peers.ts";
 import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./anti-entropy.ts";
+import { BucketRuns, type BucketRunsHost } from "./bucket-runs.ts";
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
 import { Delivery, type Delivered } from "./delivery.ts";
 import type { HintRequests } from "./hint-requests.ts";
 import { Hints, hintName, type HintsHost } from "./hints.ts";
 import { LocalCopy } from "./local-copy.ts";
-import { canMerge, mergeSets } from "./merge-sets.ts";
+import { mergeWherePossible } from "./merge-sets.ts";
 import { Replica, type ReplicaHost } from "./replica.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
@@ -81,6 +83,8 @@ export class Replication {
   readonly objects: LocalCopy;
   readonly hints: Hints;
   readonly completeness: Completeness;
+  /** What this replica answers a listing. */
+  readonly runs: BucketRuns;
   readonly superseded: SupersededRequests;
   readonly counters: Counters;
   readonly #parts: ReplicationParts;
@@ -117,6 +121,8 @@ export class Replication {
       parts.scrubBytesPerSecond,
     );
     new Replica(this.#replicaHost()).serve(peers);
+    this.runs = new BucketRuns(this.#runsHost());
+    this.runs.serve(peers);
   }
 
   /** REQUIRES: this node is a member. */
@@ -370,6 +376,21 @@ export class Replication {
     };
   }
 
+  #runsHost(): BucketRunsHost {
+    const { membership, ports, objects } = this.#parts;
+    return {
+      clock: ports.clock,
+      engine: objects,
+      partitionBits: 31 - Math.clz32(this.#parts.partitions),
+      refusal: (layout) => {
+        if (this.#isStopped || !membership.ready) return "this node is no member, or is stopping";
+        return membership.layouts.isRetired(layout) ? "the layout has been retired" : "";
+      },
+      isCompletePrimary: (partition) => this.isCompletePrimary(partition),
+      repair: (entry) => this.#scrub.repair(entry),
+    };
+  }
+
   #scrubHost(): ScrubHost {
     const { membership } = this.#parts;
     return {
@@ -403,9 +424,4 @@ export class Replication {
       onCompared: () => this.#reportSynced(),
     };
   }
-}
-
-/** What is beyond counting is left out: no head can show it. */
-function mergeWherePossible(left: VersionSet, right: VersionSet): VersionSet {
-  return canMerge(left, right) ? mergeSets(left, right) : left;
 }

@@ -160,6 +160,14 @@ export class Scrub {
 
   // Repairing.
 
+  /** A damaged record that somebody else met among the objects; the entry is copied. */
+  repair(entry: Entry): void {
+    const isKnown = this.#damaged.some((known) => wordsOf(known).join() === wordsOf(entry).join());
+    if (isKnown || this.#damaged.length >= REPAIRS_MAX) return;
+    this.#damaged.push({ ...entry });
+    this.#repairNext();
+  }
+
   #repairNext(): void {
     if (this.#isRepairing || this.#isStopped) return;
     const entry = this.#damaged.shift();

@@ -10,6 +10,8 @@ import type { Clock } from "../../server/ports/clock.ts";
 import type {
   Explanation,
   GetRequest,
+  ListRequest,
+  ListResult,
   PutRequest,
   Result,
   Sibling,
@@ -33,6 +35,9 @@ export const PLANTS = [
   "retry makes a second version",
   "counts replicas that were not there",
   "reads before its own writes",
+  "leaves a key out of a listing",
+  "lists a key twice",
+  "lists what was deleted",
 ] as const;
 export type Plant = (typeof PLANTS)[number];
 
@@ -75,6 +80,11 @@ export class ModelStore implements Store {
 
   get(request: GetRequest, done: (result: Result) => void): void {
     this.#later(() => this.#once(done)(this.#read(request.name)));
+  }
+
+  list(request: ListRequest, done: (result: ListResult) => void): void {
+    // No draw: a seed means the same run with listings and without.
+    this.#clock.after(7, () => this.#once(done)(this.#page(request)));
   }
 
   explain(_name: ObjectName, _timeoutMs: number, done: (explanation: Explanation) => void): void {
@@ -157,6 +167,27 @@ export class ModelStore implements Store {
     return { ...done(covered.join(" ")), code, primaries: this.#owners, siblings };
   }
 
+  /** Keys in the order of their texts; a cursor is the last one's. */
+  #page({ bucket, cursor, limit }: ListRequest): ListResult {
+    const start = `${decoder.decode(bucket)}/`;
+    const showsAll = this.#plants("lists what was deleted", 2);
+    const keys = [...this.entries].filter(([key, { versions }]) => {
+      return key.startsWith(start) && (showsAll || versions.some((version) => !version.isTombstone));
+    }).map(([key]) => key.slice(start.length)).sort().filter((key) => key > cursor);
+    const page = keys.slice(0, limit);
+    const last = page[page.length - 1] ?? "";
+    if (this.#plants("leaves a key out of a listing", 4)) page.pop();
+    if (page.length > 0 && this.#plants("lists a key twice", 4)) page.splice(-1, 1, page[0]);
+    return {
+      outcome: "done",
+      code: "",
+      detail: "",
+      keys: page.map((key) => new TextEncoder().encode(key)),
+      cursor: keys.length > limit ? last : "",
+      primaries: this.#owners,
+    };
+  }
+
   #shown(sibling: Sibling): Sibling {
     if (this.#plants("answers a cut value", 10)) {
       return { ...sibling, body: sibling.body.subarray(0, sibling.body.length - 1) };
@@ -179,7 +210,7 @@ export class ModelStore implements Store {
   }
 
   /** The callback as the contract has it, or as a bug has it. */
-  #once(done: (result: Result) => void): (result: Result) => void {
+  #once<Reply>(done: (result: Reply) => void): (result: Reply) => void {
     if (this.#plants("never answers", 20)) return () => {};
     if (!this.#plants("answers twice", 20)) return done;
     return (result) => {

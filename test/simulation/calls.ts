@@ -5,7 +5,7 @@
  */
 
 import type { Clock, Timer } from "../../server/ports/clock.ts";
-import type { Result, Store } from "../../server/coordination/store.ts";
+import type { Outcome, Store } from "../../server/coordination/store.ts";
 import type { Oracle } from "./oracle.ts";
 
 /** The nodes, as clients reach them. */
@@ -16,16 +16,16 @@ export interface Servers {
 }
 
 /** How to put a request to a store. */
-export type Ask = (store: Store, done: (result: Result) => void) => void;
+export type Ask<Reply> = (store: Store, done: (result: Reply) => void) => void;
 /** What a client gets; null: no answer, the node died or was too slow. */
-export type Answer = (result: Result | null) => void;
+export type Answer<Reply> = (result: Reply | null) => void;
 
 export class Calls {
   readonly #servers: Servers;
   readonly #clock: Clock;
   readonly #oracle: Oracle;
   readonly #patienceMs: number;
-  readonly #open = new Set<Call>();
+  readonly #open = new Set<OpenCall>();
   #made = 0;
 
   /** @param patienceMs how long a client waits */
@@ -42,10 +42,10 @@ export class Calls {
   }
 
   /** Asks one node once. Returns false, and never answers, where the node is down. */
-  ask(node: number, ask: Ask, answer: Answer): boolean {
-    const call = new Call(++this.#made, node, answer);
+  ask<Reply extends Ended>(node: number, ask: Ask<Reply>, answer: Answer<Reply>): boolean {
+    const call = new Call<Reply>(++this.#made, node, answer);
     this.#open.add(call);
-    call.timer = this.#clock.after(this.#patienceMs, () => call.tell(null));
+    call.timer = this.#clock.after(this.#patienceMs, () => call.giveUp());
     const taken = this.#servers.reach(node, (store) => {
       ask(store, (result) => this.#answered(call, result));
     });
@@ -62,7 +62,7 @@ export class Calls {
       if (call.node !== node) continue;
       this.#open.delete(call);
       call.isDead = true;
-      call.tell(null);
+      call.giveUp();
     }
   }
 
@@ -74,7 +74,7 @@ export class Calls {
     }
   }
 
-  #answered(call: Call, result: Result): void {
+  #answered<Reply extends Ended>(call: Call<Reply>, result: Reply): void {
     if (call.isAnswered || call.isDead) {
       const how = call.isDead ? "by a dead node" : "again";
       const detail = `request ${call.number} at node ${call.node}, ${how}: ${result.outcome}`;
@@ -87,22 +87,38 @@ export class Calls {
   }
 }
 
-class Call {
+/** How a request of any kind ends. */
+interface Ended {
+  readonly outcome: Outcome;
+}
+
+interface OpenCall {
+  readonly number: number;
+  readonly node: number;
+  isDead: boolean;
+  giveUp(): void;
+}
+
+class Call<Reply> implements OpenCall {
   readonly number: number;
   readonly node: number;
   timer: Timer | null = null;
   isAnswered = false;
   isDead = false;
-  #answer: Answer | null;
+  #answer: Answer<Reply> | null;
 
-  constructor(number: number, node: number, answer: Answer) {
+  constructor(number: number, node: number, answer: Answer<Reply>) {
     this.number = number;
     this.node = node;
     this.#answer = answer;
   }
 
+  giveUp(): void {
+    this.tell(null);
+  }
+
   /** Ends the client's wait, once. */
-  tell(result: Result | null): void {
+  tell(result: Reply | null): void {
     const answer = this.#answer;
     this.forget();
     if (answer !== null) answer(result);

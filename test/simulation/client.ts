@@ -106,7 +106,7 @@ export class Client {
     const node = random.below(calls.nodes);
     const request = { name: key.name, options };
     counts.reads++;
-    const taken = calls.ask(node, (store, done) => store.get(request, done), (result) => {
+    const taken = calls.ask<Result>(node, (store, done) => store.get(request, done), (result) => {
       const what = `client ${this.index} get ${key.text} through ${node}`;
       trace.add(clock.elapsedMs(), `${what}: ${summaryOf(result)}`);
       if (result === null || result.outcome !== "done") return this.rest();

@@ -73,7 +73,8 @@ function tellOne({ seed, shape, counts, hash, faults, losses, events, simulatedM
   say(
     `${counts.operations} operations: ${counts.writes} writes, ` +
       `${counts.acknowledged} acknowledged, ${counts.refused} refused, ` +
-      `${counts.unknown} unknown; ${counts.readsDone} of ${counts.reads} reads done`,
+      `${counts.unknown} unknown; ${counts.readsDone} of ${counts.reads} reads done; ` +
+      `${counts.listings} listings in ${counts.pages} pages`,
   );
   say(`${events} events in ${Math.floor(simulatedMs / 1000)} simulated seconds`);
   say(`trace ${hash}`);

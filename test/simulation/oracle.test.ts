@@ -36,6 +36,7 @@ const shape: WorkloadShape = {
   fillerBytesMax: 2000,
   drawQuorums: true,
   owners: OWNERS,
+  listings: { everyMs: 100, seed: 1 },
 };
 
 interface Run {
@@ -66,6 +67,7 @@ function runOnModel(seed: number, plant: Plant | null): Run {
     clock,
     random,
     history,
+    losses,
     oracle,
     trace,
     shape,
@@ -104,6 +106,9 @@ const verdictsOf: Readonly<Record<Plant, readonly Verdict[]>> = {
   "retry makes a second version": ["shown twice", "returned"],
   "counts replicas that were not there": ["too few replicas"],
   "reads before its own writes": ["quorum missed"],
+  "leaves a key out of a listing": ["missing in listing"],
+  "lists a key twice": ["listed twice"],
+  "lists what was deleted": ["listed in error"],
 };
 
 for (const plant of PLANTS) {

@@ -44,6 +44,9 @@ export type Verdict =
   | "answered twice"
   | "never answered"
   | "lww"
+  | "missing in listing"
+  | "listed twice"
+  | "listed in error"
   | "not converged"
   | "crashed";
 

@@ -64,6 +64,8 @@ export interface Shape {
 }
 
 const REPLICAS = 3;
+/** Listings draw from a source of their own, so that a seed means the same run without them. */
+const LISTINGS = 0x11575;
 
 /** The run that belongs to a seed. */
 export function drawShape(seed: number, operations: number): Shape {
@@ -81,7 +83,7 @@ export function drawShape(seed: number, operations: number): Shape {
     syncMsMax: random.chance(1, 2) ? 2 : 1 + random.below(150),
     network: drawNetwork(random, isCalm),
     faults: drawFaults(random, isCalm, nodes, engine === "log"),
-    workload: drawWorkload(random, operations),
+    workload: drawWorkload(random, operations, new SeededRandom(seed ^ LISTINGS)),
   };
 }
 
@@ -122,7 +124,11 @@ function drawFaults(
   };
 }
 
-function drawWorkload(random: SeededRandom, operations: number): WorkloadShape {
+function drawWorkload(
+  random: SeededRandom,
+  operations: number,
+  listings: SeededRandom,
+): WorkloadShape {
   return {
     clients: 2 + random.below(9),
     operations,
@@ -138,6 +144,10 @@ function drawWorkload(random: SeededRandom, operations: number): WorkloadShape {
     fillerBytesMax: random.chance(1, 4) ? 90_000 : 3_000,
     drawQuorums: random.chance(2, 3),
     owners: REPLICAS,
+    listings: {
+      everyMs: listings.chance(2, 3) ? 20 + listings.below(2_000) : 0,
+      seed: listings.uint32(),
+    },
   };
 }
 

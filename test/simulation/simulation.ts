@@ -103,6 +103,7 @@ export class Simulation {
       clock,
       random: new SeededRandom(random.uint32()),
       history,
+      losses: this.losses,
       oracle: this.oracle,
       trace: this.trace,
       shape: shape.workload,

@@ -230,6 +230,7 @@ function quietShape(nodes: number, seed: number): Shape {
       fillerBytesMax: 1,
       drawQuorums: false,
       owners: REPLICAS,
+      listings: { everyMs: 0, seed: 0 },
     },
   };
 }

@@ -8,11 +8,13 @@
 
 import { ObjectName } from "../../core/object-name.ts";
 import type { Clock } from "../../server/ports/clock.ts";
-import type { SeededRandom } from "../random.ts";
+import { SeededRandom } from "../random.ts";
 import type { PutRequest } from "../../server/coordination/store.ts";
 import { Calls, type Servers } from "./calls.ts";
 import { Client } from "./client.ts";
 import type { History, Policy, Write } from "./history.ts";
+import { ListingWalk } from "./listing-walk.ts";
+import type { Losses } from "./losses.ts";
 import type { Oracle } from "./oracle.ts";
 import type { Trace } from "./trace.ts";
 
@@ -35,6 +37,8 @@ export interface WorkloadShape {
   readonly drawQuorums: boolean;
   /** Owners of an object: N, or the members if fewer. */
   readonly owners: number;
+  /** Mean pause between listings, and what they draw from: a source of their own. 0: none. */
+  readonly listings: { readonly everyMs: number; readonly seed: number };
 }
 
 export interface Weights {
@@ -56,6 +60,9 @@ export interface Counts {
   unknown: number;
   reads: number;
   readsDone: number;
+  /** Pages that were asked for, and listings that were followed to their end. */
+  pages: number;
+  listings: number;
 }
 
 /** The buckets of every run; `lww` must be given its policy before clients start. */
@@ -76,6 +83,7 @@ export interface WorkloadOptions {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly history: History;
+  readonly losses: Losses;
   readonly oracle: Oracle;
   readonly trace: Trace;
   readonly shape: WorkloadShape;
@@ -102,6 +110,8 @@ export class Workload {
     unknown: 0,
     reads: 0,
     readsDone: 0,
+    pages: 0,
+    listings: 0,
   };
   #atWork = 0;
 
@@ -121,6 +131,18 @@ export class Workload {
   start(): void {
     this.#atWork = this.options.shape.clients;
     for (let index = 0; index < this.#atWork; index++) new Client(index, this).rest();
+    const { everyMs, seed } = this.options.shape.listings;
+    if (everyMs > 0) this.#list(everyMs, new SeededRandom(seed));
+  }
+
+  /** Lists one bucket after the other as long as clients work. */
+  #list(everyMs: number, random: SeededRandom): void {
+    this.options.clock.after(1 + random.below(2 * everyMs), () => {
+      if (this.#atWork === 0) return;
+      const buckets = Object.values(BUCKETS);
+      const bucket = buckets[random.below(buckets.length)];
+      new ListingWalk(this, bucket, random, () => this.#list(everyMs, random)).next();
+    });
   }
 
   /** Claims the next operation for a client; null when all have been claimed: it is through. */

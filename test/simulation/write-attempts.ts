@@ -79,7 +79,7 @@ export class WriteAttempts {
     const what = `client ${this.#client.index} ${kind} ${key} #${id} through ${node}`;
     const isRetry = this.#write.attempts > 1;
     const couldBeTold = isRetry ? this.#workload.options.retried(request) : null;
-    const taken = calls.ask(node, (store, done) => store.put(request, done), (result) => {
+    const taken = calls.ask<Result>(node, (store, done) => store.put(request, done), (result) => {
       if (couldBeTold?.() === false) this.#write.hadBlindRetry = true;
       trace.add(clock.elapsedMs(), `${what}: ${summaryOf(result)}`);
       this.#ended(result, beganMs);

@@ -23,6 +23,8 @@ export const LABELS = { layout: 7, round: 3 };
 export interface Version {
   readonly counter: number;
   readonly payload: Uint8Array;
+  /** 0 or absent: never. */
+  readonly expiryMs?: number;
 }
 
 const encoder = new TextEncoder();
@@ -44,7 +46,7 @@ export function setOf(...versions: Version[]): VersionSet {
   const head = new Uint8Array(HEAD_BYTES + versions.length * VERSION_BYTES + ENTRY_BYTES);
   writeHeadCounts(head, 0, versions.length, 1);
   let last = 1;
-  versions.forEach(({ counter, payload }, index) => {
+  versions.forEach(({ counter, payload, expiryMs = 0 }, index) => {
     last = counter;
     writeVersion(head, versionOffset(0, index), {
       actor: ACTOR,
@@ -53,7 +55,7 @@ export function setOf(...versions: Version[]): VersionSet {
       tombstone: payload.length === 0,
       stampMs: 1_700_000_000_000 + counter,
       stampLogical: 0,
-      expiryMs: 0,
+      expiryMs,
       requestId: new Uint8Array(16),
       metaLength: 0,
       bodyLength: payload.length,

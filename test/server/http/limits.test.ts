@@ -58,7 +58,8 @@ t.test("keys are 1 to 4096 bytes, counted after decoding", async (t) => {
   const tooLong = `/kv/b?key64=${key64(4097)}`;
   await refuses(t, face, ["PUT", tooLong, { body: "v" }], [414, "key-too-long"]);
   await refuses(t, face, ["GET", "/kv/b/"], [400, "bad-key"]);
-  await refuses(t, face, ["GET", "/kv/b"], [400, "bad-key"]);
+  await refuses(t, face, ["PUT", "/kv/b", { body: "v" }], [400, "bad-key"]);
+  await refuses(t, face, ["DELETE", "/kv/b"], [400, "bad-key"]);
   await refuses(t, face, ["PUT", "/kv/b?key64=", { body: "v" }], [400, "bad-key"]);
 });
 

@@ -8,6 +8,8 @@ import type { ObjectName } from "../../../core/object-name.ts";
 import type {
   Explanation,
   GetRequest,
+  ListRequest,
+  ListResult,
   PutRequest,
   Result,
   Sibling,
@@ -27,6 +29,7 @@ export class MemoryStore implements Store {
   /** What the store was last asked, as it was asked. */
   lastPut: PutRequest | null = null;
   lastGet: GetRequest | null = null;
+  lastList: ListRequest | null = null;
   puts = 0;
   /** When set, the next request ends so. */
   nextResult: Partial<Result> | null = null;
@@ -76,6 +79,32 @@ export class MemoryStore implements Store {
     if (result.siblings.length > 0) return done(result);
     const detail = "There is no value under this name.";
     done({ ...result, outcome: "refused", code: "not-found", detail });
+  }
+
+  /** Pages in the order of names; a cursor is the last key's text. */
+  list(request: ListRequest, done: (result: ListResult) => void): void {
+    this.lastList = request;
+    const forced = this.nextResult;
+    this.nextResult = null;
+    if (forced !== null) {
+      const { outcome = "refused", code = "", detail = "" } = forced;
+      if (code === "not-found") throw new Error("A listing is never not found");
+      return done({ outcome, code, detail, keys: [], cursor: "", primaries: 0 });
+    }
+    const start = `${String.fromCharCode(...request.bucket)}/`;
+    const prefix = String.fromCharCode(...request.prefix);
+    const keys = [...this.#objects].filter(([, versions]) => versions.some((one) => !one.isTombstone))
+      .map(([name]) => name).filter((name) => name.startsWith(start + prefix))
+      .map((name) => name.slice(start.length)).sort().filter((key) => key > request.cursor);
+    const page = keys.slice(0, request.limit);
+    return done({
+      outcome: "done",
+      code: "",
+      detail: "",
+      keys: page.map((key) => Buffer.from(key, "latin1")),
+      cursor: page.length < keys.length ? page[page.length - 1] : "",
+      primaries: 2,
+    });
   }
 
   explain(name: ObjectName, _timeoutMs: number, done: (explanation: Explanation) => void): void {

@@ -9,7 +9,13 @@ import { HybridClock } from "../../../core/hybrid-clock.ts";
 import { ObjectName } from "../../../core/object-name.ts";
 import { Coordinator } from "../../../server/coordination/coordinator.ts";
 import { serveRequests } from "../../../server/coordination/remote.ts";
-import type { PutRequest, Result, WriteOptions } from "../../../server/coordination/store.ts";
+import type {
+  ListRequest,
+  ListResult,
+  PutRequest,
+  Result,
+  WriteOptions,
+} from "../../../server/coordination/store.ts";
 import { Identity } from "../../../server/membership/identity.ts";
 import type { Member } from "../../../server/membership/member.ts";
 import { Membership } from "../../../server/membership/membership.ts";
@@ -44,7 +50,7 @@ export interface ClusterOptions {
 }
 
 export type PutExtras = Partial<
-  & Pick<PutRequest, "context" | "requestId" | "isDelete" | "precondition" | "returnBody">
+  & Pick<PutRequest, "context" | "requestId" | "isDelete" | "ttlSeconds" | "precondition" | "returnBody">
   & WriteOptions
 >;
 
@@ -166,6 +172,19 @@ export class SmallNode {
   get(name: ObjectName, r: number, timeoutMs = 5_000): Result {
     const options = { r, pr: 0, timeoutMs };
     return this.#cluster.await((done) => this.coordinator.get({ name, options }, done));
+  }
+
+  list(bucket: string, extras: Partial<Omit<ListRequest, "bucket">> = {}): ListResult {
+    const request = {
+      bucket: encoder.encode(bucket),
+      prefix: encoder.encode(""),
+      cursor: "",
+      limit: 1000,
+      r: "default" as const,
+      timeoutMs: 5_000,
+      ...extras,
+    };
+    return this.#cluster.await((done) => this.coordinator.list(request, done));
   }
 
   #parts(): { replication: Replication; coordinator: Coordinator } {

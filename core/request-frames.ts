@@ -56,6 +56,8 @@ export const RESULT_CODES = [
   "read-timeout",
   "disk-full",
   "hints-full",
+  "memory-full",
+  "files-full",
 ] as const;
 
 export const RESULT_OUTCOMES = ["done", "refused", "unknown"] as const;

@@ -34,6 +34,7 @@ import { openLogEngine, type LogEngine, SEGMENT_BYTES_DEFAULT } from "../storage
 import { SNAPSHOT_BYTES_DEFAULT } from "../storage/log/snapshots.ts";
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
 import { BackgroundPace } from "./admission/background-pace.ts";
+import { MemoryWatermark } from "./admission/memory-watermark.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
 import { serveRequests } from "./coordination/remote.ts";
 import type { QuorumDefaults, Store } from "./coordination/store.ts";
@@ -79,6 +80,8 @@ export interface NodeConfig {
   readonly hintsBytesMax: number;
   /** Writes are refused while the file system has fewer free bytes. */
   readonly freeBytesMin: number;
+  /** Nothing that grows is taken from seven eighths of so many bytes of memory on; 0: no bound. */
+  readonly memoryBytesMax: number;
   /** What is held is read and checked at this pace, once a day at most; 0: never. */
   readonly scrubBytesPerSecond: number;
   /** Size of the log engine's segment files. */
@@ -107,6 +110,7 @@ export const nodeConfigDefaults: NodeConfig = {
   syncIntervalMs: SYNC_INTERVAL_MS_DEFAULT,
   hintsBytesMax: 16 * 2 ** 30,
   freeBytesMin: 256 * 2 ** 20,
+  memoryBytesMax: 0,
   scrubBytesPerSecond: 2 ** 20,
   segmentBytes: SEGMENT_BYTES_DEFAULT,
   compactionColdMs: COLD_MS_DEFAULT,
@@ -139,6 +143,7 @@ export class Node {
   readonly #hybridClock = new HybridClock(0, 0);
   readonly #superseded = new SupersededRequests();
   readonly #hintRequests = new HintRequests();
+  readonly #memory: MemoryWatermark;
   #identity: Identity | null = null;
   #peers: Peers | null = null;
   #membership: Membership | null = null;
@@ -154,6 +159,7 @@ export class Node {
   constructor(ports: Ports, config: NodeConfig) {
     this.#ports = ports;
     this.#config = config;
+    this.#memory = new MemoryWatermark(ports, config.memoryBytesMax, () => this.#bytesHeld());
   }
 
   /** "" once the node listens and is a member or on its way to become one; else one sentence. */
@@ -182,6 +188,7 @@ export class Node {
   stop(done: () => void): void {
     this.#isStopped = true;
     this.#syncTimer?.cancel();
+    this.#memory.stop();
     const running = this.#running;
     if (running === null) return this.#leave(done);
     running.coordinator.stop();
@@ -298,8 +305,43 @@ export class Node {
       logBytesFreed: objects.bytesFreed + hints.bytesFreed,
       partitionsPartial: running.replication.partialCount(),
       requestsUnderWay: running.coordinator.underWay,
+      ...this.#watermarks(),
       ...prefixed("wire", this.#peers?.counters ?? {}),
     };
+  }
+
+  /** What there is room for, and 1 for what refuses writes now. */
+  #watermarks(): Record<string, number> {
+    const free = this.#freeBytes();
+    const { freeBytesMin } = this.#config;
+    return {
+      diskBytesFree: free,
+      diskBytesFreeMin: freeBytesMin,
+      diskRefuses: free < freeBytesMin ? 1 : 0,
+      memoryBytesUsed: this.#memory.usedBytes,
+      memoryBytesMax: this.#memory.bytesMax,
+      memoryRefuses: this.#memory.refusal === "" ? 0 : 1,
+    };
+  }
+
+  #freeBytes(): number {
+    try {
+      return this.#ports.disk.freeBytes();
+    } catch (error) {
+      if (error instanceof DiskError) return 0;
+      throw error;
+    }
+  }
+
+  /** Bytes of memory that the stores are known to hold. */
+  #bytesHeld(): number {
+    const running = this.#running;
+    if (running === null) return 0;
+    const objects = running.objects.stats();
+    const hints = running.hints.stats();
+    const indexes = objects.indexBytes + hints.indexBytes;
+    if (this.#config.engine === "log") return indexes + OBJECT_BUFFER_BYTES;
+    return indexes + objects.totalBytes + hints.totalBytes;
   }
 
   // Putting together.
@@ -349,6 +391,7 @@ export class Node {
     }
     this.#hybridClock.observe(this.#actor.stampMs, this.#actor.stampLogical);
     this.#running = this.#run(objects, hints);
+    this.#memory.start();
     this.#running.replication.start(this.#freshness(objects));
     // What the store may have lost is on disk as partial marks by now; a crash before forgets nothing.
     this.#actor.lossRecorded();
@@ -406,6 +449,7 @@ export class Node {
       freeBytesMin: this.#config.freeBytesMin,
       totalBytesMax: folder === "hints" ? this.#config.hintsBytesMax : 0,
       streamBytesMin: Infinity,
+      mayGrow: () => this.#memory.refusal,
     };
     if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");
     const soon = (callback: () => void): void => clock.soon(callback);

@@ -26,6 +26,15 @@ export function isOutOfRoom(error: DiskError): boolean {
   return OUT_OF_ROOM.has(error.code);
 }
 
+/** What there is too little of: space on the disk, memory, or files that a process may open. */
+export type Room = "disk" | "memory" | "files";
+
+/** REQUIRES: isOutOfRoom() */
+export function missingRoom(error: DiskError): Room {
+  if (error.code === "EMFILE" || error.code === "ENFILE") return "files";
+  return error.code === "ENOMEM" ? "memory" : "disk";
+}
+
 export interface DiskFile {
   readonly path: string;
   /** Bytes in the file. */

@@ -19,6 +19,7 @@
 
 import type { MerkleTree } from "../core/merkle-tree.ts";
 import type { ObjectName } from "../core/object-name.ts";
+import type { Room } from "./disk.ts";
 import type { LargePayload, Payload } from "./large-payload.ts";
 
 /**
@@ -47,7 +48,7 @@ export type ReadOutcome =
 export type WriteOutcome =
   | { readonly status: "done" }
   | { readonly status: "gone"; readonly detail: string }
-  | { readonly status: "full"; readonly detail: string }
+  | { readonly status: "full"; readonly of: Room; readonly detail: string }
   | { readonly status: "failed"; readonly detail: string };
 
 /**
@@ -248,4 +249,9 @@ export interface EngineOptions {
   readonly streamBytesMin?: number;
   /** Of such a payload so many bytes lie together; default SLICE_BYTES. */
   readonly sliceBytes?: number;
+  /**
+   * Asked before memory grows for good: by a name that was not held, in the memory engine by bytes as
+   * well. "" where it may, else why not: the write is refused with "full". Deletes are never asked about.
+   */
+  readonly mayGrow?: () => string;
 }

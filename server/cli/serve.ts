@@ -17,6 +17,7 @@ import { type DataDirectory, openDataDirectory } from "../ports/disk.ts";
 import { type HttpHandler, type HttpServer, serveHttp } from "../ports/http-server.ts";
 import { LineLog } from "../ports/line-log.ts";
 import type { Log } from "../ports/log.ts";
+import { systemMemory } from "../ports/memory.ts";
 import {
   environment,
   exit,
@@ -117,8 +118,12 @@ class RunningNode {
     this.#http = http;
     const node = await this.#startNode(http.address);
     this.#node = node;
-    const valueBytesMax = this.#config.node.maxValueBytes;
-    this.#handler = createApp(node, { clock: systemClock, random: systemRandom, valueBytesMax });
+    this.#handler = createApp(node, {
+      clock: systemClock,
+      random: systemRandom,
+      valueBytesMax: this.#config.node.maxValueBytes,
+      bodyBytesMax: this.#config.bodyBytesMax,
+    });
     const data = this.#config.dataFolder;
     return { name: this.#name, http: http.address, tcp: node.tcpAddress, data };
   }
@@ -138,7 +143,7 @@ class RunningNode {
     this.#data = data;
     const { disk, bootId } = data;
     const outside = { clock: systemClock, random: systemRandom, network: tcpNetwork };
-    const ports = { ...outside, disk, log: this.#log, bootId };
+    const ports = { ...outside, disk, log: this.#log, memory: systemMemory, bootId };
     const name = this.#config.node.name || defaultName(this.#config.node.tcp, http);
     const node = new Node(ports, { ...this.#config.node, name, http });
     this.#name = name;

@@ -7,6 +7,7 @@
  */
 
 import {
+  BODY_BYTES_IN_FLIGHT_MAX,
   CLOCK_ENTRIES_MAX_DEFAULT,
   PARTITIONS_DEFAULT,
   PARTITIONS_MAX,
@@ -23,7 +24,15 @@ import type { Quorum } from "../coordination/store.ts";
 import { parseQuorum } from "../http/parameters.ts";
 import { type NodeConfig, nodeConfigDefaults } from "../node.ts";
 import { parseAddress } from "../ports/tcp-network.ts";
+import { systemMemory } from "../ports/memory.ts";
 import { type CommandLine, type Option, setting, UsageError } from "./command-line.ts";
+
+/** Of the machine's memory, or of what a control group leaves of it. */
+const MEMORY_SHARE = 0.75;
+/** Less is taken by the runtime alone. */
+const MEMORY_BYTES_MIN = 128 << 20;
+/** Of the memory's bound, an eighth is for bodies on their way in. */
+const BODY_PART_OF_MEMORY = 8;
 
 /** Of the cluster, laid down by the node that founds it. */
 const FOUNDING: readonly Option[] = [
@@ -74,6 +83,12 @@ export const SERVE_SETTINGS: readonly Option[] = [
     text(nodeConfigDefaults.freeBytesMin),
   ),
   setting(
+    "max-memory-bytes",
+    "BYTES",
+    "beyond 7/8 of it, new objects are refused; default 3/4 of the memory; 0: no bound",
+    text(Math.floor(systemMemory.totalBytes * MEMORY_SHARE)),
+  ),
+  setting(
     "scrub-bytes-per-second",
     "BYTES",
     "all data is read and checked at this pace, once a day at most; 0: never",
@@ -109,6 +124,8 @@ function text(value: number): string {
 export interface ServeConfig {
   readonly dataFolder: string;
   readonly logForm: "text" | "json";
+  /** Bytes of values on their way in at one time. */
+  readonly bodyBytesMax: number;
   readonly node: NodeConfig;
 }
 
@@ -122,7 +139,14 @@ export function readServeConfig(line: CommandLine, underSystemd: boolean): Serve
   const form = line.text("log") === "" ? (underSystemd ? "json" : "text") : line.text("log");
   if (form !== "text" && form !== "json") throw wrong(line, "log", "text or json");
   if (line.text("data") === "") throw wrong(line, "data", "a folder");
-  return { dataFolder: line.text("data"), logForm: form, node };
+  return { dataFolder: line.text("data"), logForm: form, bodyBytesMax: bodyBytesMax(node), node };
+}
+
+/** They fit in what the memory's watermark leaves, the largest value among them. */
+function bodyBytesMax({ memoryBytesMax, maxValueBytes }: NodeConfig): number {
+  if (memoryBytesMax === 0) return BODY_BYTES_IN_FLIGHT_MAX;
+  const room = Math.floor(memoryBytesMax / BODY_PART_OF_MEMORY);
+  return Math.min(BODY_BYTES_IN_FLIGHT_MAX, Math.max(room, maxValueBytes));
 }
 
 function readNodeConfig(line: CommandLine): NodeConfig {
@@ -151,6 +175,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     syncIntervalMs: wholeNumber(line, "sync-interval-ms", 1, 60_000),
     hintsBytesMax: wholeNumber(line, "hints-bytes-max", 0, Number.MAX_SAFE_INTEGER),
     freeBytesMin: wholeNumber(line, "free-bytes-min", 0, Number.MAX_SAFE_INTEGER),
+    memoryBytesMax: memoryBytes(line),
     scrubBytesPerSecond: wholeNumber(line, "scrub-bytes-per-second", 0, 2 ** 40),
     segmentBytes: wholeNumber(line, "segment-bytes", SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
     compactionColdMs: wholeNumber(line, "compaction-cold-ms", 0, 86_400_000),
@@ -192,6 +217,14 @@ function wholeNumber(line: CommandLine, name: string, least: number, most: numbe
     throw wrong(line, name, `a whole number from ${least} to ${most}`);
   }
   return number;
+}
+
+/** A bound that leaves room for the runtime, or none. */
+function memoryBytes(line: CommandLine): number {
+  const name = "max-memory-bytes";
+  const given = wholeNumber(line, name, 0, Number.MAX_SAFE_INTEGER);
+  if (given === 0 || given >= MEMORY_BYTES_MIN) return given;
+  throw wrong(line, name, `0 or a whole number from ${MEMORY_BYTES_MIN}`);
 }
 
 function powerOfTwo(line: CommandLine, name: string): number {

@@ -58,6 +58,7 @@ export function notStored(plan: Plan, change: Change): Ended {
   const detail = `This node cannot write: ${change.detail}`;
   if (change.status === STATUS_FAILED) return unknown("write-unknown", detail, NOBODY);
   if (change.status !== STATUS_FULL) return refused("quorum-unreachable", detail);
+  if (change.of !== "disk") return refused(`${change.of}-full`, detail);
   const isHint = plan.targets.some((target) => target.member.isSelf && target.hintFor !== null);
   return refused(isHint ? "hints-full" : "disk-full", detail);
 }

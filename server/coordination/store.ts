@@ -34,7 +34,9 @@ export type ErrorCode =
   | "write-unknown"
   | "read-timeout"
   | "disk-full"
-  | "hints-full";
+  | "hints-full"
+  | "memory-full"
+  | "files-full";
 
 
 export interface ReadOptions {

@@ -13,10 +13,9 @@ import { Hono } from "hono";
 import type { Explanation } from "../coordination/store.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { HttpHandler } from "../ports/http-server.ts";
-import type { Random } from "../ports/random.ts";
 import { BucketRoutes, json } from "./buckets.ts";
 import type { HttpNode } from "./http-node.ts";
-import { ObjectRoutes } from "./objects.ts";
+import { type ObjectOptions, ObjectRoutes } from "./objects.ts";
 import { readQuery, timeoutOf } from "./parameters.ts";
 import { methodRefusal, problem, problemOf, Refusal } from "./problem.ts";
 import { RestoreRoute } from "./restore.ts";
@@ -24,21 +23,14 @@ import { encodePath, nameFromKey64, pathOf, pathStart, queryOf, readTarget } fro
 
 export type { HttpNode } from "./http-node.ts";
 
-export interface AppOptions {
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Bytes of the largest value that is taken. */
-  readonly valueBytesMax: number;
-}
-
 const OBJECTS = "/kv/";
 const BUCKETS = "/buckets/";
 const EXPLAIN = "/explain/";
 
 /** Puts the face together. The handler never throws and never rejects. */
-export function createApp(node: HttpNode, options: AppOptions): HttpHandler {
-  const { clock, random, valueBytesMax } = options;
-  const objects = new ObjectRoutes(node, clock, random, valueBytesMax);
+export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
+  const { clock, valueBytesMax } = options;
+  const objects = new ObjectRoutes(node, options);
   const router = createRouter(node, clock, valueBytesMax);
   return (request) => {
     const url = request.url;

@@ -41,16 +41,26 @@ interface Aim {
   readonly location: string;
 }
 
+export interface ObjectOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Bytes of the largest value that is taken. */
+  readonly valueBytesMax: number;
+  /** Bytes of values on their way in at one time. */
+  readonly bodyBytesMax: number;
+}
+
 export class ObjectRoutes {
   readonly #node: HttpNode;
   readonly #random: Random;
   readonly #bodies: RequestBodies;
   readonly #valueBytesMax: number;
 
-  constructor(node: HttpNode, clock: Clock, random: Random, valueBytesMax: number) {
+  constructor(node: HttpNode, options: ObjectOptions) {
+    const { clock, random, valueBytesMax, bodyBytesMax } = options;
     this.#node = node;
     this.#random = random;
-    this.#bodies = new RequestBodies(clock, "value");
+    this.#bodies = new RequestBodies(clock, "value", bodyBytesMax);
     this.#valueBytesMax = valueBytesMax;
   }
 

@@ -66,6 +66,8 @@ const KINDS: Readonly<Record<HttpCode, Kind>> = {
   "read-timeout": kind(504, "Read timed out"),
   "disk-full": kind(507, "Disk full"),
   "hints-full": kind(507, "Hints full", 5),
+  "memory-full": kind(507, "Memory full"),
+  "files-full": kind(507, "Too many open files", 5),
 };
 
 /** A request that cannot be served as given. Thrown while it is read, answered in one place. */

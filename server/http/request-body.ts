@@ -4,7 +4,7 @@
  *
  *   declared length beyond the limit  refused before a byte is read
  *   no declared length (chunked)      read chunk by chunk, refused as soon as it is over
- *   all bodies together               beyond BODY_BYTES_IN_FLIGHT_MAX 503 `overloaded`
+ *   all bodies together               beyond their bound (256 MiB, or less) 503 `overloaded`
  *   slower than BODY_MS_MAX           408 `slow-request`; one sweep serves all, no timer a request
  */
 
@@ -116,14 +116,19 @@ export class IncomingBody {
 export class RequestBodies {
   readonly #clock: Clock;
   readonly #what: string;
+  readonly #bytesMax: number;
   readonly #arriving = new Set<IncomingBody>();
   #heldBytes = 0;
   #sweeping = false;
 
-  /** `what` names the body in the sentence of a 413: "value", "properties". */
-  constructor(clock: Clock, what: string) {
+  /**
+   * `what` names the body in the sentence of a 413: "value", "properties".
+   * @param bytesMax of all bodies at one time
+   */
+  constructor(clock: Clock, what: string, bytesMax: number = BODY_BYTES_IN_FLIGHT_MAX) {
     this.#clock = clock;
     this.#what = what;
+    this.#bytesMax = bytesMax;
   }
 
   /** Reads a body of at most `limit` bytes; the caller releases it once it has answered. */
@@ -141,7 +146,7 @@ export class RequestBodies {
   }
 
   take(bytes: number): boolean {
-    if (this.#heldBytes + bytes > BODY_BYTES_IN_FLIGHT_MAX) return false;
+    if (this.#heldBytes + bytes > this.#bytesMax) return false;
     this.#heldBytes += bytes;
     return true;
   }

@@ -44,7 +44,7 @@ import {
   versionOffset,
   versionPolicy,
 } from "../../core/version-set.ts";
-import { DiskError, isOutOfRoom } from "../../storage/disk.ts";
+import { DiskError, isOutOfRoom, missingRoom, type Room } from "../../storage/disk.ts";
 import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import { isLarge, type Payload } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -57,6 +57,8 @@ export interface Change {
   /** STATUS_… of core/replica-frames. */
   readonly status: number;
   readonly detail: string;
+  /** Where the status is STATUS_FULL: of what there is too little here. */
+  readonly of: Room;
   /** The set that is held now: its head whole, a payload only where it was given. */
   readonly set: VersionSet;
   readonly digest0: number;
@@ -280,7 +282,7 @@ export class LocalCopy {
     isEvent: boolean,
   ): Change {
     const outcome = this.engine.write(name, set, labels);
-    if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail);
+    if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail, outcome.of);
     if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
     if (outcome.status === "gone") return failure(STATUS_INCOMPLETE, outcome.detail);
     this.#rememberSuperseded(name, held.head, set.head);
@@ -344,7 +346,8 @@ export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker)
     // leaves no room for one version, or no stamp, more.
     if (error instanceof RangeError) return failure(STATUS_REFUSED_HERE, error.message);
     if (!(error instanceof DiskError)) throw error;
-    return failure(isOutOfRoom(error) ? STATUS_FULL : STATUS_NOT_READY, error.message);
+    if (!isOutOfRoom(error)) return failure(STATUS_NOT_READY, error.message);
+    return failure(STATUS_FULL, error.message, missingRoom(error));
   }
 }
 
@@ -427,6 +430,7 @@ function done(set: VersionSet, isChanged: boolean): Change {
   return {
     status: STATUS_DONE,
     detail: "",
+    of: "disk",
     set,
     digest0: digest[0],
     digest1: digest[1],
@@ -435,9 +439,9 @@ function done(set: VersionSet, isChanged: boolean): Change {
   };
 }
 
-function failure(status: number, detail: string): Change {
+function failure(status: number, detail: string, of: Room = "disk"): Change {
   const digests = { digest0: 0, digest1: 0 };
-  return { status, detail, set: NOTHING, ...digests, isChanged: false, superseded: NO_REQUESTS };
+  return { status, detail, of, set: NOTHING, ...digests, isChanged: false, superseded: NO_REQUESTS };
 }
 
 function reserve(lengthMax: number, left: VersionSet, right: VersionSet): void {

@@ -18,7 +18,7 @@ import type { MerkleTree } from "../../core/merkle-tree.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import { SLICE_BYTES, STREAM_BYTES_MIN } from "../../core/limits.ts";
 import { payloadLength, versionOffset } from "../../core/version-set.ts";
-import { type Disk, DiskError, isOutOfRoom } from "../disk.ts";
+import { type Disk, DiskError, isOutOfRoom, missingRoom } from "../disk.ts";
 import type {
   Engine,
   EngineOptions,
@@ -120,12 +120,14 @@ class LogFileEngine implements LogEngine {
   readonly #watermark: Watermark;
   readonly #compaction: Compaction | null;
   readonly #sliceBytes: number;
+  readonly #mayGrow: () => string;
   /** Why nothing may be written any more; "": all is well. */
   #failure: string;
 
   constructor(disk: Disk, options: LogOptions) {
     const { folder, segmentBytes = SEGMENT_BYTES_DEFAULT } = options;
     this.treeKey = options.treeKey;
+    this.#mayGrow = options.mayGrow ?? (() => "");
     disk.makeFolder(folder);
     disk.syncFolder("");
     this.#map = new RecordMap(options.partitionBits, options.treeKey);
@@ -215,8 +217,9 @@ class LogFileEngine implements LogEngine {
 
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
     if (this.#failure !== "") return { status: "failed", detail: this.#failure };
-    const refusal = this.#watermark.refusal(this.#givenBytes(name, set));
-    if (refusal !== "") return { status: "full", detail: refusal };
+    const given = this.#givenBytes(name, set);
+    const refusal = this.#watermark.refusal(given);
+    if (refusal !== "") return { status: "full", of: "disk", detail: refusal };
     let isKnown: boolean;
     let stored: RecordStatus = "other";
     try {
@@ -225,6 +228,9 @@ class LogFileEngine implements LogEngine {
     } catch (error) {
       return unreadable(error);
     }
+    // A name that is new takes an entry of the index; a delete takes it as well, and gives back more.
+    const growth = isKnown || given === 0 ? "" : this.#mayGrow();
+    if (growth !== "") return { status: "full", of: "memory", detail: growth };
     try {
       this.#writer.begin();
       this.#sets.writeSet(name, set, labels, stored);
@@ -256,7 +262,7 @@ class LogFileEngine implements LogEngine {
   ): WriteOutcome {
     if (this.#failure !== "") return { status: "failed", detail: this.#failure };
     const refusal = this.#watermark.refusal(count);
-    if (refusal !== "") return { status: "full", detail: refusal };
+    if (refusal !== "") return { status: "full", of: "disk", detail: refusal };
     try {
       this.#writer.begin();
       this.#sets.stageChunk(key, bytes, count, chunk, places);
@@ -428,7 +434,7 @@ class LogFileEngine implements LogEngine {
     if (!this.#sync.rollBack() || !isFull) this.#failure = detail;
     if (isFull) this.#watermark.ranOut();
     return isFull && this.#failure === ""
-      ? { status: "full", detail }
+      ? { status: "full", of: missingRoom(error), detail }
       : { status: "failed", detail };
   }
 }

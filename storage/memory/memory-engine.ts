@@ -69,6 +69,7 @@ class MemoryEngine implements Engine {
   readonly #totalBytesMax: number;
   readonly #streamBytesMin: number;
   readonly #sliceBytes: number;
+  readonly #mayGrow: () => string;
   #bytes: number;
 
   constructor(options: EngineOptions) {
@@ -79,6 +80,7 @@ class MemoryEngine implements Engine {
     this.#totalBytesMax = options.totalBytesMax;
     this.#streamBytesMin = options.streamBytesMin ?? STREAM_BYTES_MIN;
     this.#sliceBytes = options.sliceBytes ?? SLICE_BYTES;
+    this.#mayGrow = options.mayGrow ?? (() => "");
     this.#bytes = 0;
   }
 
@@ -121,8 +123,10 @@ class MemoryEngine implements Engine {
     const added = held.size - (before === null ? 0 : before.size);
     if (added > 0 && this.#totalBytesMax > 0 && this.#bytes + added > this.#totalBytesMax) {
       const detail = `memory holds ${this.#bytes} bytes, limit is ${this.#totalBytesMax}`;
-      return { status: "full", detail };
+      return { status: "full", of: "memory", detail };
     }
+    const growth = added > 0 && bringsPayload(set) ? this.#mayGrow() : "";
+    if (growth !== "") return { status: "full", of: "memory", detail: growth };
     this.#bytes += added;
     headDigestInto(held.set.head, 0, held.set.head.length, digest, 0);
     if (before === null) this.#insert(held);
@@ -293,6 +297,11 @@ class MemoryEngine implements Engine {
 
 function bare(set: VersionSet): VersionSet {
   return { head: set.head, payloads: new Array<null>(set.payloads.length).fill(null) };
+}
+
+/** Whether it is more than a delete. */
+function bringsPayload(set: VersionSet): boolean {
+  return set.payloads.some((payload) => payload !== null && payload.length > 0);
 }
 
 /** The payload that is held under the dot at head[version..], or null. */

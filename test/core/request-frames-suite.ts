@@ -153,7 +153,8 @@ export const suite: Case[] = [
       const text = RESULT_CODES.join(" ");
       const known = " not-found bad-parameter bad-context wrong-type stale-layout stale-request " +
         "precondition-failed value-too-large overloaded quorum-unreachable absence-unknown " +
-        "clock-skew too-many-siblings not-ready write-unknown read-timeout disk-full hints-full";
+        "clock-skew too-many-siblings not-ready write-unknown read-timeout disk-full hints-full " +
+        "memory-full files-full";
       check.ok(text.startsWith(known), "numbers on the wire are appended, never renumbered");
     },
   },

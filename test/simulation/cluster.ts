@@ -22,6 +22,7 @@ import { SimulatedClock, WallClock, World } from "./clock.ts";
 import { SimulatedDisk } from "./disk.ts";
 import type { Breakable } from "./faults.ts";
 import type { Losses } from "./losses.ts";
+import { SimulatedMemory } from "./memory.ts";
 import { SimulatedNetwork } from "./network.ts";
 import type { Shape } from "./shape.ts";
 import type { Trace } from "./trace.ts";
@@ -138,6 +139,7 @@ export class Cluster implements Servers, Breakable {
       network: this.network.port(machine.name, clock),
       disk: machine.disk.mount(clock),
       log: this.#log(machine.name),
+      memory: new SimulatedMemory(),
       bootId: `${machine.name} boot ${machine.boots}`,
     }, {
       ...nodeConfigDefaults,

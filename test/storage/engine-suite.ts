@@ -46,6 +46,7 @@ const cases: readonly (readonly [name: string, run: Run])[] = [
   ["partition digests depend on the contents alone", partitionDigests],
   ["sync() tells all that wait, and only then nothing is unsynced", syncing],
   ["a bound on all bytes refuses values and lets deletes pass", bounded],
+  ["where memory may not grow, new names are refused; what is held is read, replaced, deleted", grown],
   ["random operations agree with a map, across restarts", randomised],
   ["a value of 64 MiB with metadata is stored and read", largest],
   ["a payload that was staged in pieces is stored as one that came whole", staging],
@@ -391,6 +392,26 @@ function bounded(bed: Bed, check: Check): void {
   const tombstone = setOf({ counter: 99, payload: new Uint8Array(0) });
   write(engine, check, nameOf("b/0"), tombstone);
   check.equal(engine.stats().objects, taken, "objects");
+}
+
+function grown(bed: Bed, check: Check): void {
+  let refusal = "";
+  const engine = bed.open({ mayGrow: () => refusal });
+  const small = setOf({ counter: 1, payload: payloadOf(1, 100) });
+  write(engine, check, nameOf("b/held"), small);
+  refusal = "no memory";
+  const refused = engine.write(nameOf("b/new"), small, LABELS);
+  check.same(refused, { status: "full", of: "memory", detail: "no memory" }, "a new name");
+  check.equal(outcomeText(read(engine, nameOf("b/new"))), "absent", "nothing half-written");
+  const smaller = setOf({ counter: 2, payload: payloadOf(2, 90) });
+  write(engine, check, nameOf("b/held"), smaller);
+  holds(engine, check, nameOf("b/held"), smaller, "what does not grow is replaced");
+  const tombstone = setOf({ counter: 3, payload: new Uint8Array(0) });
+  write(engine, check, nameOf("b/held"), tombstone);
+  write(engine, check, nameOf("b/unheld"), tombstone);
+  refusal = "";
+  write(engine, check, nameOf("b/new"), small);
+  holds(engine, check, nameOf("b/new"), small, "and goes on when there is room");
 }
 
 async function randomised(bed: Bed, check: Check): Promise<void> {

@@ -172,20 +172,25 @@ t.test("a write that a node coordinates for others stands for its own dot alone"
   tt.end();
 });
 
-t.test("a node with a full disk hands the write to another owner, once", (tt) => {
-  const cluster = new SmallCluster(3);
-  const [first, second, third] = cluster.preference(NAME);
-  first.objects.isFull = true;
-  const handed = first.put(NAME, "value", { w: 2 });
-  tt.same([handed.outcome, handed.primaries], ["done", 2], "the others took it");
-  tt.equal(first.counters.forwarded, 1, "it was handed on once");
-  second.objects.isFull = true;
-  third.objects.isFull = true;
-  const refused = first.put(NAME, "more", { w: 1 });
-  tt.same([refused.outcome, refused.code], ["refused", "disk-full"], "all are full");
-  tt.same(valuesOf(first.get(NAME, 2)), ["value"], "reads go on");
-  tt.end();
-});
+for (const room of ["disk", "memory", "files"] as const) {
+  t.test(`a node without room (${room}) hands the write to another owner, once`, (tt) => {
+    const cluster = new SmallCluster(3);
+    const [first, second, third] = cluster.preference(NAME);
+    for (const node of [first, second, third]) node.objects.fullOf = room;
+    first.objects.isFull = true;
+    const handed = first.put(NAME, "value", { w: 2 });
+    tt.same([handed.outcome, handed.primaries], ["done", 2], "the others took it");
+    tt.equal(first.counters.forwarded, 1, "it was handed on once");
+    second.objects.isFull = true;
+    third.objects.isFull = true;
+    const refused = first.put(NAME, "more", { w: 1 });
+    tt.same([refused.outcome, refused.code], ["refused", `${room}-full`], "all are full");
+    tt.same(valuesOf(first.get(NAME, 2)), ["value"], "reads go on");
+    for (const node of [first, second, third]) node.objects.isFull = false;
+    tt.equal(first.put(NAME, "again", { w: 3 }).outcome, "done", "and it goes on");
+    tt.end();
+  });
+}
 
 t.test("a damaged record is restored before a version is made, by a new actor", (tt) => {
   const cluster = new SmallCluster(3);

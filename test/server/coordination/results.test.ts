@@ -37,6 +37,8 @@ const CODES: Record<ErrorCode, true> = {
   "read-timeout": true,
   "disk-full": true,
   "hints-full": true,
+  "memory-full": true,
+  "files-full": true,
 };
 
 /** An end as it arrives at the other node. */

@@ -1,5 +1,6 @@
 /** An HTTP face on a store in memory, and the few words that its tests are written in. */
 
+import { BODY_BYTES_IN_FLIGHT_MAX } from "../../../core/limits.ts";
 import { createApp, type HttpNode } from "../../../server/http/app.ts";
 import { Buckets } from "../../../server/membership/buckets.ts";
 import { type Clock, systemClock } from "../../../server/ports/clock.ts";
@@ -37,6 +38,7 @@ export class Face {
       clock: idleClock,
       random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
       valueBytesMax: VALUE_BYTES_MAX,
+      bodyBytesMax: BODY_BYTES_IN_FLIGHT_MAX,
     });
   }
 

@@ -247,6 +247,8 @@ t.test("every code of the store has status and outcome, Retry-After where it hel
     ["read-timeout", 504, "unknown", false],
     ["disk-full", 507, "refused", false],
     ["hints-full", 507, "refused", true],
+    ["memory-full", 507, "refused", false],
+    ["files-full", 507, "refused", true],
   ];
   for (const [code, status, outcome, waits] of cases) {
     for (const method of ["GET", "PUT", "DELETE"]) {

@@ -13,6 +13,7 @@ import type { Ports } from "../../../server/ports/ports.ts";
 import { Peers } from "../../../server/wire/peers.ts";
 import { SeededRandom } from "../../random.ts";
 import { SimulatedClock, WallClock, World } from "../../simulation/clock.ts";
+import { SimulatedMemory } from "../../simulation/memory.ts";
 import { type LinkState, SimulatedNetwork } from "../../simulation/network.ts";
 import { SmallDisk } from "./small-disk.ts";
 
@@ -58,6 +59,7 @@ export class Process {
         warn: (event, fields) => this.#note(event, fields),
         error: (event, fields) => this.#note(event, fields),
       },
+      memory: new SimulatedMemory(),
       bootId: "one boot",
     };
     const { port = 7071, ...given } = options;

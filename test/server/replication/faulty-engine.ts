@@ -6,6 +6,7 @@
 import type { MerkleTree } from "../../../core/merkle-tree.ts";
 import { toHex } from "../../../core/bytes.ts";
 import type { ObjectName } from "../../../core/object-name.ts";
+import type { Room } from "../../../storage/disk.ts";
 import type {
   Engine,
   EngineStats,
@@ -24,6 +25,7 @@ const decoder = new TextDecoder();
 export class FaultyEngine implements Engine {
   /** Writes are refused. */
   isFull = false;
+  fullOf: Room = "disk";
   /** Writes that were refused so far. */
   refusals = 0;
   /** What a sync says; null: it waits until release(). */
@@ -95,7 +97,7 @@ export class FaultyEngine implements Engine {
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
     if (this.isFull) {
       this.refusals++;
-      return { status: "full", detail: "a test said so" };
+      return { status: "full", of: this.fullOf, detail: "a test said so" };
     }
     const outcome = this.#engine.write(name, set, labels);
     this.#damaged.delete(decoder.decode(name.bytes));

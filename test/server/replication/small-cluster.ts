@@ -29,6 +29,7 @@ import type { ReadOutcome, VersionSet } from "../../../storage/engine.ts";
 import { openMemoryEngine } from "../../../storage/memory/memory-engine.ts";
 import { SeededRandom } from "../../random.ts";
 import { SimulatedClock, World } from "../../simulation/clock.ts";
+import { SimulatedMemory } from "../../simulation/memory.ts";
 import { SimulatedNetwork } from "../../simulation/network.ts";
 import { testConfig } from "../membership/community.ts";
 import { silentLog, SmallDisk } from "../membership/small-disk.ts";
@@ -81,7 +82,8 @@ export class SmallNode {
     const disk = new SmallDisk();
     const random = new SeededRandom(cluster.random.uint32());
     const network = cluster.network.port(name, this.clock);
-    this.#ports = { clock: this.clock, random, network, disk, log: silentLog, bootId: "one" };
+    const memory = new SimulatedMemory();
+    this.#ports = { clock: this.clock, random, network, disk, log: silentLog, memory, bootId: "one" };
     this.actor = new Uint8Array(8);
     random.fill(this.actor);
     const shape = { partitionBits: PARTITION_BITS, treeKey: new Int32Array(4) };

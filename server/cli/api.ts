@@ -94,7 +94,8 @@ function isRefusedConnection(error: unknown): boolean {
   return NOT_CONNECTED.test(text);
 }
 
-async function failureOf(response: Response): Promise<CommandFailure> {
+/** The answer to a failed request as what the command ends with. */
+export async function failureOf(response: Response): Promise<CommandFailure> {
   const { status } = response;
   const text = await response.text();
   const { detail, outcome } = parseProblem(text);
@@ -110,6 +111,21 @@ function parseProblem(text: string): { detail: string; outcome: string } {
   } catch {
     // Whatever answered, it was no node of ours; its text says more than we could.
     return { detail: text.trim().slice(0, 200), outcome: "" };
+  }
+}
+
+/** How a write ended, whatever became of the connection. */
+export async function outcomeOf(
+  api: Api,
+  request: ApiRequest,
+): Promise<{ readonly outcome: "done" | "refused" | "unknown"; readonly detail: string }> {
+  try {
+    const response = await api.expect(request);
+    await response.body?.cancel();
+    return { outcome: "done", detail: "" };
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    return { outcome: error.exitCode === UNKNOWN ? "unknown" : "refused", detail: error.message };
   }
 }
 

@@ -14,6 +14,7 @@ import {
   writeError,
   writeOut,
 } from "../ports/process.ts";
+import { bucketEmptyCommand } from "./bucket-empty.ts";
 import {
   bucketGetCommand,
   bucketListCommand,
@@ -33,6 +34,7 @@ import {
 } from "./command-line.ts";
 import { devCommand } from "./dev.ts";
 import { CommandFailure, DONE, FAILED, USAGE } from "./exit-code.ts";
+import { listCommand } from "./list.ts";
 import { deleteCommand, getCommand, putCommand } from "./objects.ts";
 import { serveCommand } from "./serve.ts";
 import { formatTable } from "./table.ts";
@@ -70,12 +72,14 @@ const COMMANDS: readonly Command[] = [
   putCommand,
   getCommand,
   deleteCommand,
+  listCommand,
   explainCommand,
   clusterStatusCommand,
   bucketGetCommand,
   bucketSetCommand,
   bucketResetCommand,
   bucketListCommand,
+  bucketEmptyCommand,
   backupCommand,
   restoreCommand,
   verifyCommand,

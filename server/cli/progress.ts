@@ -32,13 +32,13 @@ export class Progress {
     this.#isDrawn = false;
   }
 
-  /** So many bytes of so many are done. */
-  update(done: number, total: number): void {
+  /** So much of so much is done: bytes, unless `what` says it in other words. */
+  update(done: number, total: number, what = ""): void {
     if (!this.#isShown) return;
     const nowMs = systemClock.elapsedMs();
     if (nowMs - this.#shownMs < (this.#isTerminal ? REDRAW_MS : LINE_MS)) return;
     this.#shownMs = nowMs;
-    const line = progressLine(this.#label, done, total, nowMs - this.#startedMs);
+    const line = progressLine(this.#label, done, total, nowMs - this.#startedMs, what);
     writeError(this.#isTerminal ? `\r${line}\x1b[K` : `${line}\n`);
     this.#isDrawn = true;
   }
@@ -56,6 +56,7 @@ export function progressLine(
   done: number,
   total: number,
   elapsedMs: number,
+  what = "",
 ): string {
   const share = total === 0 ? 1 : Math.min(1, done / total);
   const full = Math.floor(share * CELLS);
@@ -64,7 +65,8 @@ export function progressLine(
   const left = elapsedMs < GUESS_AFTER_MS || done === 0
     ? ""
     : `   ${durationText((elapsedMs / done) * (total - done))} left`;
-  return `${label}  [${bar}] ${percent} %   ${bytesText(done)} of ${bytesText(total)}${left}`;
+  const text = what === "" ? `${bytesText(done)} of ${bytesText(total)}` : what;
+  return `${label}  [${bar}] ${percent} %   ${text}${left}`;
 }
 
 function durationText(ms: number): string {

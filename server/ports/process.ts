@@ -37,6 +37,27 @@ export function isErrorTerminal(): boolean {
   return process.stderr.isTTY === true;
 }
 
+/** Whether a person can be asked: standard input is a terminal, and so is standard error. */
+export function isInputTerminal(): boolean {
+  return process.stdin.isTTY === true && isErrorTerminal();
+}
+
+/** The next line on standard input; "" where it ends. */
+export function askLine(): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    const take = (chunk: string): void => {
+      text += chunk;
+      if (text.includes("\n")) end();
+    };
+    const end = (): void => {
+      process.stdin.off("data", take).off("end", end).pause();
+      resolve(text.split("\n")[0]?.trimEnd() ?? "");
+    };
+    process.stdin.setEncoding("utf8").on("data", take).on("end", end);
+  });
+}
+
 export function writeOut(bytes: string | Uint8Array): void {
   process.stdout.write(bytes);
 }

@@ -76,6 +76,9 @@ t.test("a command that is called wrongly gets one sentence and exit code 2", asy
     [["put", "b/k", "v", "--meta", "x"], /want NAME=VALUE/],
     [["get", "b/k", "--node", "localhost"], /want a URL/],
     [["bucket", "set", "b", "policy"], /want NAME=VALUE/],
+    [["list"], /nothing follows list/],
+    [["list", "b", "--limit", "x"], /--limit is 'x', want a number from 1/],
+    [["bucket", "empty", "b"], /no terminal to ask on, want --yes/],
   ];
   for (const [words, sentence] of cases) {
     const ended = await halo(words);

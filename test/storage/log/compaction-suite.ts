@@ -24,6 +24,7 @@ export const suite: Case[] = [
   { name: "what was removed does not come back when the removal is moved", run: removals },
   { name: "a store of removals shrinks to nothing behind a live object", run: delivered },
   { name: "two names with one MD5 are moved apart", run: collisions },
+  { name: "an emptied bucket leaves its tombstones, and gives its bytes back", run: emptied },
   {
     name: "a damaged record stays and says so; once it is written again, its file goes",
     run: damaged,
@@ -194,6 +195,25 @@ function delivered(check: Check): void {
   const { totalBytes, liveBytes } = store.engine.stats();
   check.ok(totalBytes < liveBytes + 3 * SEGMENT_BYTES, `${totalBytes} bytes, ${liveBytes} live`);
   holds(store, check, "all delivered");
+}
+
+function emptied(check: Check): void {
+  const machine = new Machine(6);
+  const store = open(machine);
+  for (let index = 0; index < 200; index++) {
+    put(store, `stays${index % 20}`, 100);
+    put(store, `goes${index}`, 1000);
+  }
+  machine.world.run(REST_MS);
+  const before = store.engine.stats().totalBytes;
+  // Sets whose only version has no payload: what a delete leaves.
+  for (let index = 0; index < 200; index++) put(store, `goes${index}`, 0);
+  machine.world.run(REST_MS);
+  const { liveBytes, totalBytes } = store.engine.stats();
+  check.ok(before > 200_000, `${before} bytes before`);
+  check.ok(liveBytes < 70_000, `${liveBytes} bytes live`);
+  check.ok(totalBytes < 2 * liveBytes + 2 * SEGMENT_BYTES, `${totalBytes} bytes on disk`);
+  holds(store, check, "emptied");
 }
 
 function collisions(check: Check): void {

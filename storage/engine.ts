@@ -42,13 +42,15 @@ export type ReadOutcome =
   | { readonly status: "failed"; readonly detail: string };
 
 /**
- * done; or refused: nothing was written (full: 507); or the disk failed: the engine takes no more
- * writes, and the one that failed is not seen by reads but may be found at the next start.
+ * done; or refused: nothing was written (full: 507; sealed: the disk has failed before, and the engine
+ * takes no more writes); or the disk failed now: the write is not seen by reads but may be found at the
+ * next start.
  */
 export type WriteOutcome =
   | { readonly status: "done" }
   | { readonly status: "gone"; readonly detail: string }
   | { readonly status: "full"; readonly of: Room; readonly detail: string }
+  | { readonly status: "sealed"; readonly detail: string }
   | { readonly status: "failed"; readonly detail: string };
 
 /**

@@ -4,7 +4,8 @@
  * A node outside the first N healthy of the preference list is not the one to make a version: it sends
  * the client's request as it came to the first that is, and passes the answer back. If that node does
  * not answer, a get goes on to the next; a put must not, for it may have happened: it ends as unknown,
- * unless no byte of it can have left (unreachable), in which case the next node is asked.
+ * unless no byte of it can have left (unreachable), or the node refuses for a reason of its own (its disk
+ * takes no writes, say): nothing was written then, and the next node is asked.
  *
  * Riak's bug of the same place (riak_kv#1046): the *original* request was handed on between coordinators
  * and made two versions. Here a request carries the mark "forwarded" and is never handed on again, and
@@ -19,6 +20,8 @@ import {
   PUT_FORWARDED,
   PUT_IF_ABSENT,
   PUT_RETURN_BODY,
+  RESULT_CODES,
+  RESULT_OUTCOMES,
   decodeResult,
   getLength,
   putLength,
@@ -90,6 +93,21 @@ export function forwardEnded(
 
 const encoder = new TextEncoder();
 
+/** Refusals that say something of the node that refused, not of the request. */
+const OWN_REASONS: ReadonlySet<string> = new Set([
+  "disk-full",
+  "memory-full",
+  "files-full",
+  "hints-full",
+  "not-ready",
+  "clock-skew",
+  "quorum-unreachable",
+]);
+
+function mayDoBetterElsewhere({ outcome, code }: ResultBody): boolean {
+  return RESULT_OUTCOMES[outcome] === "refused" && OWN_REASONS.has(RESULT_CODES[code]);
+}
+
 /** Sends a put to the first of `members` that can be reached. */
 export function forwardPut(
   members: readonly Member[],
@@ -156,7 +174,9 @@ class Forward implements ReplyHandler {
   replied(_tag: number, frame: FrameView): void {
     const result =
       frame.status === 0 ? decodeResult(frame.bytes, frame.start, frame.end) : null;
-    if (result !== null) this.#done({ kind: "answered", result });
+    const isLast = this.#index >= this.#members.length;
+    if (result !== null && !isLast && mayDoBetterElsewhere(result)) this.next();
+    else if (result !== null) this.#done({ kind: "answered", result });
     else this.#failed("the coordinator's answer could not be read");
   }
 

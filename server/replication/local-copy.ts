@@ -283,6 +283,7 @@ export class LocalCopy {
   ): Change {
     const outcome = this.engine.write(name, set, labels);
     if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail, outcome.of);
+    if (outcome.status === "sealed") return failure(STATUS_NOT_READY, outcome.detail);
     if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
     if (outcome.status === "gone") return failure(STATUS_INCOMPLETE, outcome.detail);
     this.#rememberSuperseded(name, held.head, set.head);

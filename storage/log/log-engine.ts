@@ -216,7 +216,7 @@ class LogFileEngine implements LogEngine {
   }
 
   write(name: ObjectName, set: VersionSet, labels: WriteLabels): WriteOutcome {
-    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    if (this.#failure !== "") return { status: "sealed", detail: this.#failure };
     const given = this.#givenBytes(name, set);
     const refusal = this.#watermark.refusal(given);
     if (refusal !== "") return { status: "full", of: "disk", detail: refusal };
@@ -260,7 +260,7 @@ class LogFileEngine implements LogEngine {
     chunk: number,
     places: Uint32Array,
   ): WriteOutcome {
-    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    if (this.#failure !== "") return { status: "sealed", detail: this.#failure };
     const refusal = this.#watermark.refusal(count);
     if (refusal !== "") return { status: "full", of: "disk", detail: refusal };
     try {
@@ -275,7 +275,7 @@ class LogFileEngine implements LogEngine {
   }
 
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {
-    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    if (this.#failure !== "") return { status: "sealed", detail: this.#failure };
     try {
       if (!this.#reader.locate(name)) return DONE;
     } catch (error) {
@@ -308,7 +308,7 @@ class LogFileEngine implements LogEngine {
     if (bytes.length > NOTE_BYTES_MAX) {
       throw new RangeError(`Cannot keep a note of ${bytes.length} bytes, limit is ${NOTE_BYTES_MAX}`);
     }
-    if (this.#failure !== "") return { status: "failed", detail: this.#failure };
+    if (this.#failure !== "") return { status: "sealed", detail: this.#failure };
     try {
       this.#writer.begin();
       this.#sets.writeNote(name, bytes);

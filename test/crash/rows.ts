@@ -7,8 +7,10 @@ import { compactionFaults } from "./compaction-faults.ts";
 import { compound, kill, overwriting, powerLoss } from "./crash-points.ts";
 import { flips, rewrites } from "./damaged-bytes.ts";
 import { failedSync, failing, full } from "./disk-errors.ts";
+import { fullDisk } from "./full-disk.ts";
 import { interleavings } from "./interleavings.ts";
 import { killCampaign } from "./kills/campaign.ts";
+import { lostDisk } from "./lost-disk.ts";
 import type { Row, Sizes } from "./row.ts";
 import { cutActor, cutTail, rubbishTail } from "./torn-tails.ts";
 
@@ -81,11 +83,12 @@ export const ROWS: readonly Row[] = [
   },
   {
     id: "B7",
-    title: "no room at every operation, at every capacity",
-    reads: ["STEPS", "EVERY"],
-    run: (sizes, check) => ({
+    title: "no room at every operation, at every capacity, and for a real node on 64 MiB",
+    reads: ["STEPS", "EVERY", "FULL_SECONDS"],
+    run: async (sizes, check) => ({
       ...failing(check, { seed: sizes.seed, steps: steps(sizes), every: every(sizes) }, "ENOSPC"),
       ...full(check, sizes.seed, steps(sizes), 199),
+      ...await fullDisk(check, sizes.get("FULL_SECONDS", 600)),
     }),
   },
   {
@@ -111,5 +114,11 @@ export const ROWS: readonly Row[] = [
     title: "seeded interleavings of all calls",
     reads: ["SEEDS"],
     run: (sizes, check) => interleavings(check, sizes.seed, sizes.get("SEEDS", 10_000)),
+  },
+  {
+    id: "B13",
+    title: "one node of four loses its disk under load: it is removed, or fails",
+    reads: ["PUTS"],
+    run: (sizes, check) => lostDisk(check, sizes.get("PUTS", 99_000)),
   },
 ];

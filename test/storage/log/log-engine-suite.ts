@@ -267,7 +267,7 @@ function untaken(check: Check): void {
   check.equal(readText(engine, "a"), "failed", "it is neither absent nor wrong");
   check.equal(readText(engine, "filler"), filler, "what the disk has is read");
   const set = setOf({ counter: 3, payload: payloadOf(3, 10) });
-  check.equal(engine.write(nameOf("b/c"), set, LABELS).status, "failed", "the log is sealed");
+  check.equal(engine.write(nameOf("b/c"), set, LABELS).status, "sealed", "the log takes no more");
   check.equal(machine.sync(engine), false, "and never called durable");
   machine.disk.unplug();
   machine.disk.clearFaults();

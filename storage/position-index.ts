@@ -49,7 +49,7 @@ const CAPACITY_MIN = 8;
 const SPILL_SLOTS = 4;
 const SPILL_SLOTS_MORE = 16;
 /** What a region gets that has just grown: nearly always enough for the entries at its end. */
-const SPILL_SLOTS_GROWN = 8;
+const SPILL_SLOTS_GROWN = 6;
 /** Arrays of less lie in the collector's own memory, and are worth no call. */
 const GIVEN_BACK_WORDS = 1024;
 /** Slots that one slice of a bucket's scan looks at, and the rest of the region where it ends. */

@@ -14,16 +14,17 @@
  * and a disk that gives no room or no answer is asked again later. Each trouble is told once.
  *
  * Segments written to within `coldMs` are left alone: what was replaced in them is history that
- * recovery may still tell of, and much of what lives in them dies soon by itself.
+ * recovery may still tell of, and much of what lives in them dies soon by itself. Where all of it has
+ * died, nothing is left to move, and the file goes when it is as old.
  */
 
 import { DiskError } from "../disk.ts";
-import { type ChoiceRules, chooseSegment } from "./compaction-choice.ts";
+import { bytesToMove, type ChoiceRules, chooseSegment } from "./compaction-choice.ts";
 import { LiveBatch } from "./live-batch.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { RecordMap } from "./record-map.ts";
 import { DAMAGED, RecordMover } from "./record-mover.ts";
-import type { Segment } from "./segment.ts";
+import { isDeletable, type Segment } from "./segment.ts";
 import { NewerFormatError } from "./segment-scan.ts";
 
 /** A step ends after so long, whatever it has done: other requests wait for it. */
@@ -81,6 +82,8 @@ export interface CompactionHost {
   /** Takes back what a failed group left. */
   undo(error: unknown): void;
   sync(done: (durable: boolean) => void): void;
+  /** Deletes dead segments that are no longer young, as far as no sync is needed for it. */
+  tidy(): void;
   /** Whether nothing may be written any more. */
   isSealed(): boolean;
   /** Bytes that may be written to give space back. */
@@ -145,6 +148,11 @@ export class Compaction {
     if (this.#timer === null && !this.#isSyncing) this.#wait(this.#checkMs, () => this.#check());
   }
 
+  /** Whether a segment is written to, or was until lately. */
+  isYoung(segment: Segment): boolean {
+    return this.#coldMs > 0 && !this.#isCold(segment);
+  }
+
   /** No step is taken any more. */
   stop(): void {
     this.#isStopped = true;
@@ -164,11 +172,12 @@ export class Compaction {
     this.#markSealed();
     // Where the accounts are uncertain nothing is deleted, so nothing would come back.
     if (map.isUncertain) return;
+    this.#host.tidy();
     const room = this.#roomBytes();
     const isCold = (segment: Segment): boolean => this.#isReady(segment) && this.#isCold(segment);
     const source = chooseSegment(map.segments, this.#rules, room, isCold);
     if (source !== null) this.#begin(source);
-    else if (this.#isAnyLater()) this.#wait(this.#checkMs, () => this.#check());
+    else if (this.#isAnyLater() || this.#isAnyDead()) this.#wait(this.#checkMs, () => this.#check());
   }
 
   #begin(source: Segment): void {
@@ -285,8 +294,9 @@ export class Compaction {
     return this.#options.clock.elapsedMs() - segment.sealedMs >= this.#coldMs;
   }
 
-  /** Whether the last pass over it, if there was one, would not repeat itself. */
+  /** Whether there is something to move, and the last pass, if there was one, would not repeat itself. */
   #isReady(segment: Segment): boolean {
+    if (bytesToMove(segment, segment === this.#host.map.segments[0]) === 0) return false;
     return this.#left.get(segment.number) !== segment.live + segment.removeBytes;
   }
 
@@ -294,6 +304,15 @@ export class Compaction {
   #isAnyLater(): boolean {
     const isReady = (segment: Segment): boolean => this.#isReady(segment);
     return chooseSegment(this.#host.map.segments, this.#rules, Infinity, isReady) !== null;
+  }
+
+  /** Whether a dead segment waits for its age alone. */
+  #isAnyDead(): boolean {
+    const { segments } = this.#host.map;
+    for (let index = 0; index + 1 < segments.length; index++) {
+      if (isDeletable(segments[index], index === 0) && this.isYoung(segments[index])) return true;
+    }
+    return false;
   }
 
   #roomBytes(): number {

@@ -178,6 +178,7 @@ class LogFileEngine implements LogEngine {
     this.#compaction = options.compaction === undefined
       ? null
       : new Compaction(this.#compactionHost(segmentBytes), options.compaction);
+    this.#sync.isYoung = (segment) => this.#compaction?.isYoung(segment) ?? false;
   }
 
   get unsynced(): boolean {
@@ -388,6 +389,7 @@ class LogFileEngine implements LogEngine {
       written: () => this.#appended(),
       undo: (error) => void this.#undo(error),
       sync: (done) => this.#sync.wait(done),
+      tidy: () => this.#sync.tidy(),
       isSealed: () => this.#failure !== "",
       roomBytes: () => this.#watermark.compactionBytes,
       damaged: () => {

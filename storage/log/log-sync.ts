@@ -5,7 +5,8 @@
  * When it has ended, later records carry its position as the durable one; where no later record is
  * there yet, a small one is appended that says so, so that recovery can tell damage from a torn
  * tail. Segments without a live record, and without one before the sync began, lose their file:
- * what replaced their records is durable now.
+ * what replaced their records is durable now. Young ones stay for a while: what was replaced in them
+ * is history that recovery may still tell of.
  *
  * A failed sync is the end of writing: the kernel may have dropped the pages and would call the
  * next sync a success. Nothing is ever retried as if clean.
@@ -21,6 +22,8 @@ import { isDeletable, type Segment, segmentPath } from "./segment.ts";
 export class LogSync {
   /** Bytes of records in files that were deleted. */
   bytesFreed: number;
+  /** Whether a segment was written to so lately that its file stays, dead or not. */
+  isYoung: (segment: Segment) => boolean;
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #map: RecordMap;
@@ -43,6 +46,7 @@ export class LogSync {
     failed: (detail: string) => void,
   ) {
     this.bytesFreed = 0;
+    this.isYoung = () => false;
     this.#disk = disk;
     this.#folder = folder;
     this.#map = map;
@@ -76,6 +80,13 @@ export class LogSync {
   settle(done: () => void): void {
     if (this.#group.isBusy) this.#group.wait(() => done());
     else done();
+  }
+
+  /** Deletes what has become old enough for it, where no sync is under way or needed to do so. */
+  tidy(): void {
+    const { active } = this.#writer;
+    if (active === null || this.unsynced || this.#isFailed || this.#group.isBusy) return;
+    this.#delete(this.#deletable(active));
   }
 
   /** Takes over from recovery: all is durable, and a record has to say so if none does yet. */
@@ -140,7 +151,7 @@ export class LogSync {
   #tellKept(): void {
     let bytes = 0;
     for (const segment of this.#map.segments) {
-      if (segment.isPinned && segment.live === 0) bytes += segment.end;
+      if (segment.isPinned && segment.live === 0 && !this.isYoung(segment)) bytes += segment.end;
     }
     if (bytes > 0) this.#map.onKept(bytes);
   }
@@ -173,7 +184,8 @@ export class LogSync {
     for (let index = 0; index < segments.length; index++) {
       const segment = segments[index];
       if (segment === active) break;
-      if (isDeletable(segment, dead.length === index)) dead.push(segment);
+      const isDead = isDeletable(segment, dead.length === index);
+      if (isDead && !this.isYoung(segment)) dead.push(segment);
     }
     return dead;
   }

@@ -37,6 +37,7 @@ export const suite: Case[] = [
   },
   { name: "deletes leave compaction its part of the reserve", run: deletesBounded },
   { name: "segments that were written to lately are left alone", run: cold },
+  { name: "a dead segment stays while it is young, and goes without a further write", run: young },
   { name: "steps are as small as they are told to be, and wait as they are told", run: steps },
   { name: "nothing worth it: nothing is moved, and no timer stays", run: idle },
   {
@@ -400,6 +401,27 @@ function cold(check: Check): void {
   machine.world.run(REST_MS);
   check.ok(store.engine.stats().segmentsCompacted > 0, "and then it is, without a further write");
   holds(store, check, "cold");
+}
+
+function young(check: Check): void {
+  const machine = new Machine(17);
+  const store = open(machine, { coldMs: 1000 });
+  const name = nameOf("b/a");
+  const key = "a";
+  // One name over and over: all segments but the last are dead as soon as they are full.
+  for (let index = 0; index < 200; index++) put(store, key, 200);
+  machine.sync(store.engine);
+  machine.world.run(500);
+  put(store, key, 200);
+  machine.sync(store.engine);
+  check.equal(store.engine.stats().bytesFreed, 0, "nothing goes");
+  machine.world.run(REST_MS);
+  const { bytesFreed, bytesMoved } = store.engine.stats();
+  check.ok(bytesFreed > 7 * SEGMENT_BYTES, `${bytesFreed} bytes went when they were old enough`);
+  check.equal(bytesMoved, 0, "and nothing had to be moved for it");
+  check.equal(machine.world.waiting, 0, "no timer stays");
+  check.equal(outcomeText(read(store.engine, name)), store.wanted.get(key), "it reads");
+  holds(store, check, "young");
 }
 
 function steps(check: Check): void {

@@ -24,6 +24,7 @@ import {
   VALUE_BYTES_MAX_DEFAULT,
 } from "../core/limits.ts";
 import { toHex } from "../core/bytes.ts";
+import { balanceOf } from "../core/placement.ts";
 import { merkleKey } from "../core/merkle-digest.ts";
 import type { ObjectName } from "../core/object-name.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
@@ -40,9 +41,10 @@ import { serveRequests } from "./coordination/remote.ts";
 import type { QuorumDefaults, Store } from "./coordination/store.ts";
 import { readinessOf, type Readiness } from "./coordination/readiness.ts";
 import { unreadyStore } from "./coordination/unready-store.ts";
-import type { ClusterReport, MemberReport } from "./http/http-node.ts";
+import type { ClusterReport, HttpCluster, LayoutReport, MemberReport } from "./http/http-node.ts";
 import type { Buckets } from "./membership/buckets.ts";
 import { Identity } from "./membership/identity.ts";
+import type { Layout } from "./membership/layout.ts";
 import type { Member } from "./membership/member.ts";
 import { Membership } from "./membership/membership.ts";
 import type { Timer } from "./ports/clock.ts";
@@ -50,6 +52,7 @@ import type { Ports } from "./ports/ports.ts";
 import { Counters } from "./replication/counters.ts";
 import { HintRequests } from "./replication/hint-requests.ts";
 import { Replication, type Freshness } from "./replication/replication.ts";
+import { NO_REQUESTS } from "./replication/request-list.ts";
 import { requestHistory } from "./replication/request-history.ts";
 import { SupersededRequests } from "./replication/superseded.ts";
 import { Peers } from "./wire/peers.ts";
@@ -65,6 +68,8 @@ export interface NodeConfig {
   readonly http: string;
   /** TCP addresses of seeds; empty, or this node's own alone: found a cluster. */
   readonly join: readonly string[];
+  /** Whether an administrator lets this node in. */
+  readonly joinStaged: boolean;
   readonly zone: string;
   readonly capacity: number;
   readonly engine: "log" | "memory";
@@ -98,6 +103,7 @@ export const nodeConfigDefaults: NodeConfig = {
   advertise: "",
   http: "127.0.0.1:7070",
   join: [],
+  joinStaged: false,
   zone: "",
   capacity: 1,
   engine: "log",
@@ -248,7 +254,7 @@ export class Node {
   /** Stores a finished state at all owners of its name; "" or one sentence. */
   storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void {
     if (this.#running === null || this.#isStopped) return done("This node is not ready");
-    return this.#running.replication.storeAtOwners(name, set, done);
+    return this.#running.replication.storeAtOwners(name, set, NO_REQUESTS, done);
   }
 
   readiness(forWrite: boolean): Readiness {
@@ -265,15 +271,14 @@ export class Node {
     const { membership } = this;
     if (!membership.ready) {
       const layout = { version: 0, partitions: 0, replicas: 0, live: [] };
-      return { cluster: "", self: this.#identity?.nodeId ?? "", members: [], layout };
+      return { cluster: "", self: this.#identity?.nodeId ?? "", members: [], layout, staged: [] };
     }
     const { current, live } = membership.layouts;
-    const slots = current.slotsOfNodes();
     return {
       cluster: membership.clusterId,
       self: membership.self.id,
       members: membership.members.map((member) => {
-        return reportOf(member, slots[current.indexOf(member.id)] ?? 0);
+        return reportOf(member, current);
       }),
       layout: {
         version: current.number,
@@ -281,6 +286,39 @@ export class Node {
         replicas: current.replicas,
         live: live.map((layout) => layout.number),
       },
+      staged: membership.administration.staged.filter(({ kind }) => kind !== "none"),
+    };
+  }
+
+  /** What administrators ask for. */
+  get cluster(): HttpCluster {
+    const { administration } = this.membership;
+    return {
+      layout: () => layoutReport(this.membership),
+      plan: () => administration.plan(this.#partitionBytes()),
+      stage: (orders) => administration.stage(orders),
+      revert: (node) => administration.revert(node),
+      commit: (order, done) => administration.commit(order, done),
+    };
+  }
+
+  /**
+   * The size of a partition, estimated: its objects here, of the mean size of all here; a partition that
+   * is not held here is taken to be as large as the mean of those that are.
+   */
+  #partitionBytes(): (partition: number) => number {
+    const objects = this.#running?.objects ?? null;
+    if (objects === null) return () => 0;
+    const { objects: count, liveBytes } = objects.stats();
+    const { current } = this.membership.layouts;
+    const { id } = this.membership.self;
+    let owned = 0;
+    for (let one = 0; one < current.partitions; one++) if (current.owns(id, one)) owned++;
+    const meanBytes = owned === 0 ? 0 : liveBytes / owned;
+    const objectBytes = count === 0 ? 0 : liveBytes / count;
+    return (partition) => {
+      const isHeld = current.owns(id, partition);
+      return Math.round(isHeld ? objects.tree(partition).count * objectBytes : meanBytes);
     };
   }
 
@@ -303,6 +341,7 @@ export class Node {
       segmentsCompacted: objects.segmentsCompacted + hints.segmentsCompacted,
       compactionBytesMoved: objects.bytesMoved + hints.bytesMoved,
       logBytesFreed: objects.bytesFreed + hints.bytesFreed,
+      partitionsSurplus: running.replication.surplusCount(),
       partitionsPartial: running.replication.partialCount(),
       requestsUnderWay: running.coordinator.underWay,
       ...this.#watermarks(),
@@ -359,7 +398,7 @@ export class Node {
           else this.#running.coordinator.drain(done);
         },
         onLayoutsChanged: () => this.#layoutsChanged(),
-        onRetired: () => {},
+        onRetired: () => this.#running?.replication.retired(),
         onRecovered: () => this.#running?.replication.recovered(),
       },
     });
@@ -577,9 +616,28 @@ export class Node {
   }
 }
 
-/** One line of GET /cluster. @param partitions replica slots */
-function reportOf(member: Member, partitions: number): MemberReport {
-  const { id, name, address, http, zone, capacity, status, healthy } = member;
+/** What GET /cluster/layout shows. */
+function layoutReport({ layouts, history }: Membership): LayoutReport {
+  const { current, live, reading } = layouts;
+  return {
+    version: current.number,
+    partitions: current.partitions,
+    replicas: current.replicas,
+    live: live.map(({ number }) => number),
+    reading: reading.number,
+    nodes: balanceOf(current).map(({ slots, idealShare, reachedShare }, index) => {
+      const { id, name, zone, capacity } = current.nodes[index];
+      return { id, name, zone, capacity, slots, idealShare, reachedShare };
+    }),
+    history,
+  };
+}
+
+/** One line of GET /cluster: zone and capacity as the layout counts them. */
+function reportOf(member: Member, layout: Layout): MemberReport {
+  const { id, name, address, http, status, healthy } = member;
+  const { zone, capacity } = layout.nodeById(id) ?? member;
+  const partitions = layout.slotsOfNodes()[layout.indexOf(id)] ?? 0;
   return { id, name, address, http, zone, capacity, status, healthy, partitions };
 }
 

@@ -68,6 +68,14 @@ async function status(line: CommandLine): Promise<number> {
   const header = ["node", "id", "http", "address", "zone", "capacity", "slots", "status"];
   const byName = [...members].sort((left, right) => (left.name < right.name ? -1 : 1));
   writeOut(formatTable([header, ...byName.map((member) => memberRow(member, self))]));
+  if (layout.live.length > 1) writeOut(`layouts in use: ${layout.live.join(", ")}\n`);
+  const waiting = report.staged.filter(({ kind }) => kind === "waiting" || kind === "join");
+  for (const { kind, attributes } of waiting) {
+    const what = kind === "join" ? "commit its join" : "stage its join, or let it replace another";
+    writeOut(`${attributes?.name ?? ""} at ${attributes?.address ?? ""} asks to be let in: ${what}\n`);
+  }
+  const staged = report.staged.length - waiting.length;
+  if (staged > 0) writeOut(`changes staged: ${staged} (halo cluster plan)\n`);
   return DONE;
 }
 

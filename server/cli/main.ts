@@ -22,6 +22,7 @@ import {
   bucketSetCommand,
 } from "./bucket.ts";
 import { clusterStatusCommand, explainCommand } from "./cluster.ts";
+import { CLUSTER_CHANGES } from "./cluster-changes.ts";
 import { backupCommand, restoreCommand } from "./backup.ts";
 import type { Command } from "./command.ts";
 import {
@@ -75,6 +76,7 @@ const COMMANDS: readonly Command[] = [
   listCommand,
   explainCommand,
   clusterStatusCommand,
+  ...CLUSTER_CHANGES,
   bucketGetCommand,
   bucketSetCommand,
   bucketResetCommand,

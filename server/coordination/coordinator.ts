@@ -110,7 +110,7 @@ export class Coordinator implements Store {
   getFor(request: GetRequest, isForwarded: boolean, done: Done): void {
     const { membership, replication } = this.#parts;
     replication.counters.gets++;
-    if (this.#isStopped || !membership.ready) return done(notReady());
+    if (this.#isStopped || !membership.coordinates) return done(notReady());
     return this.#gets.get(request, isForwarded, done);
   }
 
@@ -120,7 +120,7 @@ export class Coordinator implements Store {
     const { counters } = replication;
     if (request.isDelete) counters.deletes++;
     else counters.puts++;
-    const isReady = !this.#isStopped && membership.ready;
+    const isReady = !this.#isStopped && membership.coordinates;
     const examined = isReady ? examine(this.#parts, request, isForwarded) : notReady();
     const counted: Done = (ended) => {
       if (ended.result.outcome === "refused") counters.writesRefused++;

@@ -24,7 +24,6 @@ export class Tally {
   /** Owners that it was acknowledged for, by themselves or by a stand-in. */
   readonly #served: Member[] = [];
   readonly #servedDurably: Member[] = [];
-  primaries = 0;
   fallbacks = 0;
 
   /** @param owners owners of the partition in each layout of the plan */
@@ -54,14 +53,23 @@ export class Tally {
 
   acknowledged(target: Target): void {
     const isPrimary = target.hintFor === null;
-    if (isPrimary) this.primaries++;
-    else this.fallbacks++;
+    if (!isPrimary) this.fallbacks++;
     if (isPrimary) addTo(this.#primaryAcks, target.layouts);
     if (isFirstFor(target, this.#served)) addTo(this.#acks, target.layouts);
   }
 
   durable(target: Target): void {
     if (isFirstFor(target, this.#servedDurably)) addTo(this.#durable, target.layouts);
+  }
+
+  /**
+   * Primaries that have acknowledged it, in the live layout where they are fewest: so many a reader
+   * may count on, whichever of them it reads by.
+   */
+  get primaries(): number {
+    let least = this.#primaryAcks[0];
+    for (const count of this.#primaryAcks) if (count < least) least = count;
+    return least;
   }
 
   get isMet(): boolean {

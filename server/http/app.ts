@@ -13,7 +13,9 @@ import { Hono } from "hono";
 import type { Explanation } from "../coordination/store.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { HttpHandler } from "../ports/http-server.ts";
+import type { Order } from "../membership/administration.ts";
 import { BucketRoutes, json } from "./buckets.ts";
+import { ClusterRoutes } from "./cluster.ts";
 import type { HttpNode } from "./http-node.ts";
 import { type ObjectOptions, ObjectRoutes } from "./objects.ts";
 import { readQuery, timeoutOf } from "./parameters.ts";
@@ -59,6 +61,19 @@ function createRouter(node: HttpNode, clock: Clock, valueBytesMax: number): Hono
   });
   route("/explain/*", { GET: member((request) => explain(node, request)) });
   route("/cluster", { GET: plain(() => json(node.clusterReport())) });
+  const cluster = new ClusterRoutes(node, clock);
+  const order = (change: Order["change"]): Handlers => ({
+    POST: member(plain((request) => cluster.order(request, change))),
+  });
+  route("/cluster/layout", { GET: member(plain(() => cluster.layout())) });
+  route("/cluster/plan", { GET: member(plain(() => cluster.plan())) });
+  route("/cluster/stage", { POST: member(plain((request) => cluster.stage(request))) });
+  route("/cluster/revert", { POST: member(plain((request) => cluster.revert(request))) });
+  route("/cluster/commit", { POST: member(plain((request) => cluster.commit(request))) });
+  route("/cluster/join", order("join"));
+  route("/cluster/leave", order("leave"));
+  route("/cluster/remove", order("remove"));
+  route("/cluster/replace", order("replace"));
   const restore = new RestoreRoute(node, clock, valueBytesMax);
   route("/cluster/restore", { POST: member(plain((request) => restore.take(request))) });
   route("/stats", { GET: plain(() => json(node.statistics())) });
@@ -126,6 +141,8 @@ function readiness(node: HttpNode, request: Request): Response {
 }
 
 function noRoute(path: string): Response {
-  const routes = "/kv/, /buckets, /explain/, /cluster, /cluster/restore, /stats, /healthz, /readyz";
+  const routes = "/kv/, /buckets, /explain/, /cluster, /cluster/layout, /cluster/plan, " +
+    "/cluster/{stage, commit, revert, join, leave, remove, replace, restore}, " +
+    "/stats, /healthz, /readyz";
   return problem("not-found", `There is no route ${path}, want ${routes}.`, "refused");
 }

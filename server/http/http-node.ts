@@ -6,7 +6,11 @@
 import type { ObjectName } from "../../core/object-name.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Quorum, Store } from "../coordination/store.ts";
+import type { CommitOrder, Committed, Order, Staging } from "../membership/administration.ts";
 import type { Buckets } from "../membership/buckets.ts";
+import type { MembershipEvent } from "../membership/layout.ts";
+import type { LayoutPlan } from "../membership/plan.ts";
+import type { StagedChange } from "../membership/staged.ts";
 
 /** The cluster's buckets; every node knows them all. */
 export type HttpBuckets = Pick<Buckets, "get" | "set" | "reset" | "list">;
@@ -35,6 +39,39 @@ export interface ClusterReport {
     readonly replicas: number;
     readonly live: readonly number[];
   };
+  /** What administrators want of the next layout, and nodes that ask to be let in. */
+  readonly staged: readonly StagedChange[];
+}
+
+export interface LayoutReport {
+  readonly version: number;
+  readonly partitions: number;
+  readonly replicas: number;
+  /** Layouts in use, and the one that reads use. */
+  readonly live: readonly number[];
+  readonly reading: number;
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly zone: string;
+    readonly capacity: number;
+    /** Replica slots. */
+    readonly slots: number;
+    /** Shares of all slots, 0 to 1. */
+    readonly idealShare: number;
+    readonly reachedShare: number;
+  }[];
+  /** All changes of the membership, oldest first. */
+  readonly history: readonly MembershipEvent[];
+}
+
+/** What an administrator can ask a node for. REQUIRES, all of it: the node is a member. */
+export interface HttpCluster {
+  layout(): LayoutReport;
+  plan(): LayoutPlan;
+  stage(orders: readonly Order[]): Staging;
+  revert(node: string | null): Staging;
+  commit(order: CommitOrder, done: (outcome: Committed) => void): void;
 }
 
 export interface HttpNode {
@@ -56,6 +93,7 @@ export interface HttpNode {
   /** Stores a finished state durably at all owners of its name; calls back with "" or one sentence. */
   storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void;
   clusterReport(): ClusterReport;
+  readonly cluster: HttpCluster;
   /** Counters and gauges by name, for /stats. */
   statistics(): Record<string, number>;
 }

@@ -25,6 +25,7 @@ export type HttpCode =
   | "length-required"
   | "key-too-long"
   | "unsupported-media-type"
+  | "minority"
   | "internal";
 
 interface Kind {
@@ -50,6 +51,7 @@ const KINDS: Readonly<Record<HttpCode, Kind>> = {
   "wrong-type": kind(409, "Wrong type"),
   "stale-layout": kind(409, "Stale layout"),
   "stale-request": kind(409, "Stale request"),
+  minority: kind(409, "Minority"),
   "length-required": kind(411, "Length required"),
   "precondition-failed": kind(412, "Precondition failed"),
   "value-too-large": kind(413, "Value too large"),

@@ -6,6 +6,9 @@
  *   ◄── {node, since, state}              the id that it is a member by, and all that members know
  *
  * Asking again is harmless: who is in already, with the disk that asks, gets the answer at once.
+ * A node that comes with `staged` is let in by an administrator: it is put among the staged changes
+ * (staged.ts) and told to wait; it asks again until it is in.
+ *
  * Who has the name and the address of a member but another incarnation, while that member does not
  * answer, is that member with its disk lost: it gets the id back. The same name at another address
  * is refused.
@@ -16,8 +19,10 @@ import type { Peers } from "../wire/peers.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import type { Consensus } from "./consensus.ts";
 import { Fields, MalformedDocument } from "./document.ts";
-import { type Admission, type Layout, layoutWith } from "./layout.ts";
+import type { Admission, Layout } from "./layout.ts";
+import { layoutWith } from "./layout-change.ts";
 import { type Member, type NodeAttributes, readAttributes } from "./member.ts";
+import { NO_WISH } from "./staged.ts";
 
 /** Nodes that may wait to be let in. */
 const WAITING_MAX = 256;
@@ -78,12 +83,49 @@ export class Admittance {
       const fields = new Fields(body);
       const incarnation = fields.nodeId("incarnation");
       const attributes = readAttributes(fields);
+      if (fields.raw("staged") === true && this.#mustWait(incarnation, attributes)) {
+        refuse(this.#stage(incarnation, attributes));
+        return;
+      }
       this.#waiting.push({ incarnation, attributes, reply, refuse });
       this.#proposeSoon();
     } catch (error) {
       if (!(error instanceof MalformedDocument)) throw error;
       refuse(`Message join is malformed: ${error.message}`);
     }
+  }
+
+  /** Not in yet, and no member that comes back without its disk. */
+  #mustWait(incarnation: string, attributes: NodeAttributes): boolean {
+    const { layouts } = this.#state;
+    if (findIncarnation(layouts.current, incarnation) !== null) return false;
+    return this.#idFor(incarnation, attributes) === incarnation || !this.#isBack(attributes);
+  }
+
+  #isBack({ name, address }: NodeAttributes): boolean {
+    return this.#state.members.present.some((one) => one.name === name && one.address === address);
+  }
+
+  /** Puts an applicant among the staged changes; answers what it is told. */
+  #stage(incarnation: string, attributes: NodeAttributes): string {
+    const { staged, members } = this.#state;
+    const known = staged.of(incarnation);
+    const { name } = attributes;
+    const isNamesake = ({ node, attributes: other }: { node: string; attributes: unknown }) => {
+      return node !== incarnation && (other as NodeAttributes | null)?.name === name;
+    };
+    const namesake = members.present.find((member) => member.name === name);
+    const isTaken = namesake !== undefined || staged.entries().some(isNamesake);
+    const kind = known?.kind ?? (isTaken ? "waiting" : "join");
+    if (known === undefined || JSON.stringify(known.attributes) !== JSON.stringify(attributes)) {
+      const trouble = staged.set([{ ...NO_WISH, node: incarnation, kind, attributes }]);
+      if (trouble !== "") return trouble;
+    }
+    if (kind === "join") return "It waits until an administrator commits it (halo cluster commit)";
+    if (namesake !== undefined) {
+      return `A member is named "${name}": it waits to replace that one (halo cluster replace)`;
+    }
+    return "It waits until an administrator stages it (halo cluster join)";
   }
 
   #proposeSoon(): void {
@@ -125,6 +167,7 @@ export class Admittance {
     const namesake = this.#state.members.present.find((member) => member.name === name);
     if (namesake === undefined) return incarnation;
     if (namesake.address !== address) return { sentence: nameTaken(namesake) };
+    if (namesake.status === "leaving") return { sentence: stillLeaving(namesake) };
     if (!namesake.healthy) return namesake.id;
     this.#ask(namesake);
     return { sentence: stillThere(namesake) };
@@ -158,6 +201,11 @@ function findIncarnation(layout: Layout, incarnation: string) {
 function nameTaken(namesake: Member): string {
   return `A member named "${namesake.name}" exists at ${namesake.address}; ` +
     "give another --name or replace it";
+}
+
+function stillLeaving(namesake: Member): string {
+  return `The member named "${namesake.name}" is leaving, and its data directory is another one; ` +
+    "remove it first or give another --name";
 }
 
 function stillThere(namesake: Member): string {

@@ -1,6 +1,6 @@
 /**
  * All that the members of a cluster agree on, as this node knows it: charter, layouts, members and
- * their history, bucket properties. File `membership.cbor` in the data directory.
+ * their history, staged changes, bucket properties. File `membership.cbor` in the data directory.
  *
  *   digest     what is known, by numbers: newest layout, versions of records, stamps of buckets
  *   delta      what another one's digest lacks
@@ -37,6 +37,7 @@ import {
   sinceOf,
 } from "./member.ts";
 import { type LinkMaker, Members } from "./members.ts";
+import { readStaged, Staged, type StagedChange, stagedDocument } from "./staged.ts";
 import { loadDocument, saveDocument } from "./state-file.ts";
 
 export const STATE_FILE = "membership.cbor";
@@ -60,6 +61,7 @@ export class ClusterState {
   readonly members: Members;
   readonly layouts: LiveLayouts;
   readonly buckets: Buckets;
+  readonly staged: Staged;
   readonly #ports: Ports;
   readonly #identity: Identity;
   readonly #hooks: ClusterStateHooks;
@@ -75,6 +77,8 @@ export class ClusterState {
     this.#hooks = hooks;
     this.members = new Members(selfId, linkTo);
     this.buckets = new Buckets(ports.clock, selfId, () => this.#saveOwnNews());
+    const answered = (id: string) => this.members.answered(id);
+    this.staged = new Staged(ports.clock, selfId, answered, () => this.#saveOwnNews());
     this.layouts = new LiveLayouts(selfId, {
       memberById: (id) => this.members.byId(id),
       raiseTrackers: (trackers) => this.#raiseTrackers(trackers),
@@ -146,6 +150,7 @@ export class ClusterState {
       events: this.members.history.map((event) => ({ ...event })),
       records: this.members.everyone.map((member) => recordDocument(member.record)),
       buckets: this.buckets.records().map(bucketDocument),
+      staged: this.staged.entries().map(stagedDocument),
     };
   }
 
@@ -206,6 +211,13 @@ export class ClusterState {
     return false;
   }
 
+  /** This node, which leaves, holds nothing any more; true when that is durable. */
+  reportDrained(): boolean {
+    const last = this.members.lastEvent(this.#identity.nodeId);
+    if (last?.kind !== "left" || this.self.drained >= last.layout) return false;
+    return this.updateSelf({ drained: last.layout });
+  }
+
   #raiseTrackers(trackers: Trackers): boolean {
     const { adopted, synced, reading } = this.self;
     return this.updateSelf({
@@ -219,6 +231,7 @@ export class ClusterState {
   adoptDecided(layout: Layout): void {
     if (layout.number !== this.layouts.newestNumber + 1) return;
     this.members.applyLayout(layout);
+    this.staged.prune();
     this.layouts.adopt([layout]);
     this.save();
     this.layouts.evaluate();
@@ -235,6 +248,7 @@ export class ClusterState {
         record.stamp,
         record.node,
       ]),
+      staged: this.staged.entries().map(({ node, stamp, issuer }) => [node, stamp, issuer]),
     };
   }
 
@@ -250,6 +264,7 @@ export class ClusterState {
     const newest = fields.whole("newest", 0);
     const versions = readPairs(fields, "records");
     const stamps = readStamps(fields);
+    const staged = readStagedStamps(fields);
     const isNews = (record: BucketRecord) => {
       const theirs = stamps.get(record.bucket);
       if (theirs === undefined || theirs.stamp !== record.stamp) {
@@ -264,6 +279,11 @@ export class ClusterState {
         .filter((member) => (versions.get(member.id) ?? -1) < member.version)
         .map((member) => recordDocument(member.record)),
       buckets: this.buckets.records().filter(isNews).map(bucketDocument),
+      staged: this.staged.entries().filter(({ node, stamp, issuer }) => {
+        const theirs = staged.get(node);
+        if (theirs === undefined || theirs.stamp !== stamp) return (theirs?.stamp ?? -1) < stamp;
+        return theirs.issuer < issuer;
+      }).map(stagedDocument),
     };
   }
 
@@ -286,11 +306,15 @@ export class ClusterState {
     this.#reportTwins(delta.layouts);
     const before = this.self.record;
     const isPolicyNews = this.#mergeBuckets(delta.buckets);
+    const isFarewell = delta.records.some(({ id, drained }) => {
+      return drained > (this.members.byId(id)?.drained ?? 0);
+    });
     const news = this.#mergeParts(delta) || isPolicyNews;
     this.#keepOwnWord(before);
     this.layouts.adopt(fresh);
     // A node that forgot a bucket's policy in a crash would make versions of another policy.
-    if (fresh.length > 0 || isPolicyNews) this.save();
+    // The last word of a node that goes: it may be stopped once anybody has it for good.
+    if (fresh.length > 0 || isPolicyNews || isFarewell) this.save();
     else if (news) this.#saveSoon();
     if (news || fresh.length > 0) this.layouts.evaluate();
     return news || fresh.length > 0;
@@ -301,6 +325,8 @@ export class ClusterState {
     if (this.members.applyEvents(delta.events)) news = true;
     for (const layout of delta.layouts) if (this.members.applyLayout(layout)) news = true;
     for (const record of delta.records) if (this.members.apply(record)) news = true;
+    for (const entry of delta.staged) if (this.staged.apply(entry)) news = true;
+    this.staged.prune();
     return news;
   }
 
@@ -341,6 +367,7 @@ interface Delta {
   readonly events: readonly ReturnType<typeof readEvent>[];
   readonly records: readonly MemberRecord[];
   readonly buckets: readonly BucketRecord[];
+  readonly staged: readonly StagedChange[];
 }
 
 interface Whole {
@@ -374,6 +401,7 @@ function readDelta(fields: Fields, clusterId: string): Delta {
     events: fields.list("events", LIST_MAX).map((event) => readEvent(new Fields(event))),
     records: fields.list("records", LIST_MAX).map((record) => readRecord(new Fields(record))),
     buckets: fields.list("buckets", LIST_MAX).map((record) => readBucketRecord(new Fields(record))),
+    staged: stagedList(fields).map((entry) => readStaged(new Fields(entry))),
   };
 }
 
@@ -393,6 +421,24 @@ function readPairs(fields: Fields, name: string): Map<string, number> {
     pairs.set(id, version);
   }
   return pairs;
+}
+
+/** Absent in what was written before there were staged changes. */
+function stagedList(fields: Fields): readonly unknown[] {
+  return fields.has("staged") ? fields.list("staged", LIST_MAX) : [];
+}
+
+function readStagedStamps(fields: Fields): Map<string, { stamp: number; issuer: string }> {
+  const stamps = new Map<string, { stamp: number; issuer: string }>();
+  for (const entry of stagedList(fields)) {
+    if (!Array.isArray(entry)) throw new MalformedDocument("stamps of staged changes are no lists");
+    const [node, stamp, issuer]: unknown[] = entry;
+    if (typeof node !== "string" || typeof stamp !== "number" || typeof issuer !== "string") {
+      throw new MalformedDocument("stamps of staged changes are malformed");
+    }
+    stamps.set(node, { stamp, issuer });
+  }
+  return stamps;
 }
 
 function readStamps(fields: Fields): Map<string, { stamp: number; node: string }> {

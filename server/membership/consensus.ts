@@ -18,6 +18,10 @@
  * of two that would be the end, as the other one alone is no majority; but there every decision
  * needed *both* votes, so the survivor's memory is complete, and it takes its fellow back alone.
  *
+ * By force, an administrator takes the word of those nodes that the change removes away: a majority
+ * of the others decides then. It is his word that the removed ones are dead; if they live and are
+ * more, they may decide on another layout of the same number.
+ *
  * Paxos Made Simple (2001); the founder of a cluster is its own majority.
  */
 
@@ -61,6 +65,8 @@ interface Proposal {
   readonly change: LayoutChange;
   readonly done: (outcome: ProposalOutcome) => void;
   readonly deadlineMs: number;
+  /** Whether the nodes that the change removes have no vote. */
+  readonly isForced: boolean;
   retryMs: number;
 }
 
@@ -94,9 +100,13 @@ export class Consensus {
   }
 
   /** Proposals of this node wait for each other. REQUIRES: this node is a member. */
-  propose(change: LayoutChange, done: (outcome: ProposalOutcome) => void): void {
+  propose(
+    change: LayoutChange,
+    done: (outcome: ProposalOutcome) => void,
+    isForced = false,
+  ): void {
     const deadlineMs = this.#ports.clock.elapsedMs() + PROPOSAL_MS_MAX;
-    this.#queue.push({ change, done, deadlineMs, retryMs: RETRY_MS_MIN });
+    this.#queue.push({ change, done, deadlineMs, isForced, retryMs: RETRY_MS_MIN });
     if (this.#queue.length === 1) this.#begin();
   }
 
@@ -119,7 +129,7 @@ export class Consensus {
     else if (typeof next === "string") this.#end({ status: "refused", sentence: next });
     else if (live.length >= liveMaxFor(next)) this.#end(tooManyLive(live[0]));
     else if (this.#ports.clock.elapsedMs() > proposal.deadlineMs) this.#end(minority(current));
-    else new Attempt(this, this.#nextBallot(), current, next).prepare();
+    else new Attempt(this, this.#nextBallot(), current, next, proposal.isForced).prepare();
   }
 
   #nextBallot(): Ballot {
@@ -282,13 +292,19 @@ class Attempt {
   #answers = 0;
   #found: Accepted | null = null;
 
-  constructor(consensus: Consensus, ballot: Ballot, current: Layout, next: Layout) {
+  constructor(
+    consensus: Consensus,
+    ballot: Ballot,
+    current: Layout,
+    next: Layout,
+    isForced: boolean,
+  ) {
     this.#consensus = consensus;
     this.ballot = ballot;
     this.number = next.number;
-    this.voters = current.nodes;
+    this.voters = isForced ? survivors(current, next) : current.nodes;
     this.ownValue = next.bytes;
-    this.#majority = majorityOf(current, next, ballot.node);
+    this.#majority = majorityOf(this.voters, next, ballot.node);
   }
 
   prepare(): void {
@@ -360,12 +376,18 @@ class Attempt {
 }
 
 /** Votes that decide: more than half; in a layout of two, one may take the other back alone. */
-function majorityOf(current: Layout, next: Layout, proposer: string): number {
+function majorityOf(voters: readonly LayoutNode[], next: Layout, proposer: string): number {
   const takesBack = next.events.some(
     (event) => event.kind === "returned" && event.member !== proposer,
   );
-  if (current.nodes.length === 2 && takesBack && current.indexOf(proposer) >= 0) return 1;
-  return Math.floor(current.nodes.length / 2) + 1;
+  if (voters.length === 2 && takesBack && voters.some(({ id }) => id === proposer)) return 1;
+  return Math.floor(voters.length / 2) + 1;
+}
+
+/** The nodes of the current layout that the next one does not take for dead. */
+function survivors(current: Layout, next: Layout): LayoutNode[] {
+  const dead = new Set(next.events.filter(({ kind }) => kind === "removed").map((e) => e.member));
+  return current.nodes.filter(({ id }) => !dead.has(id));
 }
 
 function liveMaxFor(next: Layout): number {

@@ -12,6 +12,9 @@
  * this node itself has to say does not wait for the round: it is offered to a few members at once,
  * which in a small cluster is all of them.
  *
+ * A node that has left or was removed hears so from whomever it asks, by the field `gone` beside the
+ * answer: who says it has all that the node had to say, for good.
+ *
  * Now and then the round goes to somebody whom it would not choose: a suspected member, a removed
  * one (who learns of it so), or a seed whose address no member has (all members may have got new
  * addresses while this node was down).
@@ -22,7 +25,7 @@ import type { Ports } from "../ports/ports.ts";
 import type { Peer, PeerIdentity, Peers } from "../wire/peers.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { Fields, MalformedDocument } from "./document.ts";
-import type { Member } from "./member.ts";
+import { isGone, type Member } from "./member.ts";
 import type { ClockSkew } from "./skew.ts";
 
 export const ROUND_MS = 1_000;
@@ -43,12 +46,16 @@ export class Gossip {
   readonly #skew: ClockSkew;
   readonly #seeds: readonly string[];
   readonly #beforeRound: () => void;
+  readonly #onGone: () => void;
   #roundTimer: Timer | null = null;
   #newsTimer: Timer | null = null;
   #running = false;
   #rounds = 0;
 
-  /** @param beforeRound puts into the state what this node has to say */
+  /**
+   * @param beforeRound puts into the state what this node has to say
+   * @param onGone a member says that this node is none any more
+   */
   constructor(
     ports: Ports,
     peers: Peers,
@@ -56,6 +63,7 @@ export class Gossip {
     skew: ClockSkew,
     seeds: readonly string[],
     beforeRound: () => void,
+    onGone: () => void,
   ) {
     this.#ports = ports;
     this.#peers = peers;
@@ -63,6 +71,7 @@ export class Gossip {
     this.#skew = skew;
     this.#seeds = seeds;
     this.#beforeRound = beforeRound;
+    this.#onGone = onGone;
     this.#serve("gossip", (fields) => this.#answerHash(fields));
     this.#serve("gossip-delta", (fields) => this.#answerDelta(fields));
   }
@@ -131,7 +140,7 @@ export class Gossip {
   /** Goes to somebody whom a plain round would not choose; false where there is nobody such. */
   #oddRound(): boolean {
     const members = this.#state.members.everyone;
-    const doubted = members.filter((member) => !member.healthy || member.status === "removed");
+    const doubted = members.filter((member) => !member.healthy || isGone(member.status));
     const known = new Set(members.map((member) => member.address));
     const seeds = this.#seeds.filter((address) => !known.has(address));
     const choice = doubted.length + seeds.length;
@@ -177,6 +186,7 @@ export class Gossip {
     const nowMs = this.#ports.clock.elapsedMs();
     this.#skew.measured(peer.id, reply.whole("wallMs", 0), sentMs, nowMs);
     if (!reply.has("digest")) {
+      if (reply.raw("gone") === true) this.#onGone();
       over();
       return;
     }
@@ -184,7 +194,9 @@ export class Gossip {
     const message = { delta, digest: this.#state.digest() };
     peer.call("gossip-delta", message, GOSSIP_TIMEOUT_MS, (answer, error) => {
       const merge = () => {
-        this.#state.merge(new Fields(answer).raw("delta"));
+        const fields = new Fields(answer);
+        this.#state.merge(fields.raw("delta"));
+        if (fields.raw("gone") === true) this.#onGone();
       };
       if (error === "" && this.#running) this.#checked("gossip-delta", merge, () => {});
       over();
@@ -211,12 +223,18 @@ export class Gossip {
         return;
       }
       try {
-        reply(answer(new Fields(body)));
+        const content = answer(new Fields(body));
+        reply(this.#isGone(from) ? { ...content, gone: true } : content);
       } catch (error) {
         if (!(error instanceof MalformedDocument)) throw error;
         refuse(`Message ${type} is malformed: ${error.message}`);
       }
     });
+  }
+
+  #isGone({ nodeId }: PeerIdentity): boolean {
+    const member = nodeId === null ? undefined : this.#state.members.byId(nodeId);
+    return member !== undefined && isGone(member.status);
   }
 
   #answerHash(fields: Fields): Record<string, unknown> {

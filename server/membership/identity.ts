@@ -6,6 +6,7 @@
  *                 comes back as
  *   clusterId     null until a cluster was founded or has admitted the node
  *   since         the layout that admitted this directory; 0 before
+ *   gone          why this directory is no member's any more: one sentence; "" while it is
  *
  * The object is one and lives as long as the node: the wire reads the id and the cluster from it at
  * each handshake, and joining changes them.
@@ -18,6 +19,7 @@ import { hexText } from "./member.ts";
 import { loadDocument, saveDocument } from "./state-file.ts";
 
 export const IDENTITY_FILE = "identity.cbor";
+const GONE_CHARS_MAX = 1_024;
 
 export class Identity {
   readonly incarnation: string;
@@ -26,11 +28,18 @@ export class Identity {
   #nodeId: string;
   #clusterId: string | null;
   #since: number;
+  #gone: string;
 
   private constructor(
     disk: Disk,
     name: string,
-    content: { incarnation: string; nodeId: string; clusterId: string | null; since: number },
+    content: {
+      incarnation: string;
+      nodeId: string;
+      clusterId: string | null;
+      since: number;
+      gone: string;
+    },
   ) {
     this.#disk = disk;
     this.name = name;
@@ -38,6 +47,7 @@ export class Identity {
     this.#nodeId = content.nodeId;
     this.#clusterId = content.clusterId;
     this.#since = content.since;
+    this.#gone = content.gone;
   }
 
   /**
@@ -51,7 +61,7 @@ export class Identity {
     const drawn = new Uint8Array(8);
     random.fill(drawn);
     const incarnation = hexText(drawn);
-    const content = { incarnation, nodeId: incarnation, clusterId: null, since: 0 };
+    const content = { incarnation, nodeId: incarnation, clusterId: null, since: 0, gone: "" };
     const identity = new Identity(disk, name, content);
     identity.#save();
     return identity;
@@ -63,6 +73,7 @@ export class Identity {
       nodeId: fields.nodeId("nodeId"),
       clusterId: fields.has("clusterId") ? fields.nodeId("clusterId") : null,
       since: fields.whole("since", 0),
+      gone: fields.has("gone") ? fields.text("gone", GONE_CHARS_MAX) : "",
     });
   }
 
@@ -73,6 +84,10 @@ export class Identity {
 
   get since(): number {
     return this.#since;
+  }
+
+  get gone(): string {
+    return this.#gone;
   }
 
   clusterId(): string | null {
@@ -87,6 +102,12 @@ export class Identity {
     this.#save();
   }
 
+  /** The node has left its cluster or was removed from it, for good. @throws DiskError */
+  leave(sentence: string): void {
+    this.#gone = sentence.slice(0, GONE_CHARS_MAX);
+    this.#save();
+  }
+
   #save(): void {
     saveDocument(this.#disk, IDENTITY_FILE, {
       incarnation: this.incarnation,
@@ -94,6 +115,7 @@ export class Identity {
       clusterId: this.#clusterId,
       since: this.#since,
       name: this.name,
+      gone: this.#gone,
     });
   }
 }

@@ -49,10 +49,15 @@ export class Joining {
     return this.#detail;
   }
 
-  /** REQUIRES: at least one seed. */
-  start(seeds: readonly string[], incarnation: string, attributes: NodeAttributes): void {
+  /** REQUIRES: at least one seed. @param isStaged whether an administrator lets it in */
+  start(
+    seeds: readonly string[],
+    incarnation: string,
+    attributes: NodeAttributes,
+    isStaged: boolean,
+  ): void {
     this.#seeds = seeds;
-    this.#message = { incarnation, ...attributesDocument(attributes) };
+    this.#message = { incarnation, ...attributesDocument(attributes), staged: isStaged };
     this.#next = this.#ports.random.below(seeds.length);
     this.#stopped = false;
     this.#detail = `Asking ${seeds.join(", ")} to be let in`;

@@ -38,7 +38,15 @@ export interface LayoutNode extends NodeAttributes {
   readonly synced: number;
 }
 
-export type MembershipEventKind = "founded" | "joined" | "returned" | "removed";
+const EVENT_KINDS = ["founded", "joined", "returned", "changed", "left", "removed"] as const;
+
+/**
+ * left: it hands over what it has and goes then; removed: it is taken for dead; changed: its
+ * capacity or its zone.
+ */
+export type MembershipEventKind = (typeof EVENT_KINDS)[number];
+
+export const NOTE_CHARS_MAX = 1_024;
 
 /** A change of the membership, as the layout that made it tells it. */
 export interface MembershipEvent {
@@ -52,6 +60,10 @@ export interface MembershipEvent {
   readonly timeMs: number;
   /** Id of the node that proposed it. */
   readonly issuer: string;
+  /** More of it, for people: "capacity 1 to 2". */
+  readonly note: string;
+  /** Stamp of the staged change that it carries out (staged.ts); 0: it was not staged. */
+  readonly staged: number;
 }
 
 /** What all layouts of a cluster have in common. */
@@ -143,79 +155,27 @@ export interface Admission {
   readonly attributes: NodeAttributes;
 }
 
-/** Where and when a change is made. */
-export interface ChangeContext {
-  readonly issuer: string;
-  readonly timeMs: number;
-  /** The oldest layout that the issuer holds live: what a returning node counts as complete for. */
-  readonly oldestLive: number;
-  /** What nodes say of themselves by now; null: go on with what the layout says. */
-  attributesOf(id: string): NodeAttributes | null;
-}
-
 /** Layout 1: one node owns everything. */
 export function foundLayout(shape: ClusterShape, founder: Admission, timeMs: number): Layout {
   const { clusterId, partitionBits, replicas } = shape;
   const nodes = [{ ...nodeOf(founder, 1), synced: 1 }];
   const { owners } = assign({ nodes, partitionBits, replicas });
-  const event = eventOf("founded", founder, { issuer: founder.id, timeMs }, 1);
+  const { id, attributes } = founder;
+  const about = { layout: 1, member: id, name: attributes.name, timeMs, issuer: id };
+  const event = { kind: "founded" as const, ...about, note: "", staged: 0 };
   return new Layout(
     { clusterId, partitionBits, replicas, number: 1, nodes, owners, events: [event] },
     null,
   );
 }
 
-/**
- * The layout that follows `current` when these nodes are let in. New nodes take their share; a node
- * that returns without its disk keeps its place. REQUIRES: at least one admission, ids distinct.
- */
-export function layoutWith(
-  current: Layout,
-  admissions: readonly Admission[],
-  context: ChangeContext,
-): Layout {
-  const { clusterId, partitionBits, replicas } = current;
-  const number = current.number + 1;
-  const nodes = new Map(current.nodes.map((node) => [node.id, refresh(node, context)]));
-  const events: MembershipEvent[] = [];
-  for (const admission of admissions) {
-    const returns = nodes.has(admission.id);
-    const synced = returns ? context.oldestLive : number - 1;
-    nodes.set(admission.id, { ...nodeOf(admission, number), synced });
-    events.push(eventOf(returns ? "returned" : "joined", admission, context, number));
-  }
-  const sorted = [...nodes.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
-  const stays = sorted.length === current.nodes.length;
-  const request = { nodes: sorted, partitionBits, replicas, former: current };
-  const owners = stays ? current.owners : assign(request).owners;
-  return new Layout(
-    { clusterId, partitionBits, replicas, number, nodes: sorted, owners, events },
-    null,
-  );
-}
-
-function refresh(node: LayoutNode, context: ChangeContext): LayoutNode {
-  const attributes = context.attributesOf(node.id);
-  if (attributes === null) return node;
-  const { name, address, http, zone, capacity } = attributes;
-  return { ...node, name, address, http, zone, capacity };
-}
-
-function nodeOf(admission: Admission, since: number): Omit<LayoutNode, "synced"> {
+/** A node as the layout that admits it names it. */
+export function nodeOf(admission: Admission, since: number): Omit<LayoutNode, "synced"> {
   const { name, address, http, zone, capacity } = admission.attributes;
   const { id, incarnation } = admission;
   return { id, incarnation, since, name, address, http, zone, capacity };
 }
 
-function eventOf(
-  kind: MembershipEventKind,
-  admission: Admission,
-  context: Pick<ChangeContext, "issuer" | "timeMs">,
-  layout: number,
-): MembershipEvent {
-  const { issuer, timeMs } = context;
-  return { kind, layout, member: admission.id, name: admission.attributes.name, timeMs, issuer };
-}
 
 function encodeLayout(content: LayoutContent): Uint8Array {
   const owners = new Uint8Array(2 * content.owners.length);
@@ -295,12 +255,13 @@ export function readEvent(fields: Fields): MembershipEvent {
     name: fields.text("name", NAME_CHARS_MAX),
     timeMs: fields.whole("timeMs", 0),
     issuer: fields.nodeId("issuer"),
+    note: fields.has("note") ? fields.text("note", NOTE_CHARS_MAX) : "",
+    staged: fields.has("staged") ? fields.whole("staged", 0) : 0,
   };
 }
 
 function readKind(text: string): MembershipEventKind {
-  if (text === "founded" || text === "joined" || text === "returned" || text === "removed") {
-    return text;
-  }
-  throw new MalformedDocument(`event is "${text}", wanted is founded, joined, returned or removed`);
+  const kind = EVENT_KINDS.find((known) => known === text);
+  if (kind !== undefined) return kind;
+  throw new MalformedDocument(`event is "${text}", wanted is one of ${EVENT_KINDS.join(", ")}`);
 }

@@ -33,7 +33,7 @@
  */
 
 import type { Layout } from "./layout.ts";
-import type { Member } from "./member.ts";
+import { isGone, type Member } from "./member.ts";
 
 /** Layouts that may be live at once; a further change waits until the oldest is retired … */
 export const LIVE_LAYOUTS_MAX = 16;
@@ -243,12 +243,12 @@ export class LiveLayouts {
     return this.#least((member) => member.adopted);
   }
 
-  /** The minimum over the members of all live layouts; removed ones hold nothing up. */
+  /** The minimum over the members of all live layouts; those that are gone hold nothing up. */
   #least(numberOf: (member: Member) => number): number {
     let least = Number.MAX_SAFE_INTEGER;
     for (const id of this.nodeIds()) {
       const member = this.#host.memberById(id);
-      if (member !== undefined && member.status === "removed") continue;
+      if (member !== undefined && isGone(member.status)) continue;
       least = Math.min(least, member === undefined ? 0 : numberOf(member));
     }
     return least;

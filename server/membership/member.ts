@@ -17,7 +17,16 @@ import { CAPACITY_MAX } from "../../core/placement/terms.ts";
 import type { Peer } from "../wire/peers.ts";
 import { type Fields, isNodeId } from "./document.ts";
 
-export type MemberStatus = "member" | "removed";
+/**
+ * leaving: it owns nothing in the newest layout and hands over what it has; left: it has, and may be
+ * stopped; removed: it was taken for dead.
+ */
+export type MemberStatus = "member" | "leaving" | "left" | "removed";
+
+/** Whether a node of this status has no part in the cluster any more. */
+export function isGone(status: MemberStatus): boolean {
+  return status === "left" || status === "removed";
+}
 
 /** Lengths that a record may have; addresses are host:port, a host has at most 253 characters. */
 export const NAME_CHARS_MAX = 255;
@@ -46,6 +55,11 @@ export interface MemberRecord extends NodeAttributes {
   readonly synced: number;
   /** The newest layout that it reads by, with all reads by older ones ended. */
   readonly reading: number;
+  /**
+   * Of a node that left by this layout: it holds nothing any more that others may lack. 0: it is not
+   * so far.
+   */
+  readonly drained: number;
   /** Partitions for which it is partial; shown to the operator. */
   readonly partial: number;
   /** The actor of its store, 16 hexadecimal digits; "" until it has said so. */
@@ -111,6 +125,9 @@ export class Member {
   get reading(): number {
     return this.#record.reading;
   }
+  get drained(): number {
+    return this.#record.drained;
+  }
   get partial(): number {
     return this.#record.partial;
   }
@@ -153,6 +170,7 @@ export function recordDocument(record: MemberRecord): Record<string, unknown> {
     adopted: record.adopted,
     synced: record.synced,
     reading: record.reading,
+    drained: record.drained,
     partial: record.partial,
     actor: record.actor,
   };
@@ -167,6 +185,7 @@ export function readRecord(fields: Fields): MemberRecord {
     adopted: fields.whole("adopted", 0),
     synced: fields.whole("synced", 0),
     reading: fields.whole("reading", 0),
+    drained: fields.has("drained") ? fields.whole("drained", 0) : 0,
     partial: fields.whole("partial", 0),
     actor: fields.text("actor", 16),
   };

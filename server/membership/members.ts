@@ -5,13 +5,30 @@
  *   history   the events of all layouts, a union: who founded, joined, came back or was removed
  *
  * Both merge by rules that commute, associate and repeat without effect, so the order in which
- * gossip brings them is of no consequence. Whether a node is removed is read from the history: the
- * last event about it counts, and layouts put events in one order for all.
+ * gossip brings them is of no consequence. Whether a node is still there is read from the history:
+ * the last event about it counts, and layouts put events in one order for all. One that leaves is
+ * gone once it has said itself that it holds nothing any more; nobody, itself included, believes so
+ * earlier than that this word has reached him (gossip.ts).
  */
 
 import type { Peer } from "../wire/peers.ts";
-import type { Layout, MembershipEvent } from "./layout.ts";
-import { firstVersion, Member, type MemberRecord, newerRecord } from "./member.ts";
+import type { Layout, MembershipEvent, MembershipEventKind } from "./layout.ts";
+import {
+  firstVersion,
+  isGone,
+  Member,
+  type MemberRecord,
+  type MemberStatus,
+  newerRecord,
+} from "./member.ts";
+
+/** What the history says of a node. */
+export interface Answered {
+  /** Of its last event. */
+  readonly kind: MembershipEventKind;
+  /** The greatest stamp of a staged change that was carried out. */
+  readonly staged: number;
+}
 
 /** How this room makes a link to a node. */
 export type LinkMaker = (id: string, address: string) => Peer;
@@ -25,7 +42,9 @@ export class Members {
   /** By layout and member. */
   readonly #events = new Map<string, MembershipEvent>();
   #history: readonly MembershipEvent[] = [];
-  #removed: ReadonlySet<string> = new Set();
+  /** The last event about each node. */
+  #last: ReadonlyMap<string, MembershipEvent> = new Map();
+  readonly #answered = new Map<string, Answered>();
 
   constructor(selfId: () => string, linkTo: LinkMaker) {
     this.#selfId = selfId;
@@ -41,9 +60,19 @@ export class Members {
     return this.#everyone;
   }
 
-  /** All that are not removed, sorted by id. */
+  /** All that are not gone, sorted by id. */
   get present(): readonly Member[] {
     return this.#present;
+  }
+
+  /** The last event about a node. */
+  lastEvent(id: string): MembershipEvent | undefined {
+    return this.#last.get(id);
+  }
+
+  /** What the history says of a node; undefined where it has nothing. */
+  answered(id: string): Answered | undefined {
+    return this.#answered.get(id);
   }
 
   /** Oldest first; within a layout sorted by member. */
@@ -60,7 +89,7 @@ export class Members {
     }
     const winner = newerRecord(known.record, record);
     if (winner === known.record || winner.version === known.version && known.isSelf) return false;
-    known.update(winner, known.status);
+    this.#update(known, winner);
     return true;
   }
 
@@ -70,8 +99,9 @@ export class Members {
     for (const node of layout.nodes) {
       const { id, name, address, http, zone, capacity } = node;
       const attributes = { id, name, address, http, zone, capacity };
-      const trackers = { adopted: 0, synced: node.synced, reading: 0, partial: 0, actor: "" };
-      const record = { ...attributes, version: firstVersion(node.since), ...trackers };
+      const trackers = { adopted: 0, synced: node.synced, reading: 0, drained: 0 };
+      const said = { ...attributes, partial: 0, actor: "" };
+      const record = { ...said, version: firstVersion(node.since), ...trackers };
       if (this.apply(record)) news = true;
     }
     return news;
@@ -86,26 +116,38 @@ export class Members {
     }
     if (this.#events.size === before) return false;
     this.#history = [...this.#events.values()].sort(compareEvents);
-    const last = new Map(this.#history.map((event) => [event.member, event.kind]));
-    const removed = [...last].filter(([, kind]) => kind === "removed");
-    this.#removed = new Set(removed.map(([id]) => id));
-    for (const member of this.#everyone) member.update(member.record, this.#statusOf(member.id));
-    this.#present = this.#everyone.filter((member) => member.status === "member");
+    this.#last = new Map(this.#history.map((event) => [event.member, event]));
+    for (const { member, kind, staged } of this.#history) {
+      const before = this.#answered.get(member)?.staged ?? 0;
+      this.#answered.set(member, { kind, staged: Math.max(before, staged) });
+    }
+    for (const member of this.#everyone) member.update(member.record, this.#statusOf(member.record));
+    this.#present = this.#everyone.filter((member) => !isGone(member.status));
     return true;
   }
 
-  #statusOf(id: string): "member" | "removed" {
-    return this.#removed.has(id) ? "removed" : "member";
+  #statusOf({ id, drained }: MemberRecord): MemberStatus {
+    const last = this.#last.get(id);
+    if (last === undefined || last.kind !== "left" && last.kind !== "removed") return "member";
+    if (last.kind === "removed") return "removed";
+    return drained >= last.layout && id !== this.#selfId() ? "left" : "leaving";
+  }
+
+  #update(member: Member, record: MemberRecord): void {
+    const before = member.status;
+    member.update(record, this.#statusOf(record));
+    if (member.status === before) return;
+    this.#present = this.#everyone.filter((other) => !isGone(other.status));
   }
 
   #add(record: MemberRecord): void {
     const isSelf = record.id === this.#selfId();
     const peer = isSelf ? null : this.#linkTo(record.id, record.address);
     const member = new Member(record, peer);
-    member.update(record, this.#statusOf(record.id));
+    member.update(record, this.#statusOf(record));
     this.#byId.set(record.id, member);
     this.#everyone = [...this.#byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
-    this.#present = this.#everyone.filter((other) => other.status === "member");
+    this.#present = this.#everyone.filter((other) => !isGone(other.status));
   }
 }
 

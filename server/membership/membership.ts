@@ -19,6 +19,7 @@ import { STATUS_NOT_ADMITTED } from "../../core/frame.ts";
 import { DiskError } from "../../storage/disk.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { PeerIdentity, Peers, Refusal } from "../wire/peers.ts";
+import { Administration } from "./administration.ts";
 import { Admittance } from "./admittance.ts";
 import type { Buckets } from "./buckets.ts";
 import { foundCharter, type QuorumDefaults } from "./charter.ts";
@@ -31,7 +32,7 @@ import type { Identity } from "./identity.ts";
 import { type Admitted, Joining } from "./joining.ts";
 import { foundLayout, type Layout, type MembershipEvent } from "./layout.ts";
 import type { LiveLayouts } from "./layouts.ts";
-import type { Member, MemberRecord, NodeAttributes } from "./member.ts";
+import { isGone, type Member, type MemberRecord, type NodeAttributes } from "./member.ts";
 import { ClockSkew } from "./skew.ts";
 import { Votes } from "./votes.ts";
 
@@ -43,6 +44,8 @@ export interface MembershipConfig {
   readonly capacity: number;
   /** TCP addresses of seeds. */
   readonly join: readonly string[];
+  /** Whether an administrator lets this node in; else it becomes a member by itself. */
+  readonly joinStaged: boolean;
   /** Used by a founder only. */
   readonly partitions: number;
   readonly replicas: number;
@@ -73,6 +76,7 @@ export interface MembershipParts {
 export type MembershipStage = "stopped" | "joining" | "member" | "removed";
 
 export class Membership {
+  readonly administration: Administration;
   readonly #ports: Ports;
   readonly #identity: Identity;
   readonly #hooks: MembershipHooks;
@@ -86,6 +90,7 @@ export class Membership {
   readonly #joining: Joining;
   #attributes: NodeAttributes;
   #replica: Partial<Pick<MemberRecord, "partial" | "actor">> = {};
+  #isHeeded = false;
   #stage: MembershipStage = "stopped";
   #detail = "This node has not started yet";
 
@@ -107,8 +112,9 @@ export class Membership {
     this.#skew = new ClockSkew(ports.clock);
     this.#gossip = new Gossip(ports, peers, this.#state, this.#skew, config.join, () => {
       this.#state.updateSelf({ ...this.#attributes, ...this.#replica });
-    });
+    }, () => this.#dismissed());
     this.#consensus = new Consensus(ports, peers, identity, this.#state, this.#votes);
+    this.administration = new Administration(ports.clock, this.#state, this.#consensus);
     this.#detector = new FailureDetector(ports, {
       onSuspected: (member, reason) => this.#suspected(member, reason),
       onRecovered: (member) => this.#recovered(member, hooks),
@@ -163,12 +169,20 @@ export class Membership {
     return this.#stage === "member";
   }
 
+  /**
+   * Whether this node may coordinate: others heed it. One that leaves is heeded for as long as a
+   * layout is in use that names it; after that, a layout may come and go that it has not heard of.
+   */
+  get coordinates(): boolean {
+    return this.#stage === "member" && this.#isHeeded;
+  }
+
   /** This node. REQUIRES: it is or was a member. */
   get self(): Member {
     return this.#state.self;
   }
 
-  /** All that are not removed, sorted by id; empty before this node is a member. */
+  /** All that are not gone, sorted by id; empty before this node is a member. */
   get members(): readonly Member[] {
     return this.#state.members.present;
   }
@@ -236,6 +250,11 @@ export class Membership {
     this.#replica = actor === "" ? { ...this.#replica, partial } : { partial, actor };
   }
 
+  /** This node leaves and holds nothing any more that others may lack: it may go. */
+  reportDrained(): void {
+    if (this.ready) this.#state.reportDrained();
+  }
+
   /** Has a changed layout decided by the members. REQUIRES: ready. */
   propose(change: LayoutChange, done: (outcome: ProposalOutcome) => void): void {
     this.#consensus.propose(change, done);
@@ -244,8 +263,7 @@ export class Membership {
   /** "" where a node may link to this one, else why not (the hook of Peers). */
   admit(identity: PeerIdentity): string {
     const member = identity.nodeId === null ? undefined : this.memberById(identity.nodeId);
-    if (member === undefined || member.status === "member") return "";
-    return removedSentence(member);
+    return member === undefined || !isGone(member.status) ? "" : goneSentence(member);
   }
 
   // The ways in.
@@ -264,10 +282,12 @@ export class Membership {
   #begin(): string {
     const seeds = this.#config.join.filter((seed) => seed !== this.#attributes.address);
     const isKnown = this.#identity.clusterId() !== null;
+    if (this.#identity.gone !== "") return `Cannot start: ${this.#identity.gone}`;
     if (isKnown && this.#state.load()) return this.#resume();
     if (seeds.length > 0) {
       this.#stage = "joining";
-      this.#joining.start(seeds, this.#identity.incarnation, this.#attributes);
+      const { incarnation } = this.#identity;
+      this.#joining.start(seeds, incarnation, this.#attributes, this.#config.joinStaged);
       return "";
     }
     if (isKnown) {
@@ -293,7 +313,7 @@ export class Membership {
     const { nodeId, incarnation } = this.#identity;
     const self = this.memberById(nodeId);
     if (self === undefined) return `Cannot start: ${STATE_FILE} does not name this node, ${nodeId}`;
-    if (self.status === "removed") return removedSentence(self);
+    if (isGone(self.status)) return `Cannot start: ${goneSentence(self)}`;
     if (this.#replaced()) return replacedSentence(self, incarnation);
     const { name } = this.#attributes;
     const rival = this.members.find((member) => !member.isSelf && member.name === name);
@@ -315,6 +335,7 @@ export class Membership {
   #run(): string {
     this.#stage = "member";
     this.#detail = "";
+    this.#isHeeded = this.#mayCoordinate();
     this.#state.updateSelf(this.#attributes);
     this.#gossip.start();
     this.#detector.watch(this.members);
@@ -328,12 +349,38 @@ export class Membership {
 
   #layoutsChanged(hooks: MembershipHooks): void {
     if (!this.ready) return;
+    this.#isHeeded = this.#mayCoordinate();
     if (this.#replaced()) {
       this.#cease(replacedSentence(this.self, this.#identity.incarnation));
     } else {
       this.#detector.watch(this.members);
     }
     hooks.onLayoutsChanged();
+  }
+
+  /** Whether this node is in the layout that reads use, or in a newer one: a newcomer is. */
+  #mayCoordinate(): boolean {
+    const { live, reading } = this.layouts;
+    const { nodeId } = this.#identity;
+    return live.some(({ number, nodes }) => {
+      return number >= reading.number && nodes.some(({ id }) => id === nodeId);
+    });
+  }
+
+  /** A member says that this node is none any more, and has told it why. */
+  #dismissed(): void {
+    if (this.ready) this.#leave(goneSentence(this.self));
+  }
+
+  /** This node is no member any more, and its data directory never will be one's again. */
+  #leave(sentence: string): void {
+    this.#cease(sentence);
+    try {
+      this.#identity.leave(sentence);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#ports.log.error("Cannot store that this node is gone", { reason: error.message });
+    }
   }
 
   /** Whether the cluster has taken another data directory for this node's. */
@@ -344,7 +391,7 @@ export class Membership {
   }
 
   #refused(refusal: Refusal): void {
-    if (this.ready && refusal.status === STATUS_NOT_ADMITTED) this.#cease(refusal.sentence);
+    if (this.ready && refusal.status === STATUS_NOT_ADMITTED) this.#leave(refusal.sentence);
   }
 
   /** This node is no member any more: it takes no part, and says why. */
@@ -371,8 +418,10 @@ function attributesOf(config: MembershipConfig, address: string): NodeAttributes
   return { name, address, http, zone, capacity };
 }
 
-function removedSentence(member: Member): string {
-  return `Node ${member.id} (${member.name}) was removed from this cluster; ` +
+/** Of a node that is not there any more, or (itself) is about to go. */
+function goneSentence({ id, name, status }: Member): string {
+  const what = status === "removed" ? "was removed from" : "has left";
+  return `Node ${id} (${name}) ${what} this cluster; ` +
     "empty its data directory to let it join as a new one";
 }
 

@@ -28,6 +28,7 @@ const INTERVAL_PARTIAL_MS = 200;
 
 export interface AntiEntropyHost extends ReplicationHost {
   readonly self: Member;
+  /** All that are not gone for good. */
   readonly members: readonly Member[];
   /** All live layouts, oldest first. */
   readonly layouts: readonly Layout[];
@@ -162,6 +163,7 @@ export class AntiEntropy {
     // Owners by every live layout: those by the newest alone may all be as new as this node.
     const owners = new Set(this.#host.layouts.flatMap((layout) => ownersOf(layout, partition)));
     owners.delete(this.#host.self.id);
+    for (const id of owners) if (!this.#host.members.some((one) => one.id === id)) owners.delete(id);
     this.#completeness.compared(partition, peer.id, peerIsComplete, [...owners]);
   }
 

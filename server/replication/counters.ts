@@ -14,6 +14,10 @@ export class Counters {
   hintsStored = 0;
   hintsDelivered = 0;
   hintsFull = 0;
+  /** Hints whose owner is gone, given to those who own the name now. */
+  hintsHandedOver = 0;
+  /** Copies given up of partitions that are owned no longer. */
+  surplusDropped = 0;
   comparisons = 0;
   comparisonsDiffering = 0;
   antiEntropyRepairs = 0;

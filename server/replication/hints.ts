@@ -10,6 +10,9 @@
  * kept for several owners, and one owner's hints for one object merge into one. Hints never show as data
  * of this node; a stand-in that is read on behalf of owners looks here (collect).
  *
+ * A hint whose owner is gone from the cluster for good (or is this node itself) goes to all who own the
+ * name in the live layouts, as an ordinary merge, and is given up when each of them has it durable.
+ *
  * ***An acknowledged hint is given up only for a copy that is synced at a primary; age never deletes it;
  * a hint that does not fit is not acknowledged.*** Paper 4.6; Riak's lessons riak_core#154, riak_kv#1845.
  */
@@ -20,7 +23,7 @@ import { PURPOSE_HINT, STATUS_DONE } from "../../core/replica-frames.ts";
 import { toHex } from "../../core/bytes.ts";
 import { headDigestInto } from "../../core/version-set.ts";
 import type { IndexEntry, VersionSet } from "../../storage/engine.ts";
-import type { Member } from "../membership/member.ts";
+import { isGone, type Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { HintRequests } from "./hint-requests.ts";
 import type { ReplicationHost } from "./host.ts";
@@ -39,6 +42,13 @@ const OWNER_BYTES = 8;
 export interface HintsHost extends ReplicationHost {
   /** The owner, where it is a member. */
   memberById(id: string): Member | undefined;
+  /** Stores a set durably at all who own its name; calls back with "" or why not. */
+  storeAtOwners(
+    name: ObjectName,
+    set: VersionSet,
+    superseded: Uint8Array,
+    done: (detail: string) => void,
+  ): void;
 }
 
 interface Waiting {
@@ -183,22 +193,38 @@ export class Hints {
   #take(entry: Waiting): void {
     this.#inFlight++;
     this.copy.engine.readEntry(entry, (hint, outcome) => {
-      const owner = hint === null ? undefined : this.#ownerOf(hint);
-      if (hint === null || outcome.status !== "found" || owner === undefined) this.#ended();
-      else this.#deliver(owner, hint, outcome.set);
+      if (hint === null || outcome.status !== "found") this.#ended();
+      else this.#give(hint, outcome.set);
     });
   }
 
-  /** The hint's owner, if it may be given something now. */
-  #ownerOf(hint: ObjectName): Member | undefined {
+  /** Gives a hint to its owner, if that one may be given something now, or to its heirs. */
+  #give(hint: ObjectName, set: VersionSet): void {
     const id = toHex(hint.bytes, 0, OWNER_BYTES);
     this.#owners?.add(id);
-    return this.#isWilling(id) && !this.#unwilling.has(id) ? this.#host.memberById(id) : undefined;
+    if (!this.#isWilling(id) || this.#unwilling.has(id)) return this.#ended();
+    const owner = this.#host.memberById(id);
+    if (owner === undefined || !isReachable(owner)) return this.#handOver(id, hint, set);
+    return this.#deliver(owner, hint, set);
   }
 
+  /** Whether the owner may take it now, or will never be there to take it: its heirs do. */
   #isWilling(id: string): boolean {
     const owner = this.#host.memberById(id);
-    return owner !== undefined && owner.healthy && !owner.isSelf;
+    return owner === undefined || !isReachable(owner) || owner.healthy;
+  }
+
+  #handOver(id: string, hint: ObjectName, set: VersionSet): void {
+    const name = new Name(hint.bytes.slice(OWNER_BYTES));
+    const digest = new Uint32Array(2);
+    headDigestInto(set.head, 0, set.head.length, digest, 0);
+    this.#host.storeAtOwners(name, set, this.#requests.of(hint.position0), (detail) => {
+      if (detail === "") {
+        this.#host.counters.hintsHandedOver++;
+        this.#delivered(hint, digest);
+      } else this.#unwilling.add(id);
+      this.#ended();
+    });
   }
 
   #deliver(owner: Member, hint: ObjectName, set: VersionSet): void {
@@ -243,6 +269,11 @@ export class Hints {
       this.scan();
     });
   }
+}
+
+/** Whether a hint for this member can ever be delivered: it is still there, and is another node. */
+function isReachable(owner: Member): boolean {
+  return !isGone(owner.status) && !owner.isSelf;
 }
 
 /** The name of an object in the hint store. */

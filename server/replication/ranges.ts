@@ -122,6 +122,15 @@ function entryAt(bytes: Uint8Array, offset: number): ListedEntry {
   };
 }
 
+/** The entries of a listing, in its order. */
+export function readEntries(listing: Uint8Array): ListedEntry[] {
+  const entries: ListedEntry[] = [];
+  for (let offset = 0; offset + ENTRY_BYTES <= listing.length; offset += ENTRY_BYTES) {
+    entries.push(entryAt(listing, offset));
+  }
+  return entries;
+}
+
 function sameDigest(left: Uint8Array, leftAt: number, right: Uint8Array, rightAt: number): boolean {
   for (let index = 12; index < ENTRY_BYTES; index++) {
     if (left[leftAt + index] !== right[rightAt + index]) return false;

@@ -22,7 +22,7 @@ import {
 import { partitionOf } from "../../core/ring.ts";
 import type { Engine, VersionSet } from "../../storage/engine.ts";
 import type { Layout } from "../membership/layout.ts";
-import type { Member } from "../membership/member.ts";
+import { isGone, type Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Peers } from "../wire/peers.ts";
@@ -39,6 +39,7 @@ import { Replica, type ReplicaHost } from "./replica.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
 import type { SupersededRequests } from "./superseded.ts";
+import { Surplus, type SurplusHost } from "./surplus.ts";
 import { onWire } from "./wire-set.ts";
 
 export interface ReplicationParts {
@@ -90,6 +91,7 @@ export class Replication {
   readonly #parts: ReplicationParts;
   readonly #antiEntropy: AntiEntropy;
   readonly #scrub: Scrub;
+  readonly #surplus: Surplus;
   /** Partitions that this node owns in the layout that reads use: a byte each. */
   #ownedForReads: Uint8Array = new Uint8Array(0);
   #isStopped = false;
@@ -120,6 +122,8 @@ export class Replication {
       ],
       parts.scrubBytesPerSecond,
     );
+    const held = this.objects;
+    this.#surplus = new Surplus(this.#surplusHost(), peers, held, this.completeness);
     new Replica(this.#replicaHost()).serve(peers);
     this.runs = new BucketRuns(this.#runsHost());
     this.runs.serve(peers);
@@ -134,6 +138,7 @@ export class Replication {
     this.hints.start();
     this.#antiEntropy.start();
     this.#scrub.start();
+    this.#surplus.start();
   }
 
   stop(): void {
@@ -141,6 +146,7 @@ export class Replication {
     this.hints.stop();
     this.#antiEntropy.stop();
     this.#scrub.stop();
+    this.#surplus.stop();
     this.completeness.save();
   }
 
@@ -164,6 +170,17 @@ export class Replication {
     this.completeness.save();
     this.#reportSynced();
     this.#antiEntropy.hurry();
+  }
+
+  /** A layout has retired: what was owned by it alone need not be held any more. */
+  retired(): void {
+    this.#surplus.hurry();
+    this.hints.scan();
+  }
+
+  /** Partitions that are held and not owned: they go when those who own them have all of it. */
+  surplusCount(): number {
+    return this.#surplus.partitions().length;
   }
 
   /** Partitions that this node owns and is partial for. */
@@ -218,31 +235,44 @@ export class Replication {
   /**
    * Stores a finished state durably at every owner of its name, whoever made it: calls back with "", or
    * with one sentence where an owner does not have it. To be told again is harmless: it is a join.
+   * @param superseded writes that the set's versions have superseded, to be told with it
    */
-  storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void {
+  storeAtOwners(
+    name: ObjectName,
+    set: VersionSet,
+    superseded: Uint8Array,
+    done: (detail: string) => void,
+  ): void {
     const { layouts, members } = this.#parts.membership;
-    const partition = this.partitionOf(name);
-    const ids = new Set(layouts.live.flatMap((layout) => ownersOf(layout, partition)));
+    const ids = new Set(this.#liveOwners(layouts.live, this.partitionOf(name)));
     const owners = members.filter((member) => ids.has(member.id));
-    let detail = owners.length < ids.size ? "An owner of it is not known here" : "";
+    let detail = owners.length < ids.size || ids.size === 0 ? "An owner of it is not known here" : "";
     let left = owners.length;
     if (left === 0) return done(detail);
     for (const owner of owners) {
-      this.#storeAt(owner, name, set, (problem) => {
+      this.#storeAt(owner, name, set, superseded, (problem) => {
         if (problem !== "" && detail === "") detail = `${owner.name} has not stored it: ${problem}`;
         if (--left === 0) done(detail);
       });
     }
   }
 
+  /** Ids of the owners in some of the layouts that are not gone for good. */
+  #liveOwners(layouts: readonly Layout[], partition: number): string[] {
+    const ids = new Set(layouts.flatMap((layout) => ownersOf(layout, partition)));
+    const { membership } = this.#parts;
+    return [...ids].filter((id) => !isGone(membership.memberById(id)?.status ?? "member"));
+  }
+
   #storeAt(
     owner: Member,
     name: ObjectName,
     set: VersionSet,
+    superseded: Uint8Array,
     done: (problem: string) => void,
   ): void {
     if (!owner.isSelf) {
-      const how = { purpose: PURPOSE_ANTI_ENTROPY, durable: true, hintFor: null };
+      const how = { purpose: PURPOSE_ANTI_ENTROPY, durable: true, hintFor: null, superseded };
       const load = (give: (whole: VersionSet) => void): void => give(set);
       const timed = { ...how, timeoutMs: STORE_TIMEOUT_MS };
       return this.deliver(owner, name, set, timed, load, ({ failure, status, isDurable }) => {
@@ -251,7 +281,7 @@ export class Replication {
       });
     }
     const labels = { layout: this.#parts.membership.layouts.current.number, round: 0 };
-    const change = this.objects.join(name, set, labels);
+    const change = this.objects.join(name, set, labels, superseded);
     if (change.status !== STATUS_DONE) return done(change.detail);
     return this.objects.engine.sync((isDurable) => done(isDurable ? "" : "it could not be synced"));
   }
@@ -302,9 +332,8 @@ export class Replication {
 
   #completeIfAlone(partition: number): void {
     const { layouts, self } = this.#parts.membership;
-    const owners = new Set(layouts.live.flatMap((layout) => ownersOf(layout, partition)));
-    owners.delete(self.id);
-    if (owners.size === 0) this.completeness.completeAlone(partition);
+    const others = this.#liveOwners(layouts.live, partition).filter((id) => id !== self.id);
+    if (others.length === 0) this.completeness.completeAlone(partition);
   }
 
   /** Tells the cluster that this node holds all that it owns, once it does. */
@@ -339,6 +368,29 @@ export class Replication {
     return { head: set.head, payloads };
   }
 
+  /** A node that leaves may go when nobody can lack what it holds. */
+  #surplusGone(): void {
+    const { membership, hints } = this.#parts;
+    if (!membership.ready || membership.self.status !== "leaving") return;
+    const { live } = membership.layouts;
+    const isNamed = live.some((layout) => layout.indexOf(membership.self.id) >= 0);
+    if (!isNamed && hints.stats().objects === 0) membership.reportDrained();
+  }
+
+  #surplusHost(): SurplusHost {
+    const { membership } = this.#parts;
+    return {
+      ...this.#host(),
+      get self(): Member {
+        return membership.self;
+      },
+      get layouts(): readonly Layout[] {
+        return membership.layouts.live;
+      },
+      onNone: () => this.#surplusGone(),
+    };
+  }
+
   #host(): HintsHost {
     const { ports, membership } = this.#parts;
     return {
@@ -346,6 +398,9 @@ export class Replication {
       log: ports.log,
       counters: this.#parts.counters,
       memberById: (id) => membership.memberById(id),
+      storeAtOwners: (name, set, superseded, done) => {
+        this.storeAtOwners(name, set, superseded, done);
+      },
       layoutNumber: () => membership.layouts.current.number,
       deliverDurably: (member, name, set, purpose, timeoutMs, load, done, superseded) => {
         const told = superseded ?? NO_REQUESTS;

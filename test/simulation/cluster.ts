@@ -53,13 +53,18 @@ class Machine {
   process: Process | null = null;
   boots = 1;
   starts = 0;
+  /** Whether it is a member or on its way to become one. */
+  isInside: boolean;
+  /** Whether an administrator is to let it in. */
+  isStaged = false;
   /** How far its date has been moved. */
   jumpedMs = 0;
   /** What was written from here on may not be synced, as long as `steadyAtMs` lies ahead. */
   shakyFromMs = 0;
   steadyAtMs = 0;
 
-  constructor(index: number, world: World, disk: SimulatedDisk) {
+  constructor(index: number, world: World, disk: SimulatedDisk, isInside: boolean) {
+    this.isInside = isInside;
     this.index = index;
     this.name = `n${index}`;
     this.wall = new WallClock(world);
@@ -94,13 +99,52 @@ export class Cluster implements Servers, Breakable {
       delayMsMin: 0.2,
       delayMsMean: 0.5,
     });
-    for (let index = 0; index < shape.nodes; index++) {
-      this.#machines.push(new Machine(index, world, this.#emptyDisk()));
+    for (let index = 0; index < shape.nodes + shape.administration.spares; index++) {
+      const disk = this.#emptyDisk();
+      this.#machines.push(new Machine(index, world, disk, index < shape.nodes));
     }
   }
 
   get count(): number {
     return this.#machines.length;
+  }
+
+  /** Machines that are members or on their way to become one. */
+  get inside(): number[] {
+    return this.#machines.filter(({ isInside }) => isInside).map(({ index }) => index);
+  }
+
+  isInside(index: number): boolean {
+    return this.#machines[index].isInside;
+  }
+
+  name(index: number): string {
+    return this.#machines[index].name;
+  }
+
+  /** Starts a spare machine, which asks the others to be let in. */
+  enter(index: number, isStaged: boolean): void {
+    const machine = this.#machines[index];
+    machine.isInside = true;
+    machine.isStaged = isStaged;
+    this.start(index);
+  }
+
+  /** A machine that is no member any more is switched off and gets an empty disk. */
+  retire(index: number): void {
+    const machine = this.#machines[index];
+    if (machine.process !== null) this.#drop(machine, false);
+    machine.disk.kill();
+    machine.disk = this.#emptyDisk();
+    machine.boots++;
+    machine.steadyAtMs = 0;
+    machine.isInside = false;
+  }
+
+  /** A machine dies with its disk, and will not come back as what it was. */
+  destroy(index: number): void {
+    this.wipe(index);
+    this.#machines[index].isInside = false;
   }
 
   /** The true date. */
@@ -146,6 +190,7 @@ export class Cluster implements Servers, Breakable {
       name: machine.name,
       tcp: machine.address,
       http: `${machine.name}:7070`,
+      joinStaged: machine.isStaged,
       join: isFounder ? [] : others.map((other) => other.address),
       engine: shape.engine,
       partitions: shape.partitions,
@@ -157,6 +202,10 @@ export class Cluster implements Servers, Breakable {
     const process = { node, clock, isRunning: false };
     machine.process = process;
     node.start((error) => {
+      if (/has left this cluster/.test(error)) {
+        machine.process = null;
+        return;
+      }
       if (error !== "") throw new Error(`${machine.name} does not start: ${error}`);
       process.isRunning = true;
       machine.steadyAtMs = world.elapsedMs + this.#syncWindowMs;
@@ -197,12 +246,14 @@ export class Cluster implements Servers, Breakable {
   }
 
   mayWipe(index: number): boolean {
-    for (let other = 0; other < this.count; other++) {
+    const { inside } = this;
+    if (!this.isInside(index) || inside.length < 2 || !this.isUp(index)) return false;
+    return inside.every((other) => {
       const node = this.node(other);
       if (node === null || this.isPaused(other) || !node.membership.ready) return false;
-      if (node.membership.self.partial > 0) return false;
-    }
-    return this.count > 1 && this.isUp(index);
+      const { self, layouts } = node.membership;
+      return self.partial === 0 && self.status === "member" && layouts.live.length === 1;
+    });
   }
 
   wipe(index: number): void {
@@ -220,15 +271,17 @@ export class Cluster implements Servers, Breakable {
    * Whether all nodes run and agree that they all are members, with one layout and nothing to move.
    */
   isSettled(): boolean {
-    for (let index = 0; index < this.count; index++) {
+    const { inside } = this;
+    const numbers = new Set<number>();
+    for (const index of inside) {
       const node = this.node(index);
       if (node === null || node.objects === null || !node.membership.ready) return false;
       const { layouts, members, self } = node.membership;
-      if (members.length !== this.count || layouts.live.length !== 1) return false;
-      if (layouts.current.nodes.length !== this.count || self.partial > 0) return false;
-      if (layouts.current.number !== this.node(0)?.membership.layouts.current.number) return false;
+      if (members.length !== inside.length || layouts.live.length !== 1) return false;
+      if (layouts.current.nodes.length !== inside.length || self.partial > 0) return false;
+      numbers.add(layouts.current.number);
     }
-    return true;
+    return numbers.size === 1;
   }
 
   /** Gives a bucket the policy "the last write wins", through the first node. */
@@ -244,10 +297,17 @@ export class Cluster implements Servers, Breakable {
   /** Whether every node knows that policy. */
   knowsLastWriteWins(bucket: string): boolean {
     const name = encoder.encode(bucket);
-    for (let index = 0; index < this.count; index++) {
-      if (this.node(index)?.membership.buckets.get(name).policy !== "lww") return false;
-    }
-    return true;
+    return this.inside.every((index) => {
+      return this.node(index)?.membership.buckets.get(name).policy === "lww";
+    });
+  }
+
+  /** The numbers of the live layouts at every node: equal texts, nothing came or went. */
+  get layoutsKnown(): string {
+    return this.#machines.map(({ process }) => {
+      if (process === null || !process.node.membership.ready) return "";
+      return process.node.membership.layouts.live.map(({ number }) => number).join();
+    }).join(" ");
   }
 
   /** A machine's date. */

@@ -24,6 +24,8 @@ const BLACKOUT_ONE_IN = 60;
 export interface Breakable {
   readonly count: number;
   isUp(node: number): boolean;
+  /** Whether it is a member or on its way to become one: others are let alone. */
+  isInside(node: number): boolean;
   isPaused(node: number): boolean;
   kill(node: number): void;
   unplug(node: number): void;
@@ -97,7 +99,7 @@ export class Faults {
     for (let node = 0; node < count; node++) {
       for (let to = 0; to < count; to++) this.#target.cut(node, to, false);
       this.#target.mendClock(node);
-      if (!this.#target.isUp(node)) this.#target.start(node);
+      if (!this.#target.isUp(node) && this.#target.isInside(node)) this.#target.start(node);
     }
     this.#say("all is mended");
   }
@@ -195,7 +197,7 @@ export class Faults {
   }
 
   #restart(node: number): void {
-    if (this.#target.isUp(node)) return;
+    if (this.#target.isUp(node) || !this.#target.isInside(node)) return;
     this.#say(`node ${node}: starts`);
     this.#target.start(node);
   }
@@ -219,6 +221,7 @@ export class Faults {
     if (!this.#target.isUp(node) || this.#target.isPaused(node)) return false;
     let down = 0;
     for (let other = 0; other < this.#target.count; other++) {
+      if (!this.#target.isInside(other)) continue;
       if (!this.#target.isUp(other) || this.#target.isPaused(other)) down++;
     }
     return down < this.#shape.downMax;

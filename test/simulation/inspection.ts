@@ -31,11 +31,16 @@ export function repairsOf(cluster: Cluster): number {
   });
 }
 
+/** Partitions that nodes hold and do not own. */
+export function surplusOf(cluster: Cluster): number {
+  return sum(cluster, (node) => node.statistics()["partitionsSurplus"]);
+}
+
 function sum(cluster: Cluster, of: (node: Node) => number): number {
   let total = 0;
   for (let index = 0; index < cluster.count; index++) {
     const node = cluster.node(index);
-    if (node !== null) total += of(node);
+    if (node !== null && node.membership.ready) total += of(node);
   }
   return total;
 }
@@ -52,7 +57,9 @@ export function disagreements(cluster: Cluster): string[] {
   const seen = new Set<string>();
   for (let index = 0; index < cluster.count; index++) {
     const node = cluster.node(index);
+    if (node === null && !cluster.isInside(index)) continue;
     if (node === null) return [`node ${index} is down`];
+    if (!node.membership.ready) return [`node ${index} is no member`];
     for (const entry of entriesOf(engineOf(node))) {
       const place = placeOf(entry);
       if (seen.has(place)) continue;
@@ -83,7 +90,7 @@ export function ownersOf(cluster: Cluster, position0: number): Node[] {
   const owners: Node[] = [];
   for (let index = 0; index < cluster.count; index++) {
     const node = cluster.node(index);
-    if (node === null) continue;
+    if (node === null || !node.membership.ready) continue;
     const layout = node.membership.layouts.current;
     const partition = partitionOf(position0, layout.partitionBits);
     if (layout.owns(node.membership.self.id, partition)) owners.push(node);

@@ -24,6 +24,7 @@ interface Total {
   unknown: number;
   reads: number;
   faults: number;
+  changes: number;
   losses: number;
   falseSiblings: number;
   lateTwins: number;
@@ -63,12 +64,13 @@ function rangeOf(text: string): [number, number] | null {
   return isRange && first >= 1 && first <= last ? [first, last] : null;
 }
 
-function tellOne({ seed, shape, counts, hash, faults, losses, events, simulatedMs }: Report): void {
+function tellOne(report: Report): void {
+  const { seed, shape, counts, hash, faults, changes, losses, events, simulatedMs } = report;
   const { network, engine, partitions } = shape;
   say(
     `seed ${seed}: ${shape.nodes} nodes, ${partitions} partitions, engine ${engine}, ` +
       `loss ${network.lossPercent} %, duplicates ${network.duplicatePercent} %, ` +
-      `delay ${network.delayMeanMs} ms, ${faults} faults, ${losses} losses`,
+      `delay ${network.delayMeanMs} ms, ${faults} faults, ${changes} changes, ${losses} losses`,
   );
   say(
     `${counts.operations} operations: ${counts.writes} writes, ` +
@@ -98,6 +100,7 @@ function emptyTotal(): Total {
     unknown: 0,
     reads: 0,
     faults: 0,
+    changes: 0,
     losses: 0,
     falseSiblings: 0,
     lateTwins: 0,
@@ -116,6 +119,7 @@ function add(total: Total, report: Report): void {
   total.unknown += counts.unknown;
   total.reads += counts.readsDone;
   total.faults += report.faults;
+  total.changes += report.changes;
   total.losses += report.losses;
   total.falseSiblings += report.falseSiblings;
   total.lateTwins += report.lateTwins;
@@ -129,8 +133,8 @@ function tellTotal(total: Total): void {
     `${total.seeds} seeds, ${total.operations} operations, ${total.acknowledged} acknowledged ` +
       `writes, ${total.lost} lost, ${total.refused} refused, ${total.unknown} unknown, ` +
       `${total.reads} reads, ${total.falseSiblings} false siblings, ` +
-      `${total.lateTwins} late twins; ${total.faults} faults, ${total.losses} disks or powers ` +
-      `lost, ${Math.floor(total.simulatedMs / 3_600_000)} simulated hours`,
+      `${total.lateTwins} late twins; ${total.faults} faults, ${total.changes} changes of the ` +
+      `membership, ${total.losses} disks or powers lost, ${Math.floor(total.simulatedMs / 3_600_000)} simulated hours`,
   );
   if (total.failed.length === 0) return;
   say(`${total.failed.length} seeds failed: ${total.failed.join(" ")}`);

@@ -48,6 +48,7 @@ export type Verdict =
   | "listed twice"
   | "listed in error"
   | "not converged"
+  | "layouts"
   | "crashed";
 
 export interface Violation {

@@ -49,6 +49,30 @@ export interface FaultShape {
   readonly weights: FaultWeights;
 }
 
+/** Changes of the membership while clients work. */
+export interface AdministrationShape {
+  /** Machines that are not members at first. */
+  readonly spares: number;
+  /** Mean time between two changes that an administrator begins; 0: none in this run. */
+  readonly everyMs: number;
+  /** Changes under way at one time: administrators who know nothing of each other. */
+  readonly atOnceMax: number;
+  /** How often each kind comes, relative to the others. */
+  readonly weights: AdministrationWeights;
+}
+
+export interface AdministrationWeights {
+  readonly join: number;
+  /** A member hands over what it has and goes. */
+  readonly leave: number;
+  /** A member dies with its disk and is removed. */
+  readonly remove: number;
+  /** A member dies with its disk and a spare takes its place. */
+  readonly replace: number;
+  /** Another capacity or zone. */
+  readonly change: number;
+}
+
 export interface Shape {
   readonly seed: number;
   readonly nodes: number;
@@ -60,6 +84,7 @@ export interface Shape {
   readonly syncMsMax: number;
   readonly network: NetworkShape;
   readonly faults: FaultShape;
+  readonly administration: AdministrationShape;
   readonly workload: WorkloadShape;
 }
 
@@ -83,7 +108,35 @@ export function drawShape(seed: number, operations: number): Shape {
     syncMsMax: random.chance(1, 2) ? 2 : 1 + random.below(150),
     network: drawNetwork(random, isCalm),
     faults: drawFaults(random, isCalm, nodes, engine === "log"),
+    administration: drawAdministration(seed, engine === "log"),
     workload: drawWorkload(random, operations, new SeededRandom(seed ^ LISTINGS)),
+  };
+}
+
+export const NO_ADMINISTRATION: AdministrationShape = {
+  spares: 0,
+  everyMs: 0,
+  atOnceMax: 0,
+  weights: { join: 0, leave: 0, remove: 0, replace: 0, change: 0 },
+};
+
+/** Two seeds of five; drawn apart from the rest, so that the other three stay what they were. */
+function drawAdministration(seed: number, hasDisk: boolean): AdministrationShape {
+  if (seed % 5 > 1) return NO_ADMINISTRATION;
+  const random = new SeededRandom(seed ^ 0x1a7075);
+  const weight = (oneIn: number): number => random.chance(1, oneIn) ? 1 + random.below(4) : 0;
+  const diskWeight = (oneIn: number): number => weight(oneIn) * (hasDisk ? 1 : 0);
+  return {
+    spares: 1 + random.below(3),
+    everyMs: 1_000 + random.below(12_000),
+    atOnceMax: 1 + random.below(3),
+    weights: {
+      join: 1 + random.below(4),
+      leave: weight(1),
+      remove: diskWeight(2),
+      replace: diskWeight(2),
+      change: weight(2),
+    },
   };
 }
 

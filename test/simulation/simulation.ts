@@ -18,7 +18,15 @@ import type { Result } from "../../server/coordination/store.ts";
 import { BUCKETS, type Counts, Workload } from "./workload.ts";
 import { SimulatedClock, World } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
-import { disagreements, heldBy, hintsOf, holdersOf, repairsOf } from "./inspection.ts";
+import { Administrators } from "./administrators.ts";
+import {
+  disagreements,
+  heldBy,
+  hintsOf,
+  holdersOf,
+  repairsOf,
+  surplusOf,
+} from "./inspection.ts";
 import { Faults } from "./faults.ts";
 import { History, reachMs, type Write } from "./history.ts";
 import { Losses } from "./losses.ts";
@@ -43,6 +51,8 @@ export interface Report {
   readonly violations: readonly Violation[];
   readonly counts: Counts;
   readonly faults: number;
+  /** Changes of the membership that came to their end. */
+  readonly changes: number;
   /** Nodes that lost power or their disk. */
   readonly losses: number;
   readonly falseSiblings: number;
@@ -74,6 +84,7 @@ export class Simulation {
   readonly cluster: Cluster;
   readonly workload: Workload;
   readonly faults: Faults;
+  readonly administrators: Administrators;
   #isFinished = false;
 
   constructor(shape: Shape, options: RunOptions) {
@@ -115,6 +126,14 @@ export class Simulation {
     });
     const faultRandom = new SeededRandom(random.uint32());
     this.faults = new Faults(this.cluster, clock, faultRandom, this.trace, shape.faults);
+    this.administrators = new Administrators({
+      cluster: this.cluster,
+      clock,
+      random: new SeededRandom(random.uint32()),
+      trace: this.trace,
+      shape: shape.administration,
+      accuse: (detail) => this.oracle.accuse("layouts", "", detail),
+    });
   }
 
   run(): Report {
@@ -129,7 +148,7 @@ export class Simulation {
 
   /** Starts all nodes and waits until they are one cluster. */
   #found(): boolean {
-    for (let node = 0; node < this.cluster.count; node++) {
+    for (const node of this.cluster.inside) {
       this.world.after(200 * node, () => this.cluster.start(node));
     }
     const joined = this.world.runUntil(() => this.cluster.isSettled(), FOUND_LIMIT_MS);
@@ -139,7 +158,7 @@ export class Simulation {
       return this.cluster.knowsLastWriteWins(BUCKETS.lww);
     }, FOUND_LIMIT_MS);
     if (!spread) return this.#give("not converged", "the bucket's properties did not spread");
-    this.#say(`founded: ${this.cluster.count} nodes`);
+    this.#say(`founded: ${this.cluster.inside.length} nodes`);
     return true;
   }
 
@@ -147,8 +166,10 @@ export class Simulation {
     this.cluster.setWeather(true);
     this.workload.start();
     this.faults.start();
+    this.administrators.start();
     const ended = this.world.runUntil(() => this.#isFinished, STORM_LIMIT_MS);
     this.faults.mend();
+    this.administrators.mend();
     this.cluster.setWeather(false);
     return ended || this.#give("never answered", "clients did not finish in an hour");
   }
@@ -175,8 +196,9 @@ export class Simulation {
     let quietSinceMs = this.world.elapsedMs;
     while (this.world.elapsedMs < deadline) {
       this.world.run(1_000);
-      const seen = this.cluster.isSettled() ? repairsOf(this.cluster) : -1;
-      const isWell = seen >= 0 && hintsOf(this.cluster) === 0 &&
+      const isSettled = this.administrators.underWay === 0 && this.cluster.isSettled();
+      const seen = isSettled ? repairsOf(this.cluster) : -1;
+      const isWell = seen >= 0 && hintsOf(this.cluster) === 0 && surplusOf(this.cluster) === 0 &&
         disagreements(this.cluster).length === 0;
       if (!isWell || seen !== repairs) quietSinceMs = this.world.elapsedMs;
       repairs = seen;
@@ -186,8 +208,9 @@ export class Simulation {
       }
     }
     const settled = this.cluster.isSettled() ? "" : "; not all are members";
-    const left = `${hintsOf(this.cluster)} hints, repairs at ${repairs}${settled}`;
-    const all = [left, ...disagreements(this.cluster)];
+    const left = `${hintsOf(this.cluster)} hints, repairs at ${repairs}${settled}, ` +
+      `${surplusOf(this.cluster)} partitions too many`;
+    const all = [left, ...this.administrators.describe(), ...disagreements(this.cluster)];
     return this.#give("not converged", all.slice(0, 5).join("; "));
   }
 
@@ -208,7 +231,7 @@ export class Simulation {
     for (const key of this.workload.keys) {
       const versions = held.get(key.text) ?? [];
       const values = versions.filter((version) => !version.isTombstone).length;
-      for (let node = 0; node < this.cluster.count; node++) {
+      for (const node of this.cluster.inside) {
         const options = { r: "default" as const, pr: 0, timeoutMs: 5_000 };
         waiting++;
         this.cluster.reach(node, (store) => {
@@ -257,6 +280,7 @@ export class Simulation {
       violations: this.oracle.violations,
       counts: this.workload.counts,
       faults: this.faults.count,
+      changes: this.administrators.count,
       losses: this.losses.count,
       falseSiblings: this.oracle.falseSiblings,
       lateTwins: this.oracle.lateTwins,

@@ -16,7 +16,7 @@ import { World } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
 import { disagreements, hintsOf } from "./inspection.ts";
 import { Losses } from "./losses.ts";
-import type { Shape } from "./shape.ts";
+import { NO_ADMINISTRATION, type Shape } from "./shape.ts";
 import { Trace } from "./trace.ts";
 import { BUCKETS } from "./workload.ts";
 import { requestIdAt } from "./write-attempts.ts";
@@ -40,11 +40,11 @@ export class Stage {
   readonly cluster: Cluster;
   readonly #random: SeededRandom;
 
-  /** Founds a cluster of `nodes`, settled and ready. */
-  constructor(nodes: number, seed = 1) {
+  /** Founds a cluster of `nodes`, settled and ready; `spares` machines stand beside it. */
+  constructor(nodes: number, seed = 1, spares = 0) {
     this.#random = new SeededRandom(seed + 1);
     this.cluster = new Cluster({
-      shape: quietShape(nodes, seed),
+      shape: quietShape(nodes, seed, spares),
       world: this.world,
       random: new SeededRandom(seed),
       trace: this.trace,
@@ -188,7 +188,7 @@ function nameOf(key: string | Uint8Array): ObjectName {
   return new ObjectName(typeof key === "string" ? encoder.encode(key) : key);
 }
 
-function quietShape(nodes: number, seed: number): Shape {
+function quietShape(nodes: number, seed: number, spares: number): Shape {
   const never = {
     partition: 0,
     oneWay: 0,
@@ -219,6 +219,7 @@ function quietShape(nodes: number, seed: number): Shape {
     syncMsMax: 2,
     network: { lossPercent: 0, duplicatePercent: 0, delayMeanMs: 1 },
     faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: never },
+    administration: { ...NO_ADMINISTRATION, spares },
     workload: {
       clients: 0,
       operations: 0,

@@ -9,6 +9,7 @@
  *   - up, not standing still, and the same process all the time, with no new fault meanwhile;
  *   - every other node that was up reached it and was reached by it, over links that lose nothing, and
  *     held it for healthy;
+ *   - no layout came or went;
  *   - and no node's clock made the retry look like a first attempt (REQUEST_ID_FRESH_MS_MAX).
  *
  * That is stricter than need be (a coordinator would have been enough), so what it accuses is a bug, but
@@ -37,9 +38,11 @@ interface Witness {
 /** Begins to watch a retry; the answer, called at its end, says whether somebody could tell of it. */
 export function watchRetry(cluster: Cluster, faults: Faults, request: Retried): () => boolean {
   const faultsBefore = faults.count;
+  const layoutsBefore = cluster.layoutsKnown;
   const witnesses = looksFresh(cluster, request) ? [] : witnessesOf(cluster, request);
   return () => {
     if (faults.count !== faultsBefore || looksFresh(cluster, request)) return false;
+    if (cluster.layoutsKnown !== layoutsBefore) return false;
     return witnesses.some(({ index, node }) => {
       return cluster.node(index) === node && cluster.isReachedByAll(index);
     });

@@ -1,7 +1,8 @@
 /** Layouts and members for tests of plans and tallies, made without a network. */
 
 import type { PlanSource } from "../../../server/coordination/plan.ts";
-import { foundLayout, type Layout, layoutWith } from "../../../server/membership/layout.ts";
+import { foundLayout, type Layout } from "../../../server/membership/layout.ts";
+import { layoutWith } from "../../../server/membership/layout-change.ts";
 import { Member } from "../../../server/membership/member.ts";
 import { Peers } from "../../../server/wire/peers.ts";
 import { WireWorld } from "../wire/wire-world.ts";
@@ -22,6 +23,7 @@ function recordOf(digit: string) {
     adopted: 0,
     synced: 0,
     reading: 0,
+    drained: 0,
     partial: 0,
     actor: "",
   };

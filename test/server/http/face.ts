@@ -2,6 +2,14 @@
 
 import { BODY_BYTES_IN_FLIGHT_MAX } from "../../../core/limits.ts";
 import { createApp, type HttpNode } from "../../../server/http/app.ts";
+import type { HttpCluster, LayoutReport } from "../../../server/http/http-node.ts";
+import type {
+  CommitOrder,
+  Committed,
+  Order,
+  Staging,
+} from "../../../server/membership/administration.ts";
+import type { LayoutPlan } from "../../../server/membership/plan.ts";
 import { Buckets } from "../../../server/membership/buckets.ts";
 import { type Clock, systemClock } from "../../../server/ports/clock.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
@@ -28,6 +36,7 @@ export class Face {
   isMember = true;
   /** Whether bucket properties can be kept. */
   isDiskFine = true;
+  readonly cluster = new RecordedCluster();
   /** States that were stored at their owners, by name. */
   readonly restored = new Map<string, VersionSet>();
   readonly #handle;
@@ -74,10 +83,46 @@ export class Face {
         self: "a1",
         members: [],
         layout: { version: this.isMember ? 1 : 0, partitions: 1024, replicas: 3, live: [1] },
+        staged: [],
       }),
+      cluster: this.cluster,
       statistics: () => ({ puts: this.store.puts }),
       buckets: this.buckets,
     };
+  }
+}
+
+/** Remembers what administrators ask for, and answers as it was told to. */
+export class RecordedCluster implements HttpCluster {
+  readonly orders: unknown[] = [];
+  staging: Staging = { status: "done" };
+  committed: Committed = { status: "done", version: 2 };
+
+  layout(): LayoutReport {
+    const shape = { version: 1, partitions: 1024, replicas: 3, live: [1], reading: 1 };
+    return { ...shape, nodes: [], history: [] };
+  }
+
+  plan(): LayoutPlan {
+    const missing = { ownerDown: 0, allOwnersDown: 0, zoneShared: 0, tooFewOwners: 0 };
+    const sums = { slots: 3, movedSlots: 1, movedBytes: 9, balanceBefore: 1, balanceAfter: 1 };
+    const lists = { staged: [], nodes: [], zones: [] };
+    return { version: 1, token: "00c0ffee", refusal: "", isForceable: false, ...sums, ...lists, missing };
+  }
+
+  stage(orders: readonly Order[]): Staging {
+    this.orders.push(...orders);
+    return this.staging;
+  }
+
+  revert(node: string | null): Staging {
+    this.orders.push({ revert: node });
+    return this.staging;
+  }
+
+  commit(order: CommitOrder, done: (outcome: Committed) => void): void {
+    this.orders.push(order);
+    done(this.committed);
   }
 }
 

@@ -20,6 +20,7 @@ import { SmallDisk } from "./small-disk.ts";
 export const testConfig: Omit<MembershipConfig, "name" | "http" | "join"> = {
   zone: "default",
   capacity: 1,
+  joinStaged: false,
   partitions: 16,
   replicas: 3,
   defaults: { r: "quorum", w: "quorum", dw: 1, pr: 0, pw: 0 },
@@ -178,6 +179,13 @@ export class Community {
       options.links,
     );
     for (let index = 0; index < count; index++) this.machines.push(new Machine(this, `n${index}`));
+  }
+
+  /** One more machine, which does not run yet. */
+  addMachine(): Machine {
+    const machine = new Machine(this, `n${this.machines.length}`);
+    this.machines.push(machine);
+    return machine;
   }
 
   get running(): Process[] {

@@ -11,9 +11,9 @@ import {
   decodeLayout,
   foundLayout,
   type Layout,
-  layoutWith,
   type MembershipEvent,
 } from "../../../server/membership/layout.ts";
+import { layoutWith } from "../../../server/membership/layout-change.ts";
 import {
   firstVersion,
   type MemberRecord,
@@ -56,6 +56,7 @@ function randomRecord(random: SeededRandom): MemberRecord {
     adopted: content.below(5),
     synced: content.below(5),
     reading: content.below(5),
+    drained: content.below(5),
     partial: content.below(5),
     actor: "",
   };
@@ -64,9 +65,10 @@ function randomRecord(random: SeededRandom): MemberRecord {
 function randomEvent(random: SeededRandom): MembershipEvent {
   const layout = 1 + random.below(5);
   const member = IDS[random.below(IDS.length)];
-  const kinds = ["joined", "removed", "returned"] as const;
-  const kind = kinds[(layout + member.charCodeAt(15)) % 3];
-  return { kind, layout, member, name: "n", timeMs: layout, issuer: IDS[0] };
+  const kinds = ["joined", "removed", "left", "returned"] as const;
+  const kind = kinds[(layout + member.charCodeAt(15)) % 4];
+  const staged = (layout * member.charCodeAt(15)) % 5;
+  return { kind, layout, member, name: "n", timeMs: layout, issuer: IDS[0], note: "", staged };
 }
 
 function shuffled<T>(items: readonly T[], random: SeededRandom): T[] {

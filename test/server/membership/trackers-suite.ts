@@ -11,11 +11,8 @@
  * nothing. A read never does: nobody retires what somebody reads by.
  */
 
-import {
-  foundLayout,
-  Layout,
-  layoutWith,
-} from "../../../server/membership/layout.ts";
+import { foundLayout, Layout } from "../../../server/membership/layout.ts";
+import { layoutWith } from "../../../server/membership/layout-change.ts";
 import {
   LIVE_LAYOUTS_MAX,
   LiveLayouts,

@@ -3,7 +3,7 @@
  * whether the owners of every name hold the same bytes, what is still to be done.
  */
 
-import { wholeBytes } from "../../storage/large-payload.ts";
+import { ObjectName } from "../../core/object-name.ts";
 import { partitionOf } from "../../core/ring.ts";
 import {
   isTombstone,
@@ -13,7 +13,9 @@ import {
   versionOffset,
 } from "../../core/version-set.ts";
 import type { Node } from "../../server/node.ts";
+import { hintName } from "../../server/replication/hints.ts";
 import type { Engine, IndexEntry, VersionSet } from "../../storage/engine.ts";
+import { wholeBytes } from "../../storage/large-payload.ts";
 import type { Cluster } from "./cluster.ts";
 import type { HeldVersion } from "./oracle.ts";
 import { hexOf } from "./write-attempts.ts";
@@ -119,19 +121,34 @@ export function holdersOf(cluster: Cluster, key: string, requestId: string): num
   let holders = 0;
   for (let index = 0; index < cluster.count; index++) {
     const node = cluster.node(index);
-    if (node === null || node.objects === null || node.hints === null) continue;
-    if (holds(node.objects, key, requestId) || holds(node.hints, key, requestId)) holders++;
+    if (node !== null && holdsWrite(node, key, requestId)) holders++;
   }
   return holders;
 }
 
-/** Whether an engine holds it under the name itself, or behind an owner's id as hints are. */
-export function holds(engine: Engine, key: string, requestId: string): boolean {
-  return entriesOf(engine).some((entry) => {
-    const { key: name, set } = readSet(engine, entry);
-    return name.endsWith(key) && versionsOf(set).some((version) => version.requestId === requestId);
+/** Whether a node holds a write live under its name, or as a hint for any of the members it knows. */
+export function holdsWrite(node: Node, key: string, requestId: string): boolean {
+  const { objects, hints } = node;
+  if (objects === null || hints === null) return false;
+  const name = new ObjectName(encoder.encode(key));
+  if (holds(objects, name, requestId)) return true;
+  if (hints.stats().objects === 0) return false;
+  return node.membership.members.some(({ idBytes }) => {
+    return holds(hints, hintName(idBytes, name), requestId);
   });
 }
+
+/** REQUIRES: the engine answers before it returns. */
+function holds(engine: Engine, name: ObjectName, requestId: string): boolean {
+  let isHeld = false;
+  engine.read(name, (outcome) => {
+    if (outcome.status !== "found") return;
+    isHeld = versionsOf(outcome.set).some((version) => version.requestId === requestId);
+  });
+  return isHeld;
+}
+
+const encoder = new TextEncoder();
 
 /**
  * What every name's owners hold, read in full; `differs` is told of bytes that are not the same.

@@ -24,7 +24,7 @@ import type { PutRequest } from "../../server/coordination/store.ts";
 import type { Node } from "../../server/node.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Faults } from "./faults.ts";
-import { holds } from "./inspection.ts";
+import { holdsWrite } from "./inspection.ts";
 import { hexOf } from "./write-attempts.ts";
 
 /** The request of a put, as each of its attempts makes it. */
@@ -61,10 +61,10 @@ function witnessesOf(cluster: Cluster, request: Retried): Witness[] {
 
 function knows(node: Node, request: Retried): boolean {
   const { name, requestId, isDelete } = request;
-  if (requestId === null || node.objects === null || node.hints === null) return false;
+  if (requestId === null) return false;
   const key = new TextDecoder().decode(name.bytes);
   const id = hexOf(requestId);
-  if (holds(node.objects, key, id) || holds(node.hints, key, id)) return true;
+  if (holdsWrite(node, key, id)) return true;
   const none = new Uint8Array(0);
   const payload = isDelete ? none : encodePayload(encodeMeta(request.meta), request.body);
   return node.hasSuperseded(name, requestId, crc32c(payload, 0, payload.length, 0));

@@ -87,6 +87,8 @@ export interface NodeConfig {
   readonly freeBytesMin: number;
   /** Nothing that grows is taken from seven eighths of so many bytes of memory on; 0: no bound. */
   readonly memoryBytesMax: number;
+  /** Connections that are accepted from others at one time. */
+  readonly peerConnectionsMax: number;
   /** What is held is read and checked at this pace, once a day at most; 0: never. */
   readonly scrubBytesPerSecond: number;
   /** Size of the log engine's segment files. */
@@ -117,6 +119,7 @@ export const nodeConfigDefaults: NodeConfig = {
   hintsBytesMax: 16 * 2 ** 30,
   freeBytesMin: 256 * 2 ** 20,
   memoryBytesMax: 0,
+  peerConnectionsMax: 10_000,
   scrubBytesPerSecond: 2 ** 20,
   segmentBytes: SEGMENT_BYTES_DEFAULT,
   compactionColdMs: COLD_MS_DEFAULT,
@@ -177,7 +180,10 @@ export class Node {
       return done(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
     }
     this.#wasMember = this.#identity.clusterId() !== null;
-    const limits = { frameBytesMax: frameBytesMax(this.#config.maxValueBytes) };
+    const limits = {
+      frameBytesMax: frameBytesMax(this.#config.maxValueBytes),
+      connectionsMax: this.#config.peerConnectionsMax,
+    };
     const admit = (identity: Parameters<Membership["admit"]>[0]): string =>
       this.membership.admit(identity);
     this.#peers = new Peers(ports, this.#identity, { limits, admit });
@@ -232,6 +238,11 @@ export class Node {
   get defaults(): QuorumDefaults & { readonly n: number } {
     if (this.membership.ready) return this.membership.defaults;
     return { n: this.#config.replicas, ...this.#config.defaults };
+  }
+
+  /** Connections with other nodes and client libraries, in either direction. */
+  get connectionCount(): number {
+    return this.#peers?.connectionCount ?? 0;
   }
 
   get tcpAddress(): string {

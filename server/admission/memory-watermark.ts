@@ -24,7 +24,7 @@ export const MEMORY_CHECK_MS = 1_000;
 const LOW = 6;
 const HIGH = 7;
 /** A collection stops everything; with the heap as it is here, for some milliseconds. */
-const COLLECT_MS_MIN = 10_000;
+const COLLECT_MS_MIN = 3_000;
 
 /** What a watermark needs of the outside. */
 export interface MemoryPorts {

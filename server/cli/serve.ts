@@ -9,12 +9,19 @@
  * because a probe should get an answer while a large log is being recovered.
  */
 
+import {
+  type ConnectionShares,
+  connectionShares,
+  DESCRIPTORS_MIN,
+} from "../admission/connection-shares.ts";
+import { HttpDoor, type Listen } from "../admission/http-door.ts";
 import { createApp } from "../http/app.ts";
 import { problem } from "../http/problem.ts";
 import { Node } from "../node.ts";
 import { systemClock } from "../ports/clock.ts";
+import { systemDescriptors } from "../ports/descriptors.ts";
 import { type DataDirectory, openDataDirectory } from "../ports/disk.ts";
-import { type HttpHandler, type HttpServer, serveHttp } from "../ports/http-server.ts";
+import { type HttpHandler, serveHttp } from "../ports/http-server.ts";
 import { LineLog } from "../ports/line-log.ts";
 import type { Log } from "../ports/log.ts";
 import { systemMemory } from "../ports/memory.ts";
@@ -98,10 +105,12 @@ class RunningNode {
   readonly ended: Promise<number>;
   #end: (code: number) => void = () => undefined;
   #handler: HttpHandler = answerStarting;
-  #http: HttpServer | null = null;
+  #http: HttpDoor | null = null;
   #name = "";
   #data: DataDirectory | null = null;
   #node: Node | null = null;
+  /** Those that were open when HTTP began to listen. */
+  #ownDescriptors = 0;
   #isStopping = false;
 
   constructor(config: ServeConfig, log: Log) {
@@ -114,38 +123,67 @@ class RunningNode {
 
   /** @throws CommandFailure when the node cannot run */
   async start(): Promise<Listening> {
-    const http = await this.#listen();
+    const { max } = systemDescriptors;
+    if (max < DESCRIPTORS_MIN) throw new CommandFailure(FAILED, tooFewDescriptors(max));
+    const shares = connectionShares(max, this.#config.connections);
+    const http = await this.#listen(shares.http);
     this.#http = http;
-    const node = await this.#startNode(http.address);
+    const node = await this.#startNode(http.address, shares.peers);
     this.#node = node;
     this.#handler = createApp(node, {
       clock: systemClock,
       random: systemRandom,
       valueBytesMax: this.#config.node.maxValueBytes,
       bodyBytesMax: this.#config.bodyBytesMax,
+      statistics: () => this.#statistics(http, shares),
     });
     const data = this.#config.dataFolder;
     return { name: this.#name, http: http.address, tcp: node.tcpAddress, data };
   }
 
-  #listen(): Promise<HttpServer> {
+  #listen(connectionsMax: number): Promise<HttpDoor> {
+    const handler: HttpHandler = (request) => this.#handler(request);
+    const listen: Listen = (address, done) => serveHttp(address, handler, done);
+    const ports = { clock: systemClock, log: this.#log, listen };
+    const door = new HttpDoor(ports, connectionsMax, () => this.#httpConnections());
     return new Promise((resolve, reject) => {
-      const handler: HttpHandler = (request) => this.#handler(request);
-      serveHttp(this.#config.node.http, handler, (server, error) => {
-        if (server === null) reject(new CommandFailure(FAILED, error));
-        else resolve(server);
+      door.open(this.#config.node.http, (error) => {
+        if (error !== "") return reject(new CommandFailure(FAILED, error));
+        this.#ownDescriptors = systemDescriptors.open();
+        return resolve(door);
       });
     });
   }
 
-  #startNode(http: string): Promise<Node> {
+  /** What is neither the runtime's, nor a data file, nor a connection of the node. */
+  #httpConnections(): number {
+    const files = this.#data?.descriptors() ?? 0;
+    const others = this.#ownDescriptors + files + (this.#node?.connectionCount ?? 0);
+    return Math.max(0, systemDescriptors.open() - others);
+  }
+
+  #statistics(http: HttpDoor, shares: ConnectionShares): Record<string, number> {
+    const { max } = systemDescriptors;
+    return {
+      descriptorsOpen: systemDescriptors.open(),
+      descriptorsMax: max === Infinity ? 0 : max,
+      httpConnections: this.#httpConnections(),
+      httpConnectionsMax: http.max,
+      httpShut: http.shutCount,
+      httpRefuses: http.isShut ? 1 : 0,
+      peerConnections: this.#node?.connectionCount ?? 0,
+      peerConnectionsMax: shares.peers,
+    };
+  }
+
+  #startNode(http: string, peerConnectionsMax: number): Promise<Node> {
     const data = openData(this.#config.dataFolder);
     this.#data = data;
     const { disk, bootId } = data;
     const outside = { clock: systemClock, random: systemRandom, network: tcpNetwork };
     const ports = { ...outside, disk, log: this.#log, memory: systemMemory, bootId };
     const name = this.#config.node.name || defaultName(this.#config.node.tcp, http);
-    const node = new Node(ports, { ...this.#config.node, name, http });
+    const node = new Node(ports, { ...this.#config.node, name, http, peerConnectionsMax });
     this.#name = name;
     return new Promise((resolve, reject) => {
       node.start((error) => {
@@ -181,6 +219,10 @@ class RunningNode {
 function defaultName(tcp: string, http: string): string {
   const port = parseAddress(tcp)?.port || parseAddress(http)?.port;
   return `${machineName}-${port ?? 0}`;
+}
+
+function tooFewDescriptors(max: number): string {
+  return `Cannot serve with ${max} file descriptors, want ${DESCRIPTORS_MIN} or more (ulimit -n)`;
 }
 
 function openData(folder: string): DataDirectory {

@@ -20,6 +20,7 @@ import {
 } from "../../core/limits.ts";
 import { CAPACITY_MAX } from "../../core/placement/terms.ts";
 import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from "../../storage/log/log-engine.ts";
+import type { ConnectionShares } from "../admission/connection-shares.ts";
 import type { Quorum } from "../coordination/store.ts";
 import { parseQuorum } from "../http/parameters.ts";
 import { type NodeConfig, nodeConfigDefaults } from "../node.ts";
@@ -29,6 +30,8 @@ import { type CommandLine, type Option, setting, UsageError } from "./command-li
 
 /** Of the machine's memory, or of what a control group leaves of it. */
 const MEMORY_SHARE = 0.75;
+const CONNECTIONS_DEFAULT = 10_000;
+const CONNECTIONS_MAX = 1_000_000;
 /** Less is taken by the runtime alone. */
 const MEMORY_BYTES_MIN = 128 << 20;
 /** Of the memory's bound, an eighth is for bodies on their way in. */
@@ -90,6 +93,18 @@ export const SERVE_SETTINGS: readonly Option[] = [
     text(Math.floor(systemMemory.totalBytes * MEMORY_SHARE)),
   ),
   setting(
+    "max-http-connections",
+    "COUNT",
+    "of clients at one time, as far as file descriptors reach",
+    text(CONNECTIONS_DEFAULT),
+  ),
+  setting(
+    "max-peer-connections",
+    "COUNT",
+    "of nodes and client libraries at one time, likewise",
+    text(nodeConfigDefaults.peerConnectionsMax),
+  ),
+  setting(
     "scrub-bytes-per-second",
     "BYTES",
     "all data is read and checked at this pace, once a day at most; 0: never",
@@ -127,6 +142,8 @@ export interface ServeConfig {
   readonly logForm: "text" | "json";
   /** Bytes of values on their way in at one time. */
   readonly bodyBytesMax: number;
+  /** As asked for; the descriptors of the process may not reach so far. */
+  readonly connections: ConnectionShares;
   readonly node: NodeConfig;
 }
 
@@ -140,7 +157,16 @@ export function readServeConfig(line: CommandLine, underSystemd: boolean): Serve
   const form = line.text("log") === "" ? (underSystemd ? "json" : "text") : line.text("log");
   if (form !== "text" && form !== "json") throw wrong(line, "log", "text or json");
   if (line.text("data") === "") throw wrong(line, "data", "a folder");
-  return { dataFolder: line.text("data"), logForm: form, bodyBytesMax: bodyBytesMax(node), node };
+  return {
+    dataFolder: line.text("data"),
+    logForm: form,
+    bodyBytesMax: bodyBytesMax(node),
+    connections: {
+      http: wholeNumber(line, "max-http-connections", 1, CONNECTIONS_MAX),
+      peers: node.peerConnectionsMax,
+    },
+    node,
+  };
 }
 
 /** They fit in what the memory's watermark leaves, the largest value among them. */
@@ -178,6 +204,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     hintsBytesMax: wholeNumber(line, "hints-bytes-max", 0, Number.MAX_SAFE_INTEGER),
     freeBytesMin: wholeNumber(line, "free-bytes-min", 0, Number.MAX_SAFE_INTEGER),
     memoryBytesMax: memoryBytes(line),
+    peerConnectionsMax: wholeNumber(line, "max-peer-connections", 1, CONNECTIONS_MAX),
     scrubBytesPerSecond: wholeNumber(line, "scrub-bytes-per-second", 0, 2 ** 40),
     segmentBytes: wholeNumber(line, "segment-bytes", SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
     compactionColdMs: wholeNumber(line, "compaction-cold-ms", 0, 86_400_000),

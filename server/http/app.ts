@@ -11,7 +11,6 @@
 
 import { Hono } from "hono";
 import type { Explanation } from "../coordination/store.ts";
-import type { Clock } from "../ports/clock.ts";
 import type { HttpHandler } from "../ports/http-server.ts";
 import type { Order } from "../membership/administration.ts";
 import { BucketRoutes, json } from "./buckets.ts";
@@ -31,9 +30,8 @@ const EXPLAIN = "/explain/";
 
 /** Puts the face together. The handler never throws and never rejects. */
 export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
-  const { clock, valueBytesMax } = options;
   const objects = new ObjectRoutes(node, options);
-  const router = createRouter(node, clock, valueBytesMax);
+  const router = createRouter(node, options);
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
@@ -46,7 +44,8 @@ export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
 
 type Handlers = Readonly<Record<string, HttpHandler>>;
 
-function createRouter(node: HttpNode, clock: Clock, valueBytesMax: number): Hono {
+function createRouter(node: HttpNode, options: ObjectOptions): Hono {
+  const { clock, valueBytesMax, statistics } = options;
   const router = new Hono({ getPath: (request) => pathOf(request.url) });
   const buckets = new BucketRoutes(node, clock);
   const route = (path: string, handlers: Handlers): void => {
@@ -76,7 +75,7 @@ function createRouter(node: HttpNode, clock: Clock, valueBytesMax: number): Hono
   route("/cluster/replace", order("replace"));
   const restore = new RestoreRoute(node, clock, valueBytesMax);
   route("/cluster/restore", { POST: member(plain((request) => restore.take(request))) });
-  route("/stats", { GET: plain(() => json(node.statistics())) });
+  route("/stats", { GET: plain(() => json({ ...node.statistics(), ...statistics?.() })) });
   route("/healthz", { GET: plain(() => new Response("ok\n")) });
   route("/readyz", { GET: (request) => readiness(node, request) });
   router.notFound((context) => noRoute(context.req.path));

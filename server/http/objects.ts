@@ -48,6 +48,8 @@ export interface ObjectOptions {
   readonly valueBytesMax: number;
   /** Bytes of values on their way in at one time. */
   readonly bodyBytesMax: number;
+  /** What the process around the node has to add to its statistics. */
+  readonly statistics?: () => Record<string, number>;
 }
 
 export class ObjectRoutes {

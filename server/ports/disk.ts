@@ -10,14 +10,19 @@
 import * as fs from "node:fs";
 import { type Disk, DiskError, type DiskFile } from "../../storage/disk.ts";
 import { DataLock, dataHolder } from "./data-lock.ts";
+import { DescriptorReserve } from "./descriptors.ts";
 
 const ZEROS_BYTES = 1 << 20;
+/** Enough for a new segment, a snapshot and the state files at one time, and as many again. */
+const RESERVED_DESCRIPTORS = 8;
 const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";
 
 export interface DataDirectory {
   readonly disk: Disk;
   /** Another one after each start of the kernel; see Ports.bootId. */
   readonly bootId: string;
+  /** Descriptors of its files, and those in reserve for more of them. */
+  descriptors(): number;
   /** Gives the directory free for another process. */
   release(): void;
 }
@@ -30,7 +35,17 @@ export function openDataDirectory(path: string): DataDirectory {
   attempt(() => fs.mkdirSync(path, { recursive: true }));
   const bootId = readBootId();
   const lock = attempt(() => new DataLock(path, bootId));
-  return { disk: new FileDisk(path, false), bootId, release: () => lock.release() };
+  const reserve = new DescriptorReserve(RESERVED_DESCRIPTORS);
+  const disk = new FileDisk(path, reserve);
+  return {
+    disk,
+    bootId,
+    descriptors: () => disk.openFiles + reserve.held,
+    release: () => {
+      reserve.release();
+      lock.release();
+    },
+  };
 }
 
 export interface ReadableDirectory {
@@ -46,7 +61,7 @@ export interface ReadableDirectory {
  */
 export function readDataDirectory(path: string): ReadableDirectory {
   const holder = attempt(() => dataHolder(path, readBootId()));
-  return { disk: new FileDisk(path, true), holder };
+  return { disk: new FileDisk(path, null), holder };
 }
 
 /** What link() says where file system or rights do not allow it, or the file has gone. */
@@ -98,22 +113,37 @@ function callbackError(error: Error): DiskError {
 }
 
 class FileDisk implements Disk {
+  /** Files that are open now. */
+  openFiles: number;
   readonly #root: string;
-  readonly #isReadOnly: boolean;
+  readonly #reserve: DescriptorReserve | null;
+  readonly #closed = (): void => {
+    this.openFiles--;
+  };
 
-  constructor(root: string, isReadOnly: boolean) {
+  /** @param reserve null: the files are for reading alone */
+  constructor(root: string, reserve: DescriptorReserve | null) {
+    this.openFiles = 0;
     this.#root = root;
-    this.#isReadOnly = isReadOnly;
+    this.#reserve = reserve;
   }
 
   open(path: string, options?: { create?: boolean }): DiskFile {
-    const existing = this.#isReadOnly ? "r" : "r+";
+    const existing = this.#reserve === null ? "r" : "r+";
     const flags = options?.create === true ? "wx+" : existing;
-    return new OpenFile(path, attempt(() => fs.openSync(this.#at(path), flags, 0o640)));
+    const descriptor = this.#opening(() => fs.openSync(this.#at(path), flags, 0o640));
+    this.openFiles++;
+    return new OpenFile(path, descriptor, this.#closed);
+  }
+
+  /** @throws DiskError */
+  #opening<Result>(call: () => Result): Result {
+    const reserve = this.#reserve;
+    return attempt(() => (reserve === null ? call() : reserve.open(call)));
   }
 
   list(folder: string): string[] {
-    return attempt(() => {
+    return this.#opening(() => {
       const path = this.#at(folder);
       return fs.existsSync(path) ? fs.readdirSync(path).sort() : [];
     });
@@ -136,7 +166,7 @@ class FileDisk implements Disk {
   }
 
   syncFolder(folder: string): void {
-    attempt(() => {
+    this.#opening(() => {
       const descriptor = fs.openSync(this.#at(folder), "r");
       try {
         fs.fsyncSync(descriptor);
@@ -159,10 +189,12 @@ class FileDisk implements Disk {
 class OpenFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
+  readonly #closed: () => void;
 
-  constructor(path: string, descriptor: number) {
+  constructor(path: string, descriptor: number, closed: () => void) {
     this.path = path;
     this.#descriptor = descriptor;
+    this.#closed = closed;
   }
 
   size(): number {
@@ -214,6 +246,7 @@ class OpenFile implements DiskFile {
 
   close(): void {
     attempt(() => fs.closeSync(this.#descriptor));
+    this.#closed();
   }
 
   /** Writes zeros from `position` on, a piece at a time, and syncs at the end. */

@@ -22,6 +22,9 @@ export interface HttpServer {
 /** A connection may say nothing for this long; longer than any request may take. */
 const IDLE_SECONDS_MAX = TIMEOUT_MS_MAX / 1000 + 15;
 
+/** How often a server that stops asks whether a request is left. */
+const QUIET_CHECK_MS = 50;
+
 /**
  * Listens on host:port (port 0: a free one); calls back with the server, or with a sentence that
  * says why not. The handler must neither throw nor reject.
@@ -63,7 +66,14 @@ function serveOnBun(hostname: string, port: number, fetch: HttpHandler): HttpSer
     address: formatAddress(hostname, server.port ?? port),
     stop: (graceMs, done) => {
       const force = setTimeout(() => void server.stop(true), graceMs);
-      finish(server.stop(false), force, done);
+      // Who has not said a whole request yet is not waited for, however slowly the rest may come.
+      const look = setInterval(() => {
+        if (server.pendingRequests === 0) void server.stop(true);
+      }, QUIET_CHECK_MS);
+      finish(server.stop(false), force, () => {
+        clearInterval(look);
+        done();
+      });
     },
   };
 }

@@ -111,6 +111,11 @@ export class Peer implements ConnectionOwner {
     return this.#address;
   }
 
+  /** Whether it has a connection, made or being made. */
+  get isDialled(): boolean {
+    return this.#connection !== null;
+  }
+
   /** Where to dial from now on; a connection that stands is kept until it breaks. */
   set address(address: string) {
     if (address === this.#address) return;

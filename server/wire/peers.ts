@@ -36,6 +36,9 @@ export type { FailureReason, ReplyHandler } from "./reply-handler.ts";
 export type { MessageHandler, RequestHandler } from "./services.ts";
 export type { WireLimits, WirePorts } from "./wiring.ts";
 
+/** How often the operator hears that there are too many connections. */
+const TURNED_AWAY_TOLD_EVERY_MS = 10_000;
+
 export interface PeersOptions {
   readonly limits?: Partial<WireLimits>;
   /** "" where this node may come in, else the sentence that it is refused with (a removed node). */
@@ -59,6 +62,7 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
   readonly #others = new Set<Peer>();
   readonly #accepted = new Set<AcceptedLink>();
   #listener: Listener | null = null;
+  #turnedAwayToldMs = -Infinity;
   #closed = false;
 
   constructor(ports: WirePorts, identity: LocalIdentity, options: PeersOptions = {}) {
@@ -79,6 +83,14 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
   /** Connections that others dialled and that stand. */
   get acceptedCount(): number {
     return this.#accepted.size;
+  }
+
+  /** Connections of either direction. */
+  get connectionCount(): number {
+    let count = this.#accepted.size;
+    for (const peer of this.#members.values()) if (peer.isDialled) count++;
+    for (const peer of this.#others) if (peer.isDialled) count++;
+    return count;
   }
 
   /**
@@ -178,7 +190,7 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
   }
 
   #accept(socket: Socket): SocketHandler {
-    const { counters, limits, ports } = this.wiring;
+    const { counters, limits } = this.wiring;
     counters.accepted++;
     const link = new AcceptedLink(this);
     link.connection.attach(socket);
@@ -186,12 +198,19 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
     if (this.#closed) link.connection.close("this node is stopping");
     else if (this.#accepted.size > limits.connectionsMax) {
       counters.turnedAway++;
-      ports.log.warn("connection turned away", {
-        remote: socket.remote,
-        limit: limits.connectionsMax,
-      });
+      this.#tellTurnedAway(socket.remote);
       link.connection.close("too many connections");
     }
     return link.connection;
+  }
+
+  /** Once in a while: whoever floods the door shall not flood the log. */
+  #tellTurnedAway(remote: string): void {
+    const { counters, limits, ports } = this.wiring;
+    const nowMs = ports.clock.elapsedMs();
+    if (nowMs - this.#turnedAwayToldMs < TURNED_AWAY_TOLD_EVERY_MS) return;
+    this.#turnedAwayToldMs = nowMs;
+    const fields = { remote, limit: limits.connectionsMax, inAll: counters.turnedAway };
+    ports.log.warn("connections are turned away", fields);
   }
 }

@@ -274,6 +274,12 @@ export const suite: Case[] = [
       const open = links.map((link) => link.isOpen);
       check.same(open, [true, true, true, false, false], "three of five");
       check.equal(n1.peers.counters.turnedAway, 2, "counted");
+      const told = (): number => world.warnings.filter((line) => line.includes("turned away")).length;
+      check.equal(told(), 1, "told once");
+      world.world.run(10_000);
+      client(world);
+      world.world.run(50);
+      check.equal(told(), 2, "and again when some time has passed");
       links[0].close();
       world.world.run(50);
       check.ok(client(world).isOpen, "room again");

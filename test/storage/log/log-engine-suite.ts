@@ -39,6 +39,7 @@ export const suite: Case[] = [
     name: "free bytes below the reserve: full, deletes pass, and it recovers by itself",
     run: reserve,
   },
+  { name: "no descriptor for the next segment: full, reads go on, and it recovers", run: noDescriptor },
   { name: "free bytes are not asked for at each write", run: seldomAsked },
   { name: "kill keeps what was written and not synced", run: kept },
   { name: "a turn's writes reach the disk as one, before its end only for who asks", run: turn },
@@ -190,6 +191,26 @@ function reserve(check: Check): void {
   machine.disk.capacityBytes = 10_000_000;
   put(engine, "y", 1, 1000);
   check.equal(machine.sync(engine), true, "and all is well again");
+}
+
+function noDescriptor(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open({ segmentBytes: 4096 });
+  const first = put(engine, "first", 1, 3000);
+  machine.disk.inject({ on: "open", at: 1, effect: "EMFILE", isSticky: true });
+  const set = setOf({ counter: 2, payload: payloadOf(2, 3000) });
+  const outcomes = [1, 2].map(() => engine.write(nameOf("b/second"), set, LABELS));
+  const refusals = outcomes.map((one) => one.status === "full" && one.of);
+  check.same(refusals, ["files", "files"], "refused for want of files, each time");
+  check.equal(outcomeText(read(engine, nameOf("b/first"))), first, "reads go on");
+  check.equal(outcomeText(read(engine, nameOf("b/second"))), "absent", "nothing half-written");
+  machine.disk.clearFaults();
+  const second = put(engine, "second", 2, 3000);
+  check.equal(machine.sync(engine), true, "it goes on, durable");
+  machine.disk.unplug();
+  const again = machine.open({ segmentBytes: 4096 });
+  check.equal(outcomeText(read(again, nameOf("b/first"))), first, "after a power loss: the first");
+  check.equal(outcomeText(read(again, nameOf("b/second"))), second, "and the second");
 }
 
 function seldomAsked(check: Check): void {

@@ -5,7 +5,7 @@
  *   snapshot                    begin └ piece ‖ piece ‖ … ‖ sync ┘ rename
  *
  * In the background after so many bytes of log that reading them at the next start is worth more
- * than writing the index, and when the engine is closed. A piece takes under two milliseconds,
+ * than writing the index, and when the engine is closed. A piece takes half a millisecond,
  * others come in between, and each few megabytes wait for the disk, so that a snapshot is never a
  * burst. It takes the place of the one before only after all of the log that it is true of is
  * durable: a start may trust that the log reaches so far.
@@ -30,7 +30,7 @@ const GROWTH = 2;
 const SYNC_BYTES = 4 << 20;
 
 /** So much of an old one is freed in one go. */
-const SHRINK_BYTES = 8 << 20;
+const SHRINK_BYTES = 1 << 20;
 
 export interface SnapshotPlan {
   readonly disk: Disk;

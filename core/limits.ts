@@ -91,7 +91,7 @@ export const LIST_BYTES_MAX = 1 << 20;
 /** Rounds of questions to replicas from which on a page ends, however empty it is. */
 export const LIST_ROUNDS_MAX = 64;
 /** What a replica reads for one answer to a listing: heads of entries, slices of its index, bytes. */
-export const RUN_ENTRIES_MAX = 1_024;
+export const RUN_ENTRIES_MAX = 256;
 export const RUN_SLICES_MAX = 16;
 export const RUN_BYTES_MAX = 256 << 10;
 /** The time after which it answers what it has so far; and how long it is waited for. */

@@ -48,7 +48,7 @@ import { isWords } from "./comparison.ts";
 /** Records that one step reads, and those that share the last one's place in the index. */
 const STEP_ENTRIES = 32;
 /** Heads that are read for one answer, shown or not: entries of other buckets, or without the prefix. */
-const READS_MAX = 4 * RUN_ENTRIES_MAX;
+const READS_MAX = 8 * RUN_ENTRIES_MAX;
 const WORD_MAX = 0xffffffff;
 const SLASH = 0x2f;
 
@@ -167,19 +167,20 @@ class Run {
   step(): void {
     const found: IndexEntry[] = [];
     const { to, entriesMax } = this.#question;
+    const most = Math.min(STEP_ENTRIES, Math.max(1, entriesMax - this.#entries.length));
     const next = this.#host.engine.scanBucket(this.#tag, this.#from, to, (entry) => {
       const last = found[found.length - 1];
-      if (found.length >= STEP_ENTRIES && !isOneKey(last, entry)) return false;
+      if (found.length >= most && !isOneKey(last, entry)) return false;
       if (!isPassed(entry, this.#through)) found.push({ ...entry });
       return true;
     });
     this.#from = next;
     this.#read(found);
     if (this.#isEnded) return;
-    if (found.length < STEP_ENTRIES) this.#slices++;
+    if (found.length < most) this.#slices++;
     if (next > to) return this.#end(lastPlaceOf(to));
     // A scan that stopped between entries has passed all of the ring before the next word.
-    if (found.length < STEP_ENTRIES && next > 0) this.#through = lastPlaceOf(next - 1);
+    if (found.length < most && next > 0) this.#through = lastPlaceOf(next - 1);
     if (this.#isEnough(entriesMax) && this.#through !== null) return this.#end(this.#through);
     return this.#host.clock.soon(() => this.step());
   }

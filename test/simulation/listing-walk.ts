@@ -10,7 +10,7 @@ import { countOf } from "./quorums.ts";
 import type { Workload } from "./workload.ts";
 
 const FAILURES_MAX = 8;
-const QUORUMS = ["default", "quorum", "all", "one"] as const;
+const QUORUMS = ["default", "quorum", "quorum", "all", "one"] as const;
 const PAUSE_MS = 50;
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();

@@ -198,7 +198,7 @@ function drawWorkload(
     drawQuorums: random.chance(2, 3),
     owners: REPLICAS,
     listings: {
-      everyMs: listings.chance(2, 3) ? 20 + listings.below(2_000) : 0,
+      everyMs: listings.chance(2, 3) ? 20 + listings.below(400) : 0,
       seed: listings.uint32(),
     },
   };

@@ -128,6 +128,23 @@ t.test("sets that differ are merged before a key is shown", (tt) => {
   tt.end();
 });
 
+t.test("what one owner has more of than another is not passed over", (tt) => {
+  const cluster = new SmallCluster(3);
+  const [first, second] = cluster.nodes;
+  first.put(nameOf("cart/k0"), "x", { w: 3 });
+  const set = first.held(nameOf("cart/k0"));
+  const keys = Array.from({ length: 900 }, (_, index) => `k${index}`);
+  for (const [index, key] of keys.entries()) {
+    if (set === null) break;
+    first.objects.write(nameOf(`cart/${key}`), set, { layout: 1, round: 0 });
+    if (index % 20 === 0) second.objects.write(nameOf(`cart/${key}`), set, { layout: 1, round: 0 });
+  }
+  for (const limit of [40, 1000]) {
+    tt.same(listAll(second, "cart", { r: 3, limit }).keys.sort(), [...keys].sort(), `limit ${limit}`);
+  }
+  tt.end();
+});
+
 t.test("a listing needs R complete owners everywhere, and says what it lacks", (tt) => {
   const cluster = new SmallCluster(3);
   const [first, second, third] = cluster.nodes;

@@ -10,7 +10,7 @@ COMPILE  := --compile --compile-exec-argv=--max-http-header-size=65536 \
 LONG     := test/simulation/seeds.test.ts test/runtimes.test.ts test/types.test.ts
 TESTS    ?= $(LONG) $(filter-out $(LONG),$(shell find test -name '*.test.ts' | sort))
 
-.PHONY: help build run types test sim crash bench bench-figure8 bench-cluster clean
+.PHONY: help build run types test sim crash planted bench bench-figure8 bench-cluster clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -34,6 +34,9 @@ sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEED
 
 crash: dist/halo ## faults of a node's disk at full size: ROWS=B1,B5 KILLS=200 FATES=1000 SEED=7
 	$(BIN)/bun test/crash/main.ts
+
+planted: node_modules/.package-lock.json ## plant bugs in storage, each must be noticed: BUGS=3-5
+	$(BIN)/bun test/planted/main.ts
 
 bench: node_modules/.package-lock.json ## parts of the data path: FILE=md5, RUNTIME=bun, REF=main~3
 	$(BIN)/bun bench/suite.ts --file "$(FILE)" --runtime "$(RUNTIME)" --ref "$(REF)"

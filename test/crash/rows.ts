@@ -7,11 +7,13 @@ import { compactionFaults } from "./compaction-faults.ts";
 import { compound, kill, overwriting, powerLoss } from "./crash-points.ts";
 import { flips, rewrites } from "./damaged-bytes.ts";
 import { failedSync, failing, full } from "./disk-errors.ts";
+import { formats } from "./formats.ts";
 import { fullDisk } from "./full-disk.ts";
 import { interleavings } from "./interleavings.ts";
 import { killCampaign } from "./kills/campaign.ts";
 import { lostDisk } from "./lost-disk.ts";
 import type { Row, Sizes } from "./row.ts";
+import { slowDisk } from "./slow-disk.ts";
 import { cutActor, cutTail, rubbishTail } from "./torn-tails.ts";
 
 /** Steps of the scripts: each is some operations of the disk. */
@@ -116,9 +118,21 @@ export const ROWS: readonly Row[] = [
     run: (sizes, check) => interleavings(check, sizes.seed, sizes.get("SEEDS", 10_000)),
   },
   {
+    id: "B12",
+    title: "one slow disk of four, and one that stands still",
+    reads: ["ROUNDS"],
+    run: (sizes, check) => slowDisk(check, sizes.seed, sizes.get("ROUNDS", 20_000)),
+  },
+  {
     id: "B13",
     title: "one node of four loses its disk under load: it is removed, or fails",
     reads: ["PUTS"],
     run: (sizes, check) => lostDisk(check, sizes.get("PUTS", 99_000)),
+  },
+  {
+    id: "B15",
+    title: "files as FORMAT.md shows them, and of a newer version",
+    reads: [],
+    run: (_, check) => formats(check),
   },
 ];

@@ -188,8 +188,8 @@ export class SimulatedDisk {
   struck: number;
   readonly #world: World;
   readonly #random: SeededRandom;
-  readonly #syncMicrosMin: number;
-  readonly #syncMicrosRange: number;
+  #syncMicrosMin = 0;
+  #syncMicrosRange = 1;
   /** Path → file, or null for a folder: as the kernel shows it, and as the medium has it. */
   #cached: Map<string, Inode | null>;
   #durable: Map<string, Inode | null>;
@@ -204,13 +204,18 @@ export class SimulatedDisk {
     this.#world = world;
     this.#random = random;
     const { syncMsMin = 0.1, syncMsMax = 2 } = shape;
-    this.#syncMicrosMin = Math.floor(syncMsMin * 1000);
-    this.#syncMicrosRange = Math.floor(syncMsMax * 1000) - this.#syncMicrosMin + 1;
+    this.setSyncTime(syncMsMin, syncMsMax);
     this.#cached = new Map();
     this.#durable = new Map();
     this.#faults = [];
     this.#mount = null;
     this.#usedBytes = 0;
+  }
+
+  /** How long each sync takes that begins from now on: drawn evenly between the two. */
+  setSyncTime(msMin: number, msMax: number): void {
+    this.#syncMicrosMin = Math.floor(msMin * 1000);
+    this.#syncMicrosRange = Math.floor(msMax * 1000) - this.#syncMicrosMin + 1;
   }
 
   /**

@@ -202,10 +202,7 @@ export class Cluster implements Servers, Breakable {
     const process = { node, clock, isRunning: false };
     machine.process = process;
     node.start((error) => {
-      if (/has left this cluster/.test(error)) {
-        machine.process = null;
-        return;
-      }
+      if (/has left this cluster/.test(error)) return this.#drop(machine, false);
       if (error !== "") throw new Error(`${machine.name} does not start: ${error}`);
       process.isRunning = true;
       machine.steadyAtMs = world.elapsedMs + this.#syncWindowMs;

@@ -8,6 +8,8 @@
  *   get from the buffer  names drawn from 10,000, which the object buffer holds
  *   durable put          64 in flight, each answered by the sync that covers its write (DW=1)
  *
+ *   the disk alone       as many bytes as 64 records have, written and synced: what no engine can pass
+ *
  * A million objects: names of 22 bytes (a bucket, a 16-byte key), values of 100, one version and a clock
  * of one entry. The engine is opened on the disk as a node opens it. Each operation makes its name, MD5
  * included, as a request does. "cores": processor seconds a second of the whole process; beyond 1 it
@@ -54,6 +56,8 @@ const SYNC_EVERY_MS = 100;
 const IN_FLIGHT = [1, 16, 64];
 const WRITERS = 64;
 const BUCKET = "bench/";
+/** Header, name, head, table, value. */
+const RECORD_BYTES = 290;
 
 const { values } = parseArgs({
   options: {
@@ -94,6 +98,7 @@ async function runEngine(): Promise<void> {
   try {
     await fill(data.disk);
     await use(data.disk);
+    await probe(data.disk);
   } finally {
     data.release();
     rmSync(folder, { recursive: true });
@@ -152,6 +157,21 @@ async function use(disk: Disk): Promise<void> {
     engine.sync(done);
   });
   await close(engine);
+}
+
+/** Writes and syncs of 64 records' bytes in a file whose blocks exist, one after the other. */
+async function probe(disk: Disk): Promise<void> {
+  const bytes = new Uint8Array(WRITERS * RECORD_BYTES).fill(1);
+  const count = Math.floor(objects / 4 / WRITERS);
+  const file = disk.open("probe", { create: true });
+  await new Promise((done) => file.preallocate(bytes.length * count, done));
+  const began = performance.now();
+  for (let turn = 0; turn < count; turn++) {
+    file.write(bytes, 0, bytes.length, turn * bytes.length);
+    await new Promise((done) => file.sync(done));
+  }
+  note("durable, the disk alone", (count * WRITERS * 1000) / (performance.now() - began), NaN);
+  file.close();
 }
 
 function open(disk: Disk): LogEngine {

@@ -14,7 +14,6 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import { STATUS_DAMAGED } from "../../core/replica-frames.ts";
-import { DOT_BYTES } from "../../core/clock-entry.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
 import { STATUS_REFUSED_HERE, type Change } from "../replication/local-copy.ts";
@@ -23,8 +22,8 @@ import { Explain } from "./explain.ts";
 import { forwardEnded, forwardPut, putBodyOf, type Forwarded } from "./forward.ts";
 import { Gets } from "./gets.ts";
 import { Lists, listRefused } from "./lists.ts";
-import { copiesFor, propertiesOf, type CoordinatorParts, type Done } from "./parts.ts";
-import { coordinates, planWrite, type Plan } from "./plan.ts";
+import { copiesFor, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
+import { coordinates, Plans, type Plan } from "./plan.ts";
 import { makerOf } from "./planned-version.ts";
 import { examine, leftMs, type PutCase } from "./put-case.ts";
 import { PutQuestions } from "./put-questions.ts";
@@ -43,19 +42,20 @@ import type {
 } from "./store.ts";
 import { Tally } from "./tally.ts";
 import type { VersionMaker } from "./version-maker.ts";
-import { etagOfDots } from "./view.ts";
+import { etagOfDot } from "./view.ts";
 
 const NOBODY_ELSE: Member[] = [];
 
 export class Coordinator implements Store {
-  readonly #parts: CoordinatorParts;
+  readonly #parts: WorkingParts;
   readonly #requests = new Requests();
   readonly #gets: Gets;
   readonly #lists: Lists;
   readonly #questions: PutQuestions;
   #isStopped = false;
 
-  constructor(parts: CoordinatorParts) {
+  constructor(given: CoordinatorParts) {
+    const parts = { ...given, plans: new Plans(given.membership) };
     this.#parts = parts;
     this.#gets = new Gets(parts, this.#requests);
     this.#lists = new Lists(parts, this.#requests);
@@ -169,7 +169,7 @@ export class Coordinator implements Store {
   }
 
   #planOf(putCase: PutCase): Plan {
-    return planWrite(this.#parts.membership, putCase.partition, putCase.copies);
+    return this.#parts.plans.write(putCase.partition, putCase.copies);
   }
 
   #write(
@@ -179,7 +179,6 @@ export class Coordinator implements Store {
     plan: Plan,
     done: Done,
   ): void {
-    const { membership, replication, wheel } = this.#parts;
     const { request, need, partition, copies } = putCase;
     const owners = plan.layouts.map((layout) =>
       Math.min(copies, layout.replicas, layout.nodes.length),
@@ -187,12 +186,11 @@ export class Coordinator implements Store {
     const tally = new Tally(plan, need, owners);
     if (!tally.canBeMet(plan.targets)) return done(quorumUnreachable(plan, need));
     const { name } = request;
-    const parts = { membership, replication, self: membership.self, wheel };
     const timeoutMs = leftMs(this.#parts, putCase);
     const work = { name, partition, copies, plan, need, tally, maker, timeoutMs, found };
     const epoch = this.#requests.begin();
     const answered = (end: PutEnd): void => this.#putEnded(putCase, plan, maker, tally, end, done);
-    return new Put(parts, work, answered, () => this.#requests.end(epoch)).start();
+    return new Put(this.#parts, work, answered, () => this.#requests.end(epoch)).start();
   }
 
   #putEnded(
@@ -225,7 +223,7 @@ export class Coordinator implements Store {
     const { contextKey } = this.#parts.membership;
     return {
       context: contextOfPut(putCase.context, head, maker.entry, contextKey, name),
-      etag: isDelete ? "" : etagOfDots(maker.entry.subarray(0, DOT_BYTES)),
+      etag: isDelete ? "" : etagOfDot(maker.entry, 0),
     };
   }
 

@@ -60,7 +60,6 @@ const reply = new FetchedView();
 export interface GatherParts {
   readonly membership: PlanSource;
   readonly replication: Replication;
-  readonly self: Member;
   readonly wheel: TimerWheel;
 }
 

@@ -8,8 +8,8 @@ import { clockCount } from "../../core/version-set.ts";
 import { contextOfRead } from "./context-clock.ts";
 import { forwardEnded, forwardGet, getBodyOf } from "./forward.ts";
 import { Gather, type Gathered, type GatherRequest } from "./gather.ts";
-import { copiesFor, propertiesOf, type CoordinatorParts, type Done } from "./parts.ts";
-import { coordinates, planRead, type Plan } from "./plan.ts";
+import { copiesFor, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
+import { coordinates, type Plan } from "./plan.ts";
 import { leftMs, type PutCase } from "./put-case.ts";
 import { readNeed, type ReadNeed } from "./quorum.ts";
 import { absenceUnknown, tooFewAnswered } from "./refusals.ts";
@@ -19,24 +19,24 @@ import type { GetRequest } from "./store.ts";
 import { etagOf, shownVersions, siblingsOf } from "./view.ts";
 
 export class Gets {
-  readonly #parts: CoordinatorParts;
+  readonly #parts: WorkingParts;
   readonly #requests: Requests;
 
-  constructor(parts: CoordinatorParts, requests: Requests) {
+  constructor(parts: WorkingParts, requests: Requests) {
     this.#parts = parts;
     this.#requests = requests;
   }
 
   /** A get from a client or, `isForwarded`, from a node that handed it on. REQUIRES: a member. */
   get(request: GetRequest, isForwarded: boolean, done: Done): void {
-    const { membership, replication, ports } = this.#parts;
+    const { membership, replication, ports, plans } = this.#parts;
     const { name, options } = request;
     const properties = propertiesOf(this.#parts, name);
     const copies = copiesFor(this.#parts, properties);
     const members = membership.layouts.reading.nodes.length;
     const need = readNeed(options, properties, membership.defaults, copies, members);
     if (typeof need === "string") return done(refused("bad-parameter", need));
-    const plan = planRead(membership, replication.partitionOf(name), copies);
+    const plan = plans.read(replication.partitionOf(name), copies);
     if (isForwarded || coordinates(plan)) return this.#read(request, copies, plan, need, done);
     replication.counters.forwarded++;
     const others = plan.targets.map((target) => target.member);
@@ -66,7 +66,7 @@ export class Gets {
     const options = { r: "default", pr: "default", timeoutMs } as const;
     const wanted = readNeed(options, properties, membership.defaults, copies, members);
     const need = distrustsLocal || typeof wanted === "string" ? { r: 1, pr: 0 } : wanted;
-    const plan = planRead(membership, partition, copies);
+    const plan = this.#parts.plans.read(partition, copies);
     this.#gather(request.name, copies, plan, need, timeoutMs, distrustsLocal, done);
   }
 
@@ -84,10 +84,8 @@ export class Gets {
   }
 
   gather(request: GatherRequest, done: (gathered: Gathered) => void): void {
-    const { membership, replication, wheel } = this.#parts;
-    const parts = { membership, replication, self: membership.self, wheel };
     const epoch = this.#requests.begin();
-    new Gather(parts, request, done, () => this.#requests.end(epoch)).start();
+    new Gather(this.#parts, request, done, () => this.#requests.end(epoch)).start();
   }
 
   #readEnded(name: ObjectName, need: ReadNeed, gathered: Gathered): Ended {

@@ -1,4 +1,4 @@
-/** What the coordinator's files work with, handed over once (server/node.ts). */
+/** What the coordinator's files work with, most of it handed over once (server/node.ts). */
 
 import type { HybridClock } from "../../core/hybrid-clock.ts";
 import type { ObjectName } from "../../core/object-name.ts";
@@ -7,6 +7,7 @@ import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { TimerWheel } from "../wire/timer-wheel.ts";
+import type { Plans } from "./plan.ts";
 import { copiesOf } from "./quorum.ts";
 import type { Ended } from "./results.ts";
 import type { Dots } from "./version-maker.ts";
@@ -21,6 +22,11 @@ export interface CoordinatorParts {
   readonly maxValueBytes: number;
   readonly clockEntriesMax: number;
   readonly maxSkewMs: number;
+}
+
+/** The same with what the coordinator remembers. */
+export interface WorkingParts extends CoordinatorParts {
+  readonly plans: Plans;
 }
 
 /** Told once how a request ended. */

@@ -33,9 +33,9 @@ export interface Target {
 export interface Plan {
   readonly layouts: readonly Layout[];
   /** Owners that are healthy and stand-ins for those that are not, in preference order. */
-  readonly targets: Target[];
+  readonly targets: readonly Target[];
   /** Unhealthy owners without a stand-in. */
-  readonly orphans: Member[];
+  readonly orphans: readonly Member[];
 }
 
 /** The targets of a write to a partition: the owners in every live layout. */
@@ -53,15 +53,15 @@ export function planRead(source: PlanSource, partition: number, copies: number):
  * healthy nodes as there are copies, which may have stood in then.
  */
 export function planAsk(source: PlanSource, partition: number, copies: number): Plan {
-  const asked = planWrite(source, partition, copies);
-  const { layouts, targets } = asked;
+  const { layouts, targets: written, orphans } = planWrite(source, partition, copies);
+  const targets = [...written];
   const owners = ownersOf(source, layouts, partition, copies);
   for (let count = 0; count < copies && owners.length > 0; count++) {
     const member = nextStandIn(source, layouts, partition, copies, targets);
     if (member === null) break;
     targets.push({ member, hintFor: owners[0].member, layouts: 0 });
   }
-  return asked;
+  return { layouts, targets, orphans };
 }
 
 function plan(
@@ -145,6 +145,61 @@ function memberAt(
 ): Member | undefined {
   const node = layout.preference[partition * layout.nodes.length + rank];
   return source.memberById(layout.nodes[node].id);
+}
+
+/**
+ * A node's plans for as long as one layout is live: mostly all owners are healthy, and a partition's plan
+ * is the same each time. None of them may be changed by who is given it.
+ */
+export class Plans {
+  readonly #source: PlanSource;
+  #layout: Layout | null = null;
+  /** By copies and partition: plans of owners alone. */
+  #known: (Plan | undefined)[] = [];
+
+  constructor(source: PlanSource) {
+    this.#source = source;
+  }
+
+  write(partition: number, copies: number): Plan {
+    const { live } = this.#source.layouts;
+    if (live.length === 1) return this.#planIn(live[0], partition, copies);
+    return planWrite(this.#source, partition, copies);
+  }
+
+  read(partition: number, copies: number): Plan {
+    const { live, reading } = this.#source.layouts;
+    if (live.length === 1 && live[0] === reading) return this.#planIn(reading, partition, copies);
+    return planRead(this.#source, partition, copies);
+  }
+
+  #planIn(layout: Layout, partition: number, copies: number): Plan {
+    if (layout !== this.#layout) {
+      this.#layout = layout;
+      this.#known = new Array<undefined>((layout.replicas + 1) * layout.partitions).fill(undefined);
+    }
+    const place = copies * layout.partitions + partition;
+    const known = this.#known[place];
+    if (known !== undefined && isHealthy(known)) return known;
+    const made = planWrite(this.#source, partition, copies);
+    const owners = Math.min(copies, layout.replicas, layout.nodes.length);
+    // An owner who was never heard of is in no plan; one may be heard of yet.
+    if (made.targets.length === owners && made.targets.every(isOwnerItself)) {
+      this.#known[place] = made;
+    }
+    return made;
+  }
+}
+
+function isHealthy({ targets }: Plan): boolean {
+  for (let index = 0; index < targets.length; index++) {
+    if (!targets[index].member.healthy) return false;
+  }
+  return true;
+}
+
+function isOwnerItself({ hintFor }: Target): boolean {
+  return hintFor === null;
 }
 
 /** Whether this node is among the targets of a plan. */

@@ -13,8 +13,8 @@ import type { VersionSet } from "../../storage/engine.ts";
 import { madeBefore, type AskedWrite } from "./asked-write.ts";
 import type { Gathered } from "./gather.ts";
 import type { Gets } from "./gets.ts";
-import type { CoordinatorParts, Done } from "./parts.ts";
-import { planAsk, planWrite, type Plan } from "./plan.ts";
+import type { Done, WorkingParts } from "./parts.ts";
+import { planAsk, type Plan } from "./plan.ts";
 import { makerOf } from "./planned-version.ts";
 import { judge } from "./precondition.ts";
 import { leftMs, type PutCase } from "./put-case.ts";
@@ -35,12 +35,12 @@ export type Write = (
 ) => void;
 
 export class PutQuestions {
-  readonly #parts: CoordinatorParts;
+  readonly #parts: WorkingParts;
   readonly #gets: Gets;
   readonly #write: Write;
 
   /** @param write told when all has been asked, unless the write ends before */
-  constructor(parts: CoordinatorParts, gets: Gets, write: Write) {
+  constructor(parts: WorkingParts, gets: Gets, write: Write) {
     this.#parts = parts;
     this.#gets = gets;
     this.#write = write;
@@ -106,6 +106,6 @@ export class PutQuestions {
 
   /** The targets as of now: layouts may have changed while something was asked for first. */
   #planOf(putCase: PutCase): Plan {
-    return planWrite(this.#parts.membership, putCase.partition, putCase.copies);
+    return this.#parts.plans.write(putCase.partition, putCase.copies);
   }
 }

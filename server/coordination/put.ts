@@ -5,8 +5,9 @@
  *   start ─► event here (primary: objects, stand-in: hints, neither: nowhere); or, where the write was
  *        │   made before, the set that says so is joined here and goes the same way
  *        ├─► hand over here, or sync ────────────► acknowledged, or durable as well
- *        └─► deliver to the other targets
+ *        └─► send to the other targets
  *               │ stored ────────────────────────► acknowledged (durable where asked)
+ *               │ bodies are lacking, or the set is larger than a frame ─► a Delivery does it
  *               │ no answer, not answered yet ───► the next healthy node, with a hint
  *               └ otherwise ─────────────────────► missed
  *   W, DW and PW met in every live layout ─► done
@@ -18,17 +19,29 @@
  * from there.
  */
 
+import type { FrameView } from "../../core/frame.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   PURPOSE_WRITE,
+  REPLICATE_DURABLE,
+  REPLICATE_HINTED,
   STATUS_DONE,
+  STATUS_INCOMPLETE,
+  type WireSet,
 } from "../../core/replica-frames.ts";
 import type { VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
-import type { Delivered } from "../replication/delivery.ts";
+import {
+  NO_TARGET,
+  isStored,
+  isStoredDurably,
+  sendReplicate,
+  type Delivered,
+} from "../replication/delivery.ts";
 import { NOTHING, eventOver, type Change, type EventMaker } from "../replication/local-copy.ts";
 import type { Replication } from "../replication/replication.ts";
 import { NO_REQUESTS } from "../replication/request-list.ts";
+import type { ReplyHandler } from "../wire/peers.ts";
 import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { WriteNeed } from "./quorum.ts";
@@ -41,7 +54,6 @@ const EXTEND_AFTER_MS_MAX = 1_000;
 export interface PutParts {
   readonly membership: PlanSource;
   readonly replication: Replication;
-  readonly self: Member;
   readonly wheel: TimerWheel;
 }
 
@@ -67,12 +79,13 @@ export type PutEnd =
 const EXTEND = 0;
 const DEADLINE = 1;
 
-export class Put implements TimerTarget {
+export class Put implements TimerTarget, ReplyHandler {
   readonly #parts: PutParts;
   readonly #work: PutWork;
   readonly #answered: (end: PutEnd) => void;
   readonly #ended: () => void;
-  readonly #targets: Target[];
+  /** The plan's, and stand-ins that were asked since; a reply's tag is its place here. */
+  #targets: readonly Target[];
   /** Owners that have it, or for whom a stand-in has it. */
   readonly #served: Member[] = [];
   /** Targets that have not answered; a handful, for which an array is the faster set. */
@@ -80,6 +93,10 @@ export class Put implements TimerTarget {
   #set: VersionSet = NOTHING;
   /** What the new version superseded: the others are told (replication/request-list.ts). */
   #superseded: Uint8Array = NO_REQUESTS;
+  /** Whether the others have to sync before they answer. */
+  #asksDurable = false;
+  /** The set as it goes in one frame; null: a Delivery sends it. */
+  #wireSet: WireSet | null = null;
   /** Until all targets have been asked: what ends meanwhile, within the same turn, is not the last word. */
   #isBeginning = true;
   #isAnswered = false;
@@ -99,7 +116,7 @@ export class Put implements TimerTarget {
     this.#work = work;
     this.#answered = answered;
     this.#ended = ended;
-    this.#targets = [...work.plan.targets];
+    this.#targets = work.plan.targets;
   }
 
   start(): void {
@@ -143,12 +160,18 @@ export class Put implements TimerTarget {
   }
 
   #spread(local: Target | null, set: VersionSet): void {
+    const { replication } = this.#parts;
+    const { need, name, plan } = this.#work;
     this.#set = set;
+    // One durable copy, the one here, may not be enough, or not be one in every live layout.
+    const everywhere = 2 ** plan.layouts.length - 1;
+    this.#asksDurable = need.dw > (local?.layouts === everywhere ? 1 : 0);
+    this.#wireSet = replication.inOneFrame(name, set, this.#superseded);
     if (local !== null) this.#storedHere(local);
     // Those that are added meanwhile, for a node that cannot be asked, have been asked already.
     const count = this.#targets.length;
     for (let index = 0; index < count; index++) {
-      if (this.#targets[index] !== local) this.#deliver(this.#targets[index]);
+      if (this.#targets[index] !== local) this.#send(index);
     }
     this.#isBeginning = false;
     this.#watchTime();
@@ -173,39 +196,81 @@ export class Put implements TimerTarget {
     this.#progress();
   }
 
-  /** The others sync before they answer where one durable copy, the one here, is not enough everywhere. */
-  #asksDurable(): boolean {
-    const everywhere = 2 ** this.#work.plan.layouts.length - 1;
-    const local = this.#targets.find((target) => target.member.isSelf);
-    return this.#work.need.dw > (local?.layouts === everywhere ? 1 : 0);
+  #send(index: number): void {
+    const target = this.#targets[index];
+    const { hintFor } = target;
+    const { name, timeoutMs } = this.#work;
+    this.#waiting.push(target);
+    if (this.#wireSet === null) return this.#deliver(target, this.#set);
+    const body = {
+      purpose: PURPOSE_WRITE,
+      flags: (this.#asksDurable ? REPLICATE_DURABLE : 0) | (hintFor === null ? 0 : REPLICATE_HINTED),
+      round: 0,
+      target: hintFor?.idBytes ?? NO_TARGET,
+      name: name.bytes,
+      requests: this.#superseded,
+      set: this.#wireSet,
+    };
+    const { layoutNumber } = this.#parts.replication;
+    const isSent = sendReplicate(target.member, body, layoutNumber, timeoutMs, this, index);
+    if (!isSent) this.#missed(target);
   }
 
-  #deliver(target: Target): void {
-    this.#waiting.push(target);
+  replied(index: number, frame: FrameView): void {
+    const target = this.#targets[index];
+    if (isStored(frame)) this.#storedThere(target, isStoredDurably(frame));
+    else if (frame.status === STATUS_INCOMPLETE) this.#deliverWhole(target);
+    else this.#missed(target);
+  }
+
+  failed(index: number): void {
+    this.#missed(this.#targets[index]);
+  }
+
+  /** A receiver that lacks bodies that the set goes on with is sent all of them. */
+  #deliverWhole(target: Target): void {
+    this.#parts.replication.loaderOf(this.#work.name)((set) => {
+      if (set === null) this.#missed(target);
+      else this.#deliver(target, set);
+    });
+  }
+
+  #deliver(target: Target, set: VersionSet): void {
     const { replication } = this.#parts;
     const { name, timeoutMs } = this.#work;
     const how = {
       purpose: PURPOSE_WRITE,
-      durable: this.#asksDurable(),
+      durable: this.#asksDurable,
       hintFor: target.hintFor?.idBytes ?? null,
       timeoutMs,
       superseded: this.#superseded,
     };
-    replication.deliver(target.member, name, this.#set, how, replication.loaderOf(name), (end) => {
-      this.#delivered(target, end);
+    replication.deliver(target.member, name, set, how, replication.loaderOf(name), (end: Delivered) => {
+      if (end.failure === "" && end.status === STATUS_DONE) this.#storedThere(target, end.isDurable);
+      else this.#missed(target);
     });
   }
 
-  #delivered(target: Target, end: Delivered): void {
-    this.#waiting.splice(this.#waiting.indexOf(target), 1);
-    if (end.failure === "" && end.status === STATUS_DONE) {
-      this.#served.push(target.hintFor ?? target.member);
-      this.#work.tally.acknowledged(target);
-      if (end.isDurable) this.#work.tally.durable(target);
-    } else if (!this.#isAnswered) {
-      this.#extend(target);
-    }
+  #storedThere(target: Target, isDurable: boolean): void {
+    this.#waitsNoMore(target);
+    this.#served.push(target.hintFor ?? target.member);
+    this.#work.tally.acknowledged(target);
+    if (isDurable) this.#work.tally.durable(target);
     this.#progress();
+  }
+
+  #missed(target: Target): void {
+    this.#waitsNoMore(target);
+    if (!this.#isAnswered) this.#extend(target);
+    this.#progress();
+  }
+
+  #waitsNoMore(target: Target): void {
+    const place = this.#waiting.indexOf(target);
+    for (let next = place + 1; next < this.#waiting.length; next++) {
+      this.#waiting[next - 1] = this.#waiting[next];
+    }
+    this.#waiting.pop();
   }
 
   #watchTime(): void {
@@ -233,8 +298,9 @@ export class Put implements TimerTarget {
     const member = nextStandIn(membership, plan.layouts, partition, copies, this.#targets);
     if (member === null || member.isSelf) return;
     const standIn = { member, hintFor: owner, layouts: target.layouts };
-    this.#targets.push(standIn);
-    this.#deliver(standIn);
+    // A copy: the plan's are not this put's alone.
+    this.#targets = [...this.#targets, standIn];
+    this.#send(this.#targets.length - 1);
   }
 
   #progress(): void {

@@ -71,12 +71,13 @@ export function etagOf(head: Uint8Array, versions: readonly number[]): string {
 const words = new Uint32Array(2);
 const wordBytes = new Uint8Array(words.buffer);
 
-export function etagOfDots(dots: Uint8Array): string {
+function etagOfDots(dots: Uint8Array): string {
   headDigestInto(dots, 0, dots.length, words, 0);
   return toHex(wordBytes, 0, 8);
 }
 
-function etagOfDot(head: Uint8Array, dot: number): string {
+/** The same for the one dot at head[dot..]. */
+export function etagOfDot(head: Uint8Array, dot: number): string {
   headDigestInto(head, dot, dot + DOT_BYTES, words, 0);
   return toHex(wordBytes, 0, 8);
 }

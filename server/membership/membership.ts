@@ -22,7 +22,7 @@ import type { PeerIdentity, Peers, Refusal } from "../wire/peers.ts";
 import { Administration } from "./administration.ts";
 import { Admittance } from "./admittance.ts";
 import type { Buckets } from "./buckets.ts";
-import { foundCharter, type QuorumDefaults } from "./charter.ts";
+import { type Charter, foundCharter, type QuorumDefaults } from "./charter.ts";
 import { ClusterState, STATE_FILE } from "./cluster-state.ts";
 import { Consensus, type LayoutChange, type ProposalOutcome } from "./consensus.ts";
 import { MalformedDocument } from "./document.ts";
@@ -84,6 +84,9 @@ export class Membership {
   readonly #state: ClusterState;
   readonly #votes: Votes;
   readonly #skew: ClockSkew;
+  /** `defaults` and the charter that they are of: each request asks for them. */
+  #defaults: QuorumDefaults & { readonly n: number } | null = null;
+  #defaultsOf: Charter | null = null;
   readonly #gossip: Gossip;
   readonly #consensus: Consensus;
   readonly #detector: FailureDetector;
@@ -207,7 +210,12 @@ export class Membership {
 
   /** The cluster's N and default quorums. REQUIRES: this node is a member. */
   get defaults(): QuorumDefaults & { readonly n: number } {
-    return { n: this.#state.charter.replicas, ...this.#state.charter.defaults };
+    const { charter } = this.#state;
+    if (this.#defaults === null || charter !== this.#defaultsOf) {
+      this.#defaultsOf = charter;
+      this.#defaults = { n: charter.replicas, ...charter.defaults };
+    }
+    return this.#defaults;
   }
 
   get buckets(): Buckets {

@@ -26,6 +26,10 @@ interface Estimate {
 export class ClockSkew {
   readonly #clock: Clock;
   readonly #estimates = new Map<string, Estimate>();
+  /** The median of the fresh estimates; each put of a last-write-wins bucket asks for it. */
+  #medianMs: number | null = null;
+  /** Until when all of them are fresh. */
+  #freshUntilMs = -Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -36,22 +40,30 @@ export class ClockSkew {
     if (receivedMs - sentMs > ROUND_TRIP_MS_MAX) return;
     const offsetMs = wallMs - (sentMs + receivedMs) / 2;
     this.#estimates.set(peer, { offsetMs, takenMs: receivedMs });
+    this.#freshUntilMs = -Infinity;
   }
 
   /** How far the own wall clock is ahead of the median of the peers'; 0 with no fresh estimate. */
   skewMs(): number {
     const nowMs = this.#clock.elapsedMs();
+    if (nowMs > this.#freshUntilMs) this.#estimate(nowMs);
+    return this.#medianMs === null ? 0 : Math.round(this.#clock.nowMs() - nowMs - this.#medianMs);
+  }
+
+  #estimate(nowMs: number): void {
     const offsets: number[] = [];
+    this.#freshUntilMs = Infinity;
     for (const [peer, { offsetMs, takenMs }] of this.#estimates) {
       if (nowMs - takenMs > FRESH_MS) this.#estimates.delete(peer);
-      else offsets.push(offsetMs);
+      else {
+        offsets.push(offsetMs);
+        this.#freshUntilMs = Math.min(this.#freshUntilMs, takenMs + FRESH_MS);
+      }
     }
-    if (offsets.length === 0) return 0;
     offsets.sort((left, right) => left - right);
     // The two in the middle; the same one twice where their number is odd.
     const upper = offsets[offsets.length >> 1];
     const lower = offsets[(offsets.length - 1) >> 1];
-    const median = (lower + upper) / 2;
-    return Math.round(this.#clock.nowMs() - nowMs - median);
+    this.#medianMs = offsets.length === 0 ? null : (lower + upper) / 2;
   }
 }

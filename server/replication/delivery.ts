@@ -23,6 +23,7 @@ import {
   STATUS_INCOMPLETE,
   replicateLength,
   writeReplicate,
+  type ReplicateBody,
 } from "../../core/replica-frames.ts";
 import { singleVersion } from "../../core/version-sync.ts";
 import type { VersionSet } from "../../storage/engine.ts";
@@ -63,7 +64,8 @@ export interface DeliveryOptions {
   readonly load: (done: (set: VersionSet | null) => void) => void;
 }
 
-const NO_TARGET = new Uint8Array(8);
+/** In a REPLICATE frame, the owner that a primary stands in for. */
+export const NO_TARGET = new Uint8Array(8);
 /** More rounds than versions could need: a guard against a receiver that never has enough. */
 const PARTS_MAX = 10_000;
 
@@ -86,19 +88,6 @@ export class Delivery implements ReplyHandler {
 
   #sendNext(): void {
     const options = this.#options;
-    const part = onWire(this.#parts[0]);
-    const peer = options.member.peer;
-    // They are superseded by the whole set: its last part, the head, tells of them.
-    const requests = this.#parts.length === 1 ? options.superseded : NO_REQUESTS;
-    const length = replicateLength(options.name.bytes, requests, part);
-    const offset =
-      peer === null
-        ? -1
-        : peer.request(KIND_REPLICATE, 0, options.layout, length, options.timeoutMs, this, 0);
-    if (peer === null || offset < 0) {
-      this.#end(STATUS_DONE, "unreachable", false, 0, 0);
-      return;
-    }
     const body = {
       purpose: options.purpose,
       flags:
@@ -107,15 +96,17 @@ export class Delivery implements ReplyHandler {
       round: options.round,
       target: options.hintFor ?? NO_TARGET,
       name: options.name.bytes,
-      requests,
-      set: part,
+      // They are superseded by the whole set: its last part, the head, tells of them.
+      requests: this.#parts.length === 1 ? options.superseded : NO_REQUESTS,
+      set: onWire(this.#parts[0]),
     };
-    writeReplicate(body, peer.buffer, offset);
+    const isSent = sendReplicate(options.member, body, options.layout, options.timeoutMs, this, 0);
+    if (!isSent) this.#end(STATUS_DONE, "unreachable", false, 0, 0);
   }
 
   replied(_tag: number, frame: FrameView): void {
-    if (frame.status === STATUS_DONE && frame.end - frame.start >= REPLICATED_LENGTH) {
-      this.#partStored(frame.bytes, frame.start);
+    if (isStored(frame)) {
+      this.#partStored(frame);
     } else if (frame.status === STATUS_INCOMPLETE && !this.#isWhole) {
       this.#options.load((set) => this.#sendWhole(set));
     } else {
@@ -127,14 +118,14 @@ export class Delivery implements ReplyHandler {
     this.#end(STATUS_DONE, reason, false, 0, 0);
   }
 
-  #partStored(bytes: Uint8Array, start: number): void {
+  #partStored(frame: FrameView): void {
     this.#parts.shift();
     if (this.#parts.length > 0) {
       this.#sendNext();
       return;
     }
-    const isDurable = (bytes[start] & REPLICATE_DURABLE) !== 0;
-    this.#end(STATUS_DONE, "", isDurable, readU32(bytes, start + 8), readU32(bytes, start + 12));
+    const { bytes, start } = frame;
+    this.#end(STATUS_DONE, "", isStoredDurably(frame), readU32(bytes, start + 8), readU32(bytes, start + 12));
   }
 
   #sendWhole(set: VersionSet | null): void {
@@ -156,6 +147,33 @@ export class Delivery implements ReplyHandler {
   ): void {
     this.#done({ status, failure, isDurable, digest0, digest1 });
   }
+}
+
+/** Sends a set that fits a frame; false: the member takes none now, and the handler is not told. */
+export function sendReplicate(
+  { peer }: Member,
+  body: ReplicateBody,
+  layout: number,
+  timeoutMs: number,
+  handler: ReplyHandler,
+  tag: number,
+): boolean {
+  if (peer === null) return false;
+  const length = replicateLength(body.name, body.requests, body.set);
+  const offset = peer.request(KIND_REPLICATE, 0, layout, length, timeoutMs, handler, tag);
+  if (offset < 0) return false;
+  writeReplicate(body, peer.buffer, offset);
+  return true;
+}
+
+/** Whether a reply says that the set is stored. */
+export function isStored(frame: FrameView): boolean {
+  return frame.status === STATUS_DONE && frame.end - frame.start >= REPLICATED_LENGTH;
+}
+
+/** Whether it is durable as well. REQUIRES: it is stored. */
+export function isStoredDurably({ bytes, start }: FrameView): boolean {
+  return (bytes[start] & REPLICATE_DURABLE) !== 0;
 }
 
 /** A set that fits a frame, or its versions one by one and the head over them. */

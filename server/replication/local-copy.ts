@@ -287,8 +287,7 @@ export class LocalCopy {
     if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
     if (outcome.status === "gone") return failure(STATUS_INCOMPLETE, outcome.detail);
     this.#rememberSuperseded(name, held.head, set.head);
-    const change = done(set, true);
-    return isEvent && requests.count > 0 ? { ...change, superseded: requests.toBytes() } : change;
+    return done(set, true, isEvent && requests.count > 0 ? requests.toBytes() : NO_REQUESTS);
   }
 
   /**
@@ -426,7 +425,7 @@ function bodiless(set: VersionSet): VersionSet {
   return { head: set.head.slice(), payloads: set.payloads.map(() => null) };
 }
 
-function done(set: VersionSet, isChanged: boolean): Change {
+function done(set: VersionSet, isChanged: boolean, superseded: Uint8Array = NO_REQUESTS): Change {
   headDigestInto(set.head, 0, set.head.length, digest, 0);
   return {
     status: STATUS_DONE,
@@ -436,7 +435,7 @@ function done(set: VersionSet, isChanged: boolean): Change {
     digest0: digest[0],
     digest1: digest[1],
     isChanged,
-    superseded: NO_REQUESTS,
+    superseded,
   };
 }
 

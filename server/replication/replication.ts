@@ -16,6 +16,7 @@ import {
   PURPOSE_ANTI_ENTROPY,
   STATUS_DONE,
   STATUS_FAILED,
+  replicateLength,
   setLength,
   type WireSet,
 } from "../../core/replica-frames.ts";
@@ -201,6 +202,19 @@ export class Replication {
 
   partitionOf(name: ObjectName): number {
     return partitionOf(name.position0, this.#parts.membership.layouts.current.partitionBits);
+  }
+
+  /** The number of the newest layout: frames carry it. */
+  get layoutNumber(): number {
+    return this.#parts.membership.layouts.current.number;
+  }
+
+  /** The set as it goes in one REPLICATE; null where it is too large, or has a large payload. */
+  inOneFrame(name: ObjectName, set: VersionSet, superseded: Uint8Array): WireSet | null {
+    const given = onWire(set);
+    if (given.payloads !== set.payloads) return null;
+    const length = replicateLength(name.bytes, superseded, given);
+    return length <= this.#parts.setBytesMax ? given : null;
   }
 
   /** Sends a set to a member; ends in one call. See delivery.ts. */

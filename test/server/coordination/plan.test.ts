@@ -6,6 +6,7 @@ import {
   type Plan,
   planAsk,
   planRead,
+  Plans,
   planWrite,
 } from "../../../server/coordination/plan.ts";
 import { layoutOf, orderOf, sourceOf } from "./layouts.ts";
@@ -107,5 +108,30 @@ t.test("with two live layouts nobody stands in who is an owner in either", (tt) 
     const next = nextStandIn(source, plan.layouts, partition, 3, plan.targets);
     if (next !== null) tt.notOk(owners.has(next.id[0]), "nor is the next one an owner");
   }
+  tt.end();
+});
+
+t.test("Plans gives the same plan until an owner is suspected or the layouts change", (tt) => {
+  const source = sourceOf([five], a);
+  const more = layoutOf("123456", five);
+  const layouts = { live: [five], reading: five };
+  const plans = new Plans({ layouts, memberById: (id) => source.memberById(id) });
+  const first = plans.write(0, 3);
+  tt.equal(textOf(first), textOf(planWrite(source, 0, 3)), "as planned anew");
+  tt.equal(plans.write(0, 3), first, "remembered");
+  tt.equal(plans.read(0, 3), first, "reads go where writes go");
+  tt.equal(textOf(plans.write(0, 2)), `${a}:1, ${b}:1`, "N=2 of a bucket is another plan");
+  const suspect = source.memberById(b.repeat(16))?.peer;
+  if (suspect === null || suspect === undefined) throw new Error("b is another node");
+  suspect.healthy = false;
+  tt.equal(textOf(plans.write(0, 3)), textOf(planWrite(source, 0, 3)), "a stand-in at once");
+  suspect.healthy = true;
+  tt.equal(textOf(plans.write(0, 3)), textOf(first), "and the owner again when it is back");
+  layouts.live = [five, more];
+  tt.match(textOf(plans.write(0, 3)), /:1/, "two live layouts are planned anew");
+  tt.equal(textOf(plans.read(0, 3)), textOf(first), "reads by the older one");
+  layouts.live = [more];
+  layouts.reading = more;
+  tt.equal(plans.write(0, 3).layouts[0], more, "nothing of the older layout is left");
   tt.end();
 });

@@ -17,10 +17,10 @@ import {
   type PlacementRequest,
 } from "../../core/placement.ts";
 import { fewestMoves, modelQuotas, rowFault } from "../model/placement-model.ts";
-import { SeededRandom, seedFrom } from "../random.ts";
+import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
-const CASES = seedFrom(process.env.CASES, 10_000);
+const CASES = seedFrom(process.env.CASES, roundsHere(10_000));
 const SEED = seedFrom(process.env.SEED, 62);
 /** Up to so many partitions the slow models are asked as well. */
 const MODEL_PARTITIONS_MAX = 16;

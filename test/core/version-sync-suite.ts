@@ -49,14 +49,14 @@ import {
   type WorldOptions,
   type Written,
 } from "../model/version-world.ts";
-import { SeededRandom, seedFrom } from "../random.ts";
+import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
 const seed = seedFrom(process.env.SEED, 2007);
 const again = `again: SEED=${seed} bun test/runtimes.ts core/version-sync`;
-const WORLDS = 150;
+const WORLDS = roundsHere(150);
 const STEPS = 60;
-const TRIPLES = 150;
+const TRIPLES = roundsHere(150);
 const EMPTY = new Uint8Array(0);
 
 const siblings: WorldOptions = {

@@ -126,15 +126,18 @@ export function holdersOf(cluster: Cluster, key: string, requestId: string): num
   return holders;
 }
 
-/** Whether a node holds a write live under its name, or as a hint for any of the members it knows. */
+/** Whether a node holds a write live under its name, or as a hint for anybody it ever knew. */
 export function holdsWrite(node: Node, key: string, requestId: string): boolean {
   const { objects, hints } = node;
   if (objects === null || hints === null) return false;
   const name = new ObjectName(encoder.encode(key));
   if (holds(objects, name, requestId)) return true;
   if (hints.stats().objects === 0) return false;
-  return node.membership.members.some(({ idBytes }) => {
-    return holds(hints, hintName(idBytes, name), requestId);
+  const { membership } = node;
+  const ids = new Set(membership.history.map(({ member }) => member));
+  return [...ids].some((id) => {
+    const owner = membership.memberById(id);
+    return owner !== undefined && holds(hints, hintName(owner.idBytes, name), requestId);
   });
 }
 

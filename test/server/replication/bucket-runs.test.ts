@@ -67,13 +67,16 @@ function placeOf({ position0, position1, tag, bytes }: ObjectName): RingPlace {
   return { position0, position1, tag, order: orderOf(bytes) };
 }
 
-/** 500 names of the bucket, 100 of another, and 40 that share positions and tags by fours. */
+/** 500 names of the bucket, 40 of them sharing positions and tags by fours, 40 a first word; 100 of another. */
 function manyNames(): ObjectName[] {
   const cart = Array.from({ length: 500 }, (_, index) => nameOf(`cart/k${index}`));
   const other = Array.from({ length: 100 }, (_, index) => nameOf(`other/k${index}`));
   for (let index = 0; index < 40; index += 4) {
     const { position0, position1, tag } = cart[index];
     for (const name of cart.slice(index, index + 4)) Object.assign(name, { position0, position1, tag });
+  }
+  for (let index = 40; index < 80; index++) {
+    Object.assign(cart[index], { position0: cart[40].position0, position1: index });
   }
   return [...cart, ...other];
 }
@@ -121,7 +124,7 @@ t.test("a damaged record ends the run before it, or refuses it, and is repaired"
   const store = bed(names);
   const sorted = names.slice(0, 500).sort((left, right) => comparePlaces(placeOf(left), placeOf(right)));
   // Not among those that share a place in the index: before one of them, all would be left out.
-  const isAlone = ({ bytes }: ObjectName): boolean => Number(decoder.decode(bytes).slice(6)) >= 40;
+  const isAlone = ({ bytes }: ObjectName): boolean => Number(decoder.decode(bytes).slice(6)) >= 80;
   const at = sorted.findIndex((name, index) => index > 100 && isAlone(name) && isAlone(sorted[index - 1]));
   const [before, damaged] = [sorted[at - 1], sorted[at]];
   store.engine.damage(damaged);

@@ -8,8 +8,8 @@ import { HALO, isBuilt } from "../../bench/halo.ts";
 
 const LIMIT_MS = 90_000;
 
-t.test("bench/listing.ts --smoke answers its question", (t) => {
-  if (!t.ok(isBuilt(HALO), "dist/halo is built (make build)")) return t.end();
+t.test("bench/listing.ts --smoke answers its question", async (t) => {
+  if (!t.ok(isBuilt(HALO), "dist/halo is built (make build)")) return;
   const bun = join(ROOT, "node_modules/.bin/bun");
   const args = [join(ROOT, "bench/listing.ts"), "--smoke"];
   const run = spawnSync(bun, args, { encoding: "utf8", timeout: LIMIT_MS });
@@ -17,5 +17,4 @@ t.test("bench/listing.ts --smoke answers its question", (t) => {
   t.comment(run.stdout);
   const lines = [/^100 keys of 2000: /m, /^listing alone +\d/m, /^without a listing +\d/m, /^with a listing +\d/m];
   for (const line of lines) t.match(run.stdout, line);
-  t.end();
 });

@@ -41,6 +41,8 @@ export const KIND_GET = 2;
 /** Coordinator to replica. */
 export const KIND_REPLICATE = 3;
 export const KIND_FETCH = 4;
+/** A slice of a large payload for a node that lacks it (core/body-frames). */
+export const KIND_BODY = 6;
 /** The handshake: first frame of a connection, CBOR. */
 export const KIND_HELLO = 16;
 /** Empty, answered empty. */

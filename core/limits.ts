@@ -28,6 +28,18 @@ export const META_BLOCK_BYTES_MAX = 4096;
  * limit is not.
  */
 export const STREAM_BYTES_MIN = VALUE_BYTES_MAX_DEFAULT + META_BLOCK_BYTES_MAX;
+/**
+ * A request that moves a large payload has no deadline but this: it ends when nothing has moved for so
+ * long (or for its own timeout, where that is longer).
+ */
+export const STALL_MS_MAX = 30_000;
+/** Large payloads that are on their way into a node, or wait there for what refers to them. */
+export const STAGED_MAX = 1_024;
+/** What came in, and was not asked for or gone on with for so long, is given up. */
+export const STAGED_MS_MAX = 60_000;
+/** Large payloads that go to one node at a time, and slices of each that it has not acknowledged. */
+export const LANES_MAX = 8;
+export const SLICES_UNDER_WAY = 2;
 /** What is held at one time of a payload that is streamed; the unit of its checksums on disk. */
 export const SLICE_BYTES = 256 << 10;
 

@@ -5,7 +5,7 @@
  * a view that is used again and again: it says where things lie in the frame, and nothing is made.
  *
  *   REPLICATE request                        FETCH request
- *    0  u8  purpose                           0  u8  want: 0 digest, 1 set, 2 one version
+ *    0  u8  purpose                           0  u8  want: 0 digest, 1 set, 2 one version, 3 a slice
  *    1  u8  flags: 1 durable, 2 hinted        1  u8  flags: 1 also look among the hints,
  *    2  u16 name length                              2 asks about a request
  *    4  u32 set length                        2  u16 name length
@@ -27,6 +27,7 @@
  */
 
 import { readU16, readU32, writeU16, writeU32 } from "./bytes.ts";
+import { crc32c } from "./crc32c.ts";
 import { isWellFormedHead, payloadLength, versionCount, versionOffset } from "./version-set.ts";
 
 export const PURPOSE_WRITE = 0;
@@ -40,6 +41,8 @@ export const REPLICATE_HINTED = 2;
 export const WANT_DIGEST = 0;
 export const WANT_SET = 1;
 export const WANT_VERSION = 2;
+/** Bytes of one version's payload, from `checksum` on, to the end of a slice at most. */
+export const WANT_SLICE = 3;
 export const FETCH_HINTS = 1;
 export const FETCH_REQUEST = 2;
 export const FETCHED_COMPLETE = 1;
@@ -255,7 +258,7 @@ export function writeReplicated(
 export interface FetchBody {
   readonly want: number;
   readonly flags: number;
-  /** The checksum of the request's payload; else 0. */
+  /** The checksum of the request's payload, or where the slice begins; else 0. */
   readonly checksum: number;
   readonly about: Uint8Array;
   readonly name: Uint8Array;
@@ -292,8 +295,8 @@ export class FetchView {
 export function readFetch(bytes: Uint8Array, start: number, end: number, view: FetchView): boolean {
   if (end - start < FIXED) return false;
   const nameStart = start + FIXED;
-  if (nameStart + readU16(bytes, start + 2) !== end || bytes[start] > WANT_VERSION) return false;
-  const asksForTwo = bytes[start] === WANT_VERSION && (bytes[start + 1] & FETCH_REQUEST) !== 0;
+  if (nameStart + readU16(bytes, start + 2) !== end || bytes[start] > WANT_SLICE) return false;
+  const asksForTwo = bytes[start] >= WANT_VERSION && (bytes[start + 1] & FETCH_REQUEST) !== 0;
   if (asksForTwo) return false;
   view.bytes = bytes;
   view.want = bytes[start];
@@ -328,6 +331,21 @@ export function writeFetched(body: FetchedBody, target: Uint8Array, offset: numb
   writeU32(target, offset + 8, body.digest0);
   writeU32(target, offset + 12, body.digest1);
   if (body.set !== null) writeSet(body.set, target, offset + FETCHED_FIXED);
+}
+
+/** Where the bytes lie in a FETCH reply that is a slice; their crc32c stands in the digest's first word. */
+export const SLICE_START = FETCHED_FIXED;
+
+/** Writes all of such a reply but the slice itself. */
+export function writeSliceHead(checksum: number, target: Uint8Array, offset: number): void {
+  target.fill(0, offset, offset + FETCHED_FIXED);
+  writeU32(target, offset + 8, checksum);
+}
+
+/** Whether there is a slice in a reply, and it passes its checksum. */
+export function isSliceWhole(bytes: Uint8Array, start: number, end: number): boolean {
+  const from = start + FETCHED_FIXED;
+  return from < end && crc32c(bytes, from, end) === readU32(bytes, start + 8);
 }
 
 /** A received FETCH reply. */

@@ -33,6 +33,8 @@ export const PUT_DELETE = 1;
 export const PUT_RETURN_BODY = 2;
 export const PUT_IF_ABSENT = 4;
 export const PUT_FORWARDED = 8;
+/** The payload came before, as BODY slices under the request's id. */
+export const PUT_STAGED = 16;
 export const GET_FORWARDED = 1;
 
 /** Codes of results on the wire, by place. Append only, never renumber. */

@@ -20,6 +20,8 @@ import {
   PARTITIONS_DEFAULT,
   REPLICAS_DEFAULT,
   SKEW_MS_MAX_DEFAULT,
+  SLICE_BYTES,
+  STREAM_BYTES_MIN,
   SYNC_INTERVAL_MS_DEFAULT,
   VALUE_BYTES_MAX_DEFAULT,
 } from "../core/limits.ts";
@@ -91,6 +93,9 @@ export interface NodeConfig {
   readonly peerConnectionsMax: number;
   /** What is held is read and checked at this pace, once a day at most; 0: never. */
   readonly scrubBytesPerSecond: number;
+  /** Payloads of more bytes are streamed, in slices of so many; equal at all nodes. */
+  readonly streamBytesMin: number;
+  readonly sliceBytes: number;
   /** Size of the log engine's segment files. */
   readonly segmentBytes: number;
   /** Segments are compacted so long after they were written to last, at the earliest. */
@@ -121,6 +126,8 @@ export const nodeConfigDefaults: NodeConfig = {
   memoryBytesMax: 0,
   peerConnectionsMax: 10_000,
   scrubBytesPerSecond: 2 ** 20,
+  streamBytesMin: STREAM_BYTES_MIN,
+  sliceBytes: SLICE_BYTES,
   segmentBytes: SEGMENT_BYTES_DEFAULT,
   compactionColdMs: COLD_MS_DEFAULT,
   snapshotBytes: SNAPSHOT_BYTES_DEFAULT,
@@ -464,6 +471,8 @@ export class Node {
       hintRequests: this.#hintRequests,
       partitions: membership.layouts.current.partitions,
       setBytesMax,
+      streamBytesMin: this.#config.streamBytesMin,
+      sliceBytes: this.#config.sliceBytes,
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
       actorText: () => (this.#actor === null ? "" : toHex(this.#actor.bytes, 0, 8)),
       onDotsForgotten: () => this.#renewActor(),
@@ -498,7 +507,8 @@ export class Node {
       treeKey: merkleKey(this.membership.contextKey),
       freeBytesMin: this.#config.freeBytesMin,
       totalBytesMax: folder === "hints" ? this.#config.hintsBytesMax : 0,
-      streamBytesMin: Infinity,
+      streamBytesMin: this.#config.streamBytesMin,
+      sliceBytes: this.#config.sliceBytes,
       mayGrow: () => this.#memory.refusal,
     };
     if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");

@@ -40,6 +40,13 @@ export function isLarge(payload: Payload | null): payload is LargePayload {
   return payload !== null && !(payload instanceof Uint8Array);
 }
 
+export function hasLarge(set: { readonly payloads: readonly (Payload | null)[] }): boolean {
+  for (let index = 0; index < set.payloads.length; index++) {
+    if (isLarge(set.payloads[index])) return true;
+  }
+  return false;
+}
+
 /** A small payload's bytes; null for a large one and for none. */
 export function smallBytes(payload: Payload | null): Uint8Array | null {
   return payload instanceof Uint8Array ? payload : null;

@@ -14,12 +14,13 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import { STATUS_DAMAGED } from "../../core/replica-frames.ts";
-import type { VersionSet } from "../../storage/engine.ts";
+import type { Stage, VersionSet } from "../../storage/engine.ts";
+import type { LargePayload } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
 import { STATUS_REFUSED_HERE, type Change } from "../replication/local-copy.ts";
 import { contextOfPut } from "./context-clock.ts";
 import { Explain } from "./explain.ts";
-import { forwardEnded, forwardPut, putBodyOf, type Forwarded } from "./forward.ts";
+import { forwardPut, putBodyOf, type Forwarded } from "./forward.ts";
 import { Gets } from "./gets.ts";
 import { Lists, listRefused } from "./lists.ts";
 import { copiesFor, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
@@ -40,6 +41,7 @@ import type {
   Result,
   Store,
 } from "./store.ts";
+import { stagedRequest } from "./staging.ts";
 import { Tally } from "./tally.ts";
 import type { VersionMaker } from "./version-maker.ts";
 import { etagOfDot } from "./view.ts";
@@ -121,14 +123,35 @@ export class Coordinator implements Store {
     if (request.isDelete) counters.deletes++;
     else counters.puts++;
     const isReady = !this.#isStopped && membership.coordinates;
-    const examined = isReady ? examine(this.#parts, request, isForwarded) : notReady();
+    const staged = isReady ? stagedRequest(this.#parts, request) : notReady();
     const counted: Done = (ended) => {
       if (ended.result.outcome === "refused") counters.writesRefused++;
       if (ended.result.outcome === "unknown") counters.writesUnknown++;
+      if ("stage" in staged) staged.stage?.drop();
       done(ended);
     };
-    if ("result" in examined) counted(examined);
-    else this.#route(examined, counted);
+    if ("result" in staged) return counted(staged);
+    const examined = examine(this.#parts, staged.request, isForwarded);
+    if ("result" in examined) return counted(examined);
+    return this.#route(examined, counted);
+  }
+
+  stage(name: ObjectName): Stage | null {
+    const { membership, replication } = this.#parts;
+    if (this.#isStopped || !membership.coordinates) return null;
+    return replication.objects.engine.stage(name);
+  }
+
+  /** The payload that came before a put that was handed on; null: it did not, or is given up already. */
+  stagedFor(name: ObjectName, requestId: Uint8Array): LargePayload | null {
+    const { bodies, objects } = this.#parts.replication;
+    return bodies.find({ engine: objects.engine, name, about: requestId }, null);
+  }
+
+  /** The put that it came for has ended. */
+  dropStaged(name: ObjectName, requestId: Uint8Array): void {
+    const { bodies, objects } = this.#parts.replication;
+    bodies.drop({ engine: objects.engine, name, about: requestId });
   }
 
   #route(putCase: PutCase, done: Done): void {
@@ -136,7 +159,7 @@ export class Coordinator implements Store {
     const elsewhere = this.#betterCoordinators(putCase, plan);
     if (elsewhere.length === 0) return this.#questions.ask(putCase, plan, done);
     return this.#forwardPut(putCase, elsewhere, (forwarded) => {
-      if (forwarded.kind !== "unreachable") return this.#forwardEnded(forwarded, done);
+      if (forwarded.kind !== "unreachable") return this.#forwardEnded(putCase, forwarded, done);
       return this.#questions.ask(putCase, this.#planOf(putCase), done);
     });
   }
@@ -161,11 +184,13 @@ export class Coordinator implements Store {
     const { replication, membership } = this.#parts;
     replication.counters.forwarded++;
     const body = putBodyOf(putCase.request, putCase.requestId);
-    forwardPut(members, membership.layouts.current.number, body, done);
+    const { number } = membership.layouts.current;
+    const staged = putCase.request.staged ?? null;
+    forwardPut(members, number, body, staged, replication.pushes, done);
   }
 
-  #forwardEnded(forwarded: Forwarded, done: Done): void {
-    done(forwardEnded(forwarded, "write-unknown", this.#parts.ports.clock.nowMs()));
+  #forwardEnded({ request }: PutCase, forwarded: Forwarded, done: Done): void {
+    this.#gets.forwardEnded(request.name, forwarded, "write-unknown", done);
   }
 
   #planOf(putCase: PutCase): Plan {
@@ -245,7 +270,7 @@ export class Coordinator implements Store {
     if (putCase.isForwarded || others.length === 0) return done(ended);
     return this.#forwardPut(putCase, others, (forwarded) => {
       if (forwarded.kind === "unreachable") done(ended);
-      else this.#forwardEnded(forwarded, done);
+      else this.#forwardEnded(putCase, forwarded, done);
     });
   }
 

@@ -20,6 +20,7 @@ import {
   PUT_FORWARDED,
   PUT_IF_ABSENT,
   PUT_RETURN_BODY,
+  PUT_STAGED,
   RESULT_CODES,
   RESULT_OUTCOMES,
   decodeResult,
@@ -31,15 +32,26 @@ import {
   type PutBody,
   type ResultBody,
 } from "../../core/request-frames.ts";
+import { STALL_MS_MAX } from "../../core/limits.ts";
+import { STATUS_DONE } from "../../core/replica-frames.ts";
+import type { VersionSet } from "../../storage/engine.ts";
+import type { LargePayload } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
+import type { BodyPushes } from "../replication/body-push.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
 import { NOBODY } from "./refusals.ts";
-import { endedOf, quorumByte, unknown, type Ended } from "./results.ts";
+import { copyOf, endedOf, quorumByte, unknown, type Ended } from "./results.ts";
 import type { GetRequest, PutRequest } from "./store.ts";
 
 /** What came of it: the other node's result, or why there is none. */
 export type Forwarded =
-  | { readonly kind: "answered"; readonly result: ResultBody }
+  | {
+    readonly kind: "answered";
+    readonly result: ResultBody;
+    /** The set in the result, its bytes copied; large payloads are not in it. */
+    readonly set: VersionSet | null;
+    readonly member: Member;
+  }
   | { readonly kind: "unreachable" }
   | { readonly kind: "unknown"; readonly detail: string };
 
@@ -61,6 +73,7 @@ export function putBodyOf(request: PutRequest, requestId: Uint8Array): PutBody {
     flags:
       PUT_FORWARDED |
       (request.isDelete ? PUT_DELETE : 0) |
+      (request.staged ? PUT_STAGED : 0) |
       (request.returnBody ? PUT_RETURN_BODY : 0) |
       (precondition?.absent === true ? PUT_IF_ABSENT : 0),
   };
@@ -85,7 +98,7 @@ export function forwardEnded(
   code: "write-unknown" | "read-timeout",
   nowMs: number,
 ): Ended {
-  if (forwarded.kind === "answered") return endedOf(forwarded.result, nowMs);
+  if (forwarded.kind === "answered") return endedOf(forwarded.result, forwarded.set, nowMs);
   const why = forwarded.kind === "unknown" ? forwarded.detail : "no owner could be reached";
   const meaning = code === "write-unknown" ? "; the write may have happened" : "";
   return unknown(code, `The request was handed on and ${why}${meaning}`, NOBODY);
@@ -108,16 +121,45 @@ function mayDoBetterElsewhere({ outcome, code }: ResultBody): boolean {
   return RESULT_OUTCOMES[outcome] === "refused" && OWN_REASONS.has(RESULT_CODES[code]);
 }
 
-/** Sends a put to the first of `members` that can be reached. */
+/**
+ * Sends a put to the first of `members` that can be reached.
+ * @param staged its payload, where that is large: it goes first, under the request's id
+ */
 export function forwardPut(
   members: readonly Member[],
   layout: number,
   body: PutBody,
+  staged: LargePayload | null,
+  pushes: BodyPushes,
   done: (forwarded: Forwarded) => void,
 ): void {
   const encode = (target: Uint8Array, offset: number): void => writePut(body, target, offset);
-  new Forward(members, layout, KIND_PUT, putLength(body), body.timeoutMs, encode, done).next();
+  const timeoutMs = staged === null ? body.timeoutMs : Math.max(body.timeoutMs, LARGE_PUT_MS_MAX);
+  const before: Before | null = staged === null ? null : (member, go, next) => {
+    pushes.push({
+      member,
+      name: body.name,
+      about: body.requestId,
+      payload: staged,
+      hintFor: null,
+      layout,
+      timeoutMs: Math.max(body.timeoutMs, STALL_MS_MAX),
+      moved: () => {},
+      // Without the request that comes after it, the payload is nothing there.
+      done: (status, failure) => (status === STATUS_DONE && failure === "" ? go() : next()),
+    });
+  };
+  new Forward(members, layout, KIND_PUT, putLength(body), timeoutMs, encode, before, done).next();
 }
+
+/** Does something with a member before the request: `go` on with it, or try the `next` one. */
+type Before = (member: Member, go: () => void, next: () => void) => void;
+
+/**
+ * Who has the payload of a large put has to hand it on in turn, and to sync it, before it can answer; after
+ * so long without one it is unknown what became of it.
+ */
+const LARGE_PUT_MS_MAX = STALL_MS_MAX + 15_000;
 
 /** Sends a get to the first of `members` that answers. */
 export function forwardGet(
@@ -127,7 +169,8 @@ export function forwardGet(
   done: (forwarded: Forwarded) => void,
 ): void {
   const encode = (target: Uint8Array, offset: number): void => writeGet(body, target, offset);
-  new Forward(members, layout, KIND_GET, getLength(body), body.timeoutMs, encode, done).next();
+  const timeoutMs = body.timeoutMs;
+  new Forward(members, layout, KIND_GET, getLength(body), timeoutMs, encode, null, done).next();
 }
 
 class Forward implements ReplyHandler {
@@ -137,6 +180,7 @@ class Forward implements ReplyHandler {
   readonly #length: number;
   readonly #timeoutMs: number;
   readonly #encode: (target: Uint8Array, offset: number) => void;
+  readonly #before: Before | null;
   readonly #done: (forwarded: Forwarded) => void;
   #index = 0;
 
@@ -147,6 +191,7 @@ class Forward implements ReplyHandler {
     length: number,
     timeoutMs: number,
     encode: (target: Uint8Array, offset: number) => void,
+    before: Before | null,
     done: (forwarded: Forwarded) => void,
   ) {
     this.#members = members;
@@ -155,28 +200,36 @@ class Forward implements ReplyHandler {
     this.#length = length;
     this.#timeoutMs = timeoutMs;
     this.#encode = encode;
+    this.#before = before;
     this.#done = done;
   }
 
   next(): void {
-    while (this.#index < this.#members.length) {
-      const peer = this.#members[this.#index++].peer;
-      if (peer === null) continue;
-      const timeoutMs = this.#timeoutMs;
-      const offset = peer.request(this.#kind, 0, this.#layout, this.#length, timeoutMs, this, 0);
-      if (offset < 0) continue;
-      this.#encode(peer.buffer, offset);
-      return;
-    }
-    this.#done({ kind: "unreachable" });
+    const before = this.#before;
+    if (this.#index >= this.#members.length) return this.#done({ kind: "unreachable" });
+    const member = this.#members[this.#index++];
+    if (before === null) return this.#send(member);
+    return before(member, () => this.#send(member), () => this.next());
+  }
+
+  #send(member: Member): void {
+    const { peer } = member;
+    const timeoutMs = this.#timeoutMs;
+    const offset = peer === null
+      ? -1
+      : peer.request(this.#kind, 0, this.#layout, this.#length, timeoutMs, this, 0);
+    if (peer === null || offset < 0) return this.next();
+    return this.#encode(peer.buffer, offset);
   }
 
   replied(_tag: number, frame: FrameView): void {
     const result =
       frame.status === 0 ? decodeResult(frame.bytes, frame.start, frame.end) : null;
     const isLast = this.#index >= this.#members.length;
+    const member = this.#members[this.#index - 1];
+    const set = result === null || result.set === null ? null : copyOf(result.set);
     if (result !== null && !isLast && mayDoBetterElsewhere(result)) this.next();
-    else if (result !== null) this.#done({ kind: "answered", result });
+    else if (result !== null) this.#done({ kind: "answered", result, set, member });
     else this.#failed("the coordinator's answer could not be read");
   }
 

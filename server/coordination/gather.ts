@@ -10,6 +10,9 @@
  *   R of them, or time over ─► merge ─► answer        (the machine stays)
  *   all ended ─► merge ─► send the merge to primaries that hold less, and keep it here
  *
+ * A large payload that is not here is fetched from those that hold it (replication/body-pull) before their
+ * answer counts; as long as its slices come, the time begins anew.
+ *
  * One replica's body travels, the others send a digest from their index: equal sets have equal digests.
  *
  * ***A partial replica's nothing does not count:*** "not found" needs R complete primaries that hold
@@ -41,10 +44,12 @@ import {
   clockCount,
   findDot,
   headDigestInto,
+  payloadLength,
   versionOffset,
 } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { ownPayload, type Payload } from "../../storage/large-payload.ts";
+import { BodyPull, aboutOf, sizeOf } from "../replication/body-pull.ts";
 import { canMerge, mergeSets } from "../replication/merge-sets.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { Member } from "../membership/member.ts";
@@ -101,6 +106,8 @@ interface Slot {
   set: VersionSet | null;
   isComplete: boolean;
   isDamaged: boolean;
+  /** A large payload of its set is on its way. */
+  isPulling: boolean;
   /** Versions of its set whose bodies are still to come. */
   missing: number[];
 }
@@ -120,6 +127,8 @@ export class Gather implements ReplyHandler, TimerTarget {
   #localDigest1 = 0;
   #reader: Member | null = null;
   #isSuperseded = false;
+  /** A slice has come since the time was taken last. */
+  #hasMoved = false;
   #isAnswered = false;
   #isEnded = false;
   #deadline: TimerHandle = 0;
@@ -176,6 +185,7 @@ export class Gather implements ReplyHandler, TimerTarget {
       set: null,
       isComplete: false,
       isDamaged: false,
+      isPulling: false,
       missing: NOTHING_MISSING,
     };
     this.#slots.push(slot);
@@ -323,7 +333,56 @@ export class Gather implements ReplyHandler, TimerTarget {
     const slot = this.#slots[index];
     if (slot.set === null || slot.missing.length === 0) return this.#setIsWhole(slot);
     const version = versionOffset(0, slot.missing[0]);
+    const { replication } = this.#parts;
+    if (payloadLength(slot.set.head, version) > replication.streamBytesMin) {
+      return this.#fetchLarge(index, slot.set, slot.missing[0]);
+    }
     return this.#ask(index, WANT_VERSION, slot.set.head.subarray(version, version + DOT_BYTES));
+  }
+
+  /** A large payload: another slot may have it, or it is fetched from whoever holds it. */
+  #fetchLarge(index: number, set: VersionSet, place: number): void {
+    const slot = this.#slots[index];
+    const { replication } = this.#parts;
+    const { name, plan, timeoutMs } = this.#request;
+    const take = (payload: Payload | null): void => {
+      slot.isPulling = false;
+      slot.missing.shift();
+      if (payload === null) this.#slotFailed(slot);
+      else {
+        set.payloads[place] = payload;
+        this.#askMissing(index);
+      }
+    };
+    const held = this.#heldElsewhere(slot, set.head, place);
+    if (held !== null) return take(held);
+    slot.isPulling = true;
+    const others = this.#slots.map(({ target }) => target.member).filter((one) => !one.isSelf);
+    const { member } = slot.target;
+    const pull = new BodyPull({
+      bodies: replication.bodies,
+      id: { engine: replication.objects.engine, name, about: aboutOf(set.head, place) },
+      size: sizeOf(set.head, place),
+      holders: [member, ...others.filter((other) => other !== member)],
+      layout: plan.layouts[plan.layouts.length - 1].number,
+      timeoutMs,
+      moved: () => {
+        this.#hasMoved = true;
+      },
+      done: (payload) => {
+        take(payload);
+        this.#progress();
+      },
+    });
+    return pull.start();
+  }
+
+  #heldElsewhere(slot: Slot, head: Uint8Array, place: number): Payload | null {
+    for (const other of this.#slots) {
+      const found = other === slot || other.set === null ? null : bodyOfVersion(head, place, other.set);
+      if (found !== null) return found;
+    }
+    return null;
   }
 
   /** A set that cannot be merged with what is there is no answer: it is more than a head can count. */
@@ -352,7 +411,10 @@ export class Gather implements ReplyHandler, TimerTarget {
 
   /** The time is over: stand-ins that were asked late may still answer, and are repaired as others are. */
   expired(): void {
-    if (!this.#isAnswered) this.#tryAnswer(true);
+    if (this.#isAnswered) return;
+    if (!this.#hasMoved || !this.#slots.some((slot) => slot.isPulling)) return this.#tryAnswer(true);
+    this.#hasMoved = false;
+    this.#deadline = this.#parts.wheel.schedule(this.#request.timeoutMs, this, 0);
   }
 
   #progress(): void {

@@ -6,7 +6,7 @@
 import type { ObjectName } from "../../core/object-name.ts";
 import { clockCount } from "../../core/version-set.ts";
 import { contextOfRead } from "./context-clock.ts";
-import { forwardEnded, forwardGet, getBodyOf } from "./forward.ts";
+import { forwardEnded, forwardGet, getBodyOf, type Forwarded } from "./forward.ts";
 import { Gather, type Gathered, type GatherRequest } from "./gather.ts";
 import { copiesFor, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
 import { coordinates, type Plan } from "./plan.ts";
@@ -16,6 +16,7 @@ import { absenceUnknown, tooFewAnswered } from "./refusals.ts";
 import type { Requests } from "./requests.ts";
 import { finished, refused, unknown, type Ended } from "./results.ts";
 import type { GetRequest } from "./store.ts";
+import { fetchMissing } from "./staging.ts";
 import { etagOf, shownVersions, siblingsOf } from "./view.ts";
 
 export class Gets {
@@ -29,7 +30,7 @@ export class Gets {
 
   /** A get from a client or, `isForwarded`, from a node that handed it on. REQUIRES: a member. */
   get(request: GetRequest, isForwarded: boolean, done: Done): void {
-    const { membership, replication, ports, plans } = this.#parts;
+    const { membership, replication, plans } = this.#parts;
     const { name, options } = request;
     const properties = propertiesOf(this.#parts, name);
     const copies = copiesFor(this.#parts, properties);
@@ -42,7 +43,26 @@ export class Gets {
     const others = plan.targets.map((target) => target.member);
     return forwardGet(others, membership.layouts.current.number, getBodyOf(request), (forwarded) => {
       if (forwarded.kind === "unreachable") this.#read(request, copies, plan, need, done);
-      else done(forwardEnded(forwarded, "read-timeout", ports.clock.nowMs()));
+      else this.forwardEnded(name, forwarded, "read-timeout", done);
+    });
+  }
+
+  /** How a request ends that was handed on: large payloads of what it read are fetched first. */
+  forwardEnded(
+    name: ObjectName,
+    forwarded: Forwarded,
+    code: "write-unknown" | "read-timeout",
+    done: Done,
+  ): void {
+    const { clock } = this.#parts.ports;
+    if (forwarded.kind !== "answered" || forwarded.set?.payloads.includes(null) !== true) {
+      return done(forwardEnded(forwarded, code, clock.nowMs()));
+    }
+    const { member, set, result } = forwarded;
+    return fetchMissing(this.#parts, name, member, set, (whole) => {
+      if (whole !== null) return done(forwardEnded({ ...forwarded, set: whole }, code, clock.nowMs()));
+      const detail = `The value could not be fetched from ${member.name}, which answered`;
+      return done(unknown(code, detail, result));
     });
   }
 

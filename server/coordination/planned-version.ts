@@ -25,7 +25,9 @@ export function makerOf(parts: CoordinatorParts, putCase: PutCase): VersionMaker
     isTombstone: request.isDelete,
     isLastWriteWins,
     isContextRead: putCase.isContextRead,
-    payload: request.isDelete ? NO_BYTES : encodePayload(metaBlock, request.body),
+    payload: request.isDelete
+      ? NO_BYTES
+      : (request.staged ?? encodePayload(metaBlock, request.body)),
     metaLength: metaBlock.length,
     expiryMs: expires ? ports.clock.nowMs() + ttlSeconds * 1000 : 0,
     lateStamp: isLastWriteWins && putCase.mayBeRetry ? lateStamp(parts, putCase) : null,

@@ -5,6 +5,7 @@
 
 import { REQUEST_ID_FRESH_MS_MAX } from "../../core/limits.ts";
 import { drawRequestId, requestTimeMs } from "../../core/request-id.ts";
+import { encodeMeta } from "../../core/payload.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { BucketProperties } from "../membership/buckets.ts";
 import { readContext, type ContextClock } from "./context-clock.ts";
@@ -47,8 +48,9 @@ export function examine(
   const members = membership.layouts.current.nodes.length;
   const need = writeNeed(request.options, properties, membership.defaults, copies, members);
   if (typeof need === "string") return refused("bad-parameter", need);
-  if (request.body.length > maxValueBytes) {
-    const given = `The value is ${request.body.length} bytes`;
+  const valueLength = valueLengthOf(request);
+  if (valueLength > maxValueBytes) {
+    const given = `The value is ${valueLength} bytes`;
     return refused("value-too-large", `${given}, the limit is ${maxValueBytes}`);
   }
   const context = readContext(request.context, membership.contextKey, request.name);
@@ -74,6 +76,10 @@ export function examine(
     asked: null,
     isRepaired: false,
   };
+}
+
+function valueLengthOf({ body, meta, staged }: PutRequest): number {
+  return staged ? staged.length - encodeMeta(meta).length : body.length;
 }
 
 function skewRefusal(parts: CoordinatorParts, properties: BucketProperties): Ended | null {

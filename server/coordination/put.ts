@@ -14,6 +14,9 @@
  *   time over, or no more answers to come ─► unknown: it may have been written
  *   all ended ─► keep a hint here for every owner that was missed
  *
+ * A set with large payloads has no deadline while its slices move: each of the two timers above begins anew
+ * where something has moved since (core/limits, STALL_MS_MAX), and nobody is replaced who is getting on.
+ *
  * What travels is the finished state, never the client's request, so however often it is delivered or
  * repaired it is one version. Before the version is made nothing is written anywhere: all refusals come
  * from there.
@@ -29,7 +32,9 @@ import {
   STATUS_INCOMPLETE,
   type WireSet,
 } from "../../core/replica-frames.ts";
+import { STALL_MS_MAX } from "../../core/limits.ts";
 import type { VersionSet, WriteLabels } from "../../storage/engine.ts";
+import { isLarge, type LargePayload } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
 import {
   NO_TARGET,
@@ -90,6 +95,12 @@ export class Put implements TimerTarget, ReplyHandler {
   readonly #served: Member[] = [];
   /** Targets that have not answered; a handful, for which an array is the faster set. */
   readonly #waiting: Target[] = [];
+  /** Those to which something has moved since silence was watched for last. */
+  readonly #moving = new Set<Target>();
+  /** Whether anything has, since the deadline was set. */
+  #hasMoved = false;
+  /** Large payloads of the set, held until all have ended. */
+  readonly #held: LargePayload[] = [];
   #set: VersionSet = NOTHING;
   /** What the new version superseded: the others are told (replication/request-list.ts). */
   #superseded: Uint8Array = NO_REQUESTS;
@@ -167,6 +178,7 @@ export class Put implements TimerTarget, ReplyHandler {
     const everywhere = 2 ** plan.layouts.length - 1;
     this.#asksDurable = need.dw > (local?.layouts === everywhere ? 1 : 0);
     this.#wireSet = replication.inOneFrame(name, set, this.#superseded);
+    this.#holdLarge(set);
     if (local !== null) this.#storedHere(local);
     // Those that are added meanwhile, for a node that cannot be asked, have been asked already.
     const count = this.#targets.length;
@@ -176,6 +188,12 @@ export class Put implements TimerTarget, ReplyHandler {
     this.#isBeginning = false;
     this.#watchTime();
     this.#progress();
+  }
+
+  #holdLarge({ payloads }: VersionSet): void {
+    for (const payload of payloads) {
+      if (isLarge(payload) && payload.hold()) this.#held.push(payload);
+    }
   }
 
   #storedHere(local: Target): void {
@@ -244,6 +262,7 @@ export class Put implements TimerTarget, ReplyHandler {
       hintFor: target.hintFor?.idBytes ?? null,
       timeoutMs,
       superseded: this.#superseded,
+      moved: () => this.#moved(target),
     };
     replication.deliver(target.member, name, set, how, replication.loaderOf(name), (end: Delivered) => {
       if (end.failure === "" && end.status === STATUS_DONE) this.#storedThere(target, end.isDurable);
@@ -273,20 +292,45 @@ export class Put implements TimerTarget, ReplyHandler {
     this.#waiting.pop();
   }
 
+  /** How long it may take; where a payload is large, how long nothing may move. */
+  get #patienceMs(): number {
+    const { timeoutMs } = this.#work;
+    return this.#held.length === 0 ? timeoutMs : Math.max(timeoutMs, STALL_MS_MAX);
+  }
+
   #watchTime(): void {
     const { wheel } = this.#parts;
-    const { timeoutMs } = this.#work;
+    const timeoutMs = this.#patienceMs;
     if (!this.#isAnswered) this.#deadline = wheel.schedule(timeoutMs, this, DEADLINE);
     if (this.#waiting.length === 0) return;
+    this.#watchSilence();
+  }
+
+  #watchSilence(): void {
+    const { timeoutMs } = this.#work;
     const delayMs = Math.min(timeoutMs / EXTEND_AFTER_PART, EXTEND_AFTER_MS_MAX);
-    this.#extendTimer = wheel.schedule(delayMs, this, EXTEND);
+    this.#extendTimer = this.#parts.wheel.schedule(delayMs, this, EXTEND);
   }
 
   /** Silent replicas get stand-ins; at last the client is told, and what is under way goes on. */
   expired(timer: number): void {
     if (this.#isAnswered) return;
-    if (timer === DEADLINE) this.#answer("unknown");
-    else for (const silent of [...this.#waiting]) this.#extend(silent);
+    if (timer === EXTEND) return this.#extendSilent();
+    if (!this.#hasMoved) return this.#answer("unknown");
+    this.#hasMoved = false;
+    this.#deadline = this.#parts.wheel.schedule(this.#patienceMs, this, DEADLINE);
+  }
+
+  #moved(target: Target): void {
+    this.#hasMoved = true;
+    this.#moving.add(target);
+  }
+
+  #extendSilent(): void {
+    for (const target of [...this.#waiting]) if (!this.#moving.has(target)) this.#extend(target);
+    // Who takes a large payload may fall silent later.
+    if (this.#moving.size > 0) this.#watchSilence();
+    this.#moving.clear();
   }
 
   /** Asks the next healthy node to stand in for the owner behind a target. */
@@ -311,6 +355,7 @@ export class Put implements TimerTarget, ReplyHandler {
     this.#isEnded = true;
     this.#parts.wheel.cancel(this.#extendTimer);
     this.#keepHints();
+    for (const payload of this.#held) payload.release();
     this.#ended();
   }
 

@@ -15,6 +15,7 @@ import {
   PUT_FORWARDED,
   PUT_IF_ABSENT,
   PUT_RETURN_BODY,
+  PUT_STAGED,
   readGet,
   readPut,
   type PutBody,
@@ -22,7 +23,7 @@ import {
 import type { Connection } from "../wire/connection.ts";
 import type { Peers } from "../wire/peers.ts";
 import type { Coordinator } from "./coordinator.ts";
-import { encodeEnded, quorumOfByte, unknown, type Ended } from "./results.ts";
+import { encodeEnded, quorumOfByte, refused, unknown, type Ended } from "./results.ts";
 import type { PutRequest } from "./store.ts";
 
 const decoder = new TextDecoder();
@@ -30,12 +31,21 @@ const NO_META: PayloadMeta = { contentType: "application/octet-stream", meta: []
 
 /** Registers the two kinds. */
 export function serveRequests(peers: Peers, coordinator: Coordinator): void {
-  peers.onRequest(KIND_PUT, (frame, connection) => {
+  peers.onRequest(KIND_PUT, (frame, connection, from) => {
     const body = readPut(frame.bytes, frame.start, frame.end);
     const request = body === null ? null : putRequestOf(body);
     if (body === null || request === null) return refuseFrame(frame, connection);
     const isForwarded = (body.flags & PUT_FORWARDED) !== 0;
-    return coordinator.putFor(request, isForwarded, replyTo(frame, connection));
+    const reply = replyTo(frame, connection);
+    if ((body.flags & PUT_STAGED) === 0) return coordinator.putFor(request, isForwarded, reply);
+    const { name } = request;
+    const requestId = body.requestId.slice();
+    const staged = from.role === "peer" ? coordinator.stagedFor(name, requestId) : null;
+    if (staged === null) return reply(refused("overloaded", "The value that came before has been given up"));
+    return coordinator.putFor({ ...request, staged }, isForwarded, (ended) => {
+      coordinator.dropStaged(name, requestId);
+      reply(ended);
+    });
   });
   peers.onRequest(KIND_GET, (frame, connection) => {
     const body = readGet(frame.bytes, frame.start, frame.end);

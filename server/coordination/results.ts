@@ -77,9 +77,8 @@ export function encodeEnded(ended: Ended): Uint8Array {
   });
 }
 
-/** A forwarded answer as this node's own; the set's bytes are copied. */
-export function endedOf(body: ResultBody, nowMs: number): Ended {
-  const set = body.set === null ? null : copyOf(body.set);
+/** A forwarded answer as this node's own; `set` is the one in it, with the large payloads fetched. */
+export function endedOf(body: ResultBody, set: VersionSet | null, nowMs: number): Ended {
   const siblings = set === null ? [] : (siblingsOf(set, shownVersions(set, nowMs)) ?? []);
   const outcome: Outcome = RESULT_OUTCOMES[body.outcome];
   const { context, detail, etag, primaries, fallbacks } = body;
@@ -98,7 +97,7 @@ export function endedOf(body: ResultBody, nowMs: number): Ended {
   };
 }
 
-function copyOf(set: VersionSet): VersionSet {
+export function copyOf(set: VersionSet): VersionSet {
   return {
     head: set.head.slice(),
     payloads: set.payloads.map(ownPayload),

@@ -10,7 +10,10 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import type { PayloadMeta } from "../../core/payload.ts";
+import type { Stage } from "../../storage/engine.ts";
+import type { LargePayload } from "../../storage/large-payload.ts";
 import type { Quorum } from "../membership/charter.ts";
+import type { Value } from "./value.ts";
 
 export type { Quorum, QuorumDefaults } from "../membership/charter.ts";
 
@@ -54,7 +57,7 @@ export interface WriteOptions {
 
 /** One version as a client sees it. */
 export interface Sibling {
-  readonly body: Uint8Array;
+  readonly body: Value;
   readonly meta: PayloadMeta;
   /** When it was written by the coordinator's clock, milliseconds since 1970. */
   readonly timeMs: number;
@@ -93,7 +96,10 @@ export interface PutRequest {
   /** 16 bytes, a UUIDv7; null: one is drawn here. */
   readonly requestId: Uint8Array | null;
   readonly meta: PayloadMeta;
+  /** The value; empty where it is staged. */
   readonly body: Uint8Array;
+  /** The payload of a large value, with its metadata block: it came in through stage(). */
+  readonly staged?: LargePayload | null;
   /** A delete is a version without a value. Without a context it first reads R and deletes what it saw. */
   readonly isDelete: boolean;
   /** Seconds to live; 0: for ever (or the bucket's default). */
@@ -158,6 +164,11 @@ export interface Explanation {
 }
 
 export interface Store {
+  /**
+   * Begins a large value: its metadata block, then its bytes are staged. Whoever begins one drops it when
+   * its put has ended. Null: this node cannot take one now.
+   */
+  stage(name: ObjectName): Stage | null;
   put(request: PutRequest, done: (result: Result) => void): void;
   get(request: GetRequest, done: (result: Result) => void): void;
   list(request: ListRequest, done: (result: ListResult) => void): void;

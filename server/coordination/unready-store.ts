@@ -8,6 +8,7 @@ import type { Store } from "./store.ts";
 const answer = refused("not-ready", "This node is not a member of a cluster yet").result;
 
 export const unreadyStore: Store = {
+  stage: () => null,
   put: (_request, done) => done(answer),
   get: (_request, done) => done(answer),
   list: (_request, done) => done(listRefused("not-ready", answer.detail)),

@@ -21,6 +21,7 @@ import {
   versionOffset,
   writeVersion,
 } from "../../core/version-set.ts";
+import { isLarge, type Payload } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventMaker, NewVersion } from "../replication/local-copy.ts";
 import type { SupersededRequests } from "../replication/superseded.ts";
@@ -51,7 +52,7 @@ export interface VersionPlan {
   readonly isLastWriteWins: boolean;
   /** The context is not the client's: it was read for this attempt. */
   readonly isContextRead: boolean;
-  readonly payload: Uint8Array;
+  readonly payload: Payload;
   readonly metaLength: number;
   /** Milliseconds since 1970; 0: never. */
   readonly expiryMs: number;
@@ -90,7 +91,8 @@ export class VersionMaker implements EventMaker {
     this.contextCount = plan.context.count;
     this.dotAsPair = plan.dotAsPair;
     this.clockEntriesMax = parts.clockEntriesMax;
-    this.#checksum = crc32c(plan.payload, 0, plan.payload.length, 0);
+    const { payload } = plan;
+    this.#checksum = isLarge(payload) ? payload.checksum : crc32c(payload, 0, payload.length, 0);
   }
 
   /** What tells this write from others. */

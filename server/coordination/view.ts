@@ -4,7 +4,8 @@
  */
 
 import { toHex } from "../../core/bytes.ts";
-import { decodeMeta } from "../../core/payload.ts";
+import { META_BLOCK_BYTES_MAX } from "../../core/limits.ts";
+import { decodeMeta, type PayloadMeta } from "../../core/payload.ts";
 import { DOT_BYTES, compareStamps, stampMs } from "../../core/clock-entry.ts";
 import { shownInto } from "../../core/version-rules.ts";
 import {
@@ -15,7 +16,8 @@ import {
   versionStamp,
 } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
-import { wholeBytes } from "../../storage/large-payload.ts";
+import { isLarge, type Payload } from "../../storage/large-payload.ts";
+import { valueIn } from "./value.ts";
 import type { Sibling } from "./store.ts";
 
 /** What is shown, while it is being found out. */
@@ -40,18 +42,24 @@ export function siblingsOf(set: VersionSet, shown: readonly number[]): Sibling[]
   for (const index of shown) {
     const version = versionOffset(0, index);
     const length = metaLength(set.head, version);
-    const stored = set.payloads[index];
-    const payload = stored === null ? null : wholeBytes(stored);
-    const meta = payload === null ? null : decodeMeta(payload, length);
+    const payload = set.payloads[index];
+    const meta = payload === null ? null : metaOf(payload, length);
     if (payload === null || meta === null) return null;
     siblings.push({
-      body: payload.subarray(length),
+      body: valueIn(payload, length),
       meta,
       timeMs: stampMs(set.head, versionStamp(version)),
       expiryMs: versionExpiryMs(set.head, version),
     });
   }
   return siblings;
+}
+
+function metaOf(payload: Payload, length: number): PayloadMeta | null {
+  if (!isLarge(payload)) return decodeMeta(payload, length);
+  if (length > META_BLOCK_BYTES_MAX || length > payload.length) return null;
+  const block = new Uint8Array(length);
+  return payload.readInto(0, block, 0, length) === "read" ? decodeMeta(block, length) : null;
 }
 
 /** Digest of the dots of some versions of a head, 16 hexadecimal digits; "" for none. */

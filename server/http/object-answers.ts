@@ -12,18 +12,21 @@
  */
 
 import type { Result, Sibling } from "../coordination/store.ts";
+import { LargeValue } from "../coordination/value.ts";
 import { httpDate } from "./http-date.ts";
 import { problem } from "./problem.ts";
 import { encodeHeaderText, matchesNone } from "./request-headers.ts";
-import { chooseForm, encodeSiblings } from "./siblings.ts";
+import { chooseForm, encodeSiblings, streamSiblings } from "./siblings.ts";
+import { type ReadAgain, streamOf } from "./value-stream.ts";
 
-export function answerGet(request: Request, result: Result): Response {
+/** @param again reads a large value from elsewhere where it turns out damaged */
+export function answerGet(request: Request, result: Result, again: ReadAgain): Response {
   if (result.code !== "") return answerFailure(result);
   const noneMatch = request.headers.get("if-none-match");
   if (noneMatch !== null && matchesNone(noneMatch, result.etag)) {
     return tell(result, new Response(null, { status: 304 }));
   }
-  return answerVersions(request, result, 200);
+  return answerVersions(request, result, 200, again);
 }
 
 /** `location` is "" but for a POST, which answers 201. */
@@ -32,11 +35,12 @@ export function answerPut(
   result: Result,
   returnBody: boolean,
   location: string,
+  again: ReadAgain,
 ): Response {
   if (result.code !== "") return answerFailure(result);
   const isCreated = location !== "";
   const response = returnBody
-    ? answerVersions(request, result, isCreated ? 201 : 200)
+    ? answerVersions(request, result, isCreated ? 201 : 200, again)
     : tell(result, new Response(null, { status: isCreated ? 201 : 204 }));
   if (isCreated) response.headers.set("Location", location);
   return response;
@@ -48,29 +52,46 @@ export function answerDelete(result: Result): Response {
 }
 
 /** One version as itself with status `single`, several as 300. */
-function answerVersions(request: Request, result: Result, single: number): Response {
+function answerVersions(
+  request: Request,
+  result: Result,
+  single: number,
+  again: ReadAgain,
+): Response {
   const siblings = result.siblings;
   if (siblings.length === 1) {
-    return tell(result, answerSingle(request.method, siblings[0], single));
+    return tell(result, answerSingle(request.method, siblings[0], single, again));
   }
-  const { body, contentType } = encodeSiblings(result, chooseForm(request.headers.get("accept")));
-  const given = request.method === "HEAD" ? null : responseBody(body);
+  const form = chooseForm(request.headers.get("accept"));
+  const isStreamed = siblings.some(({ body }) => body instanceof LargeValue);
+  const { body, contentType } = isStreamed
+    ? streamSiblings(result, form)
+    : encodeSiblings(result, form);
+  const isHead = request.method === "HEAD";
+  const given = isHead ? null : Array.isArray(body) ? streamOf(body, again) : responseBody(body);
   const response = new Response(given, { status: 300 });
   response.headers.set("Content-Type", contentType);
   response.headers.set("Vary", "Accept");
   return tell(result, response);
 }
 
-function answerSingle(method: string, sibling: Sibling, status: number): Response {
+function answerSingle(
+  method: string,
+  sibling: Sibling,
+  status: number,
+  again: ReadAgain,
+): Response {
   const { body, meta, timeMs } = sibling;
-  const response = new Response(method === "HEAD" ? null : responseBody(body), { status });
+  const isLarge = body instanceof LargeValue;
+  const given = isLarge ? () => streamOf([body], again) : () => responseBody(body);
+  const response = new Response(method === "HEAD" ? null : given(), { status });
   const { headers } = response;
   headers.set("Content-Type", meta.contentType);
   headers.set("Last-Modified", httpDate(timeMs));
   for (const [name, value] of meta.meta) {
     headers.set(`Halo-Meta-${name}`, encodeHeaderText(value));
   }
-  if (method === "HEAD") headers.set("Content-Length", String(body.length));
+  if (isLarge || method === "HEAD") headers.set("Content-Length", String(body.length));
   return response;
 }
 

@@ -13,7 +13,9 @@
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
+import { encodeMeta } from "../../core/payload.ts";
 import type { PutRequest, Result } from "../coordination/store.ts";
+import { LargeValue } from "../coordination/value.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import { encodeBase64Url, fromLatin1 } from "./bytes.ts";
@@ -22,8 +24,10 @@ import { answerListing, namesKey } from "./listing.ts";
 import { answerDelete, answerGet, answerPut } from "./object-answers.ts";
 import { type ObjectParameters, readObjectParameters } from "./parameters.ts";
 import { guarded, methodRefusal, problemOf, Refusal } from "./problem.ts";
+import { IncomingValues } from "./incoming-value.ts";
 import { RequestBodies } from "./request-body.ts";
 import { readMeta, readPrecondition, readRequestId, readTtl } from "./request-headers.ts";
+import type { ReadAgain } from "./value-stream.ts";
 import { encodePath, nameFrom, nameFromKey64, readTarget, type Target } from "./target.ts";
 
 const OBJECT_METHODS = "GET, HEAD, PUT, DELETE";
@@ -55,15 +59,14 @@ export interface ObjectOptions {
 export class ObjectRoutes {
   readonly #node: HttpNode;
   readonly #random: Random;
-  readonly #bodies: RequestBodies;
-  readonly #valueBytesMax: number;
+  readonly #values: IncomingValues;
 
   constructor(node: HttpNode, options: ObjectOptions) {
     const { clock, random, valueBytesMax, bodyBytesMax } = options;
     this.#node = node;
     this.#random = random;
-    this.#bodies = new RequestBodies(clock, "value", bodyBytesMax);
-    this.#valueBytesMax = valueBytesMax;
+    const bodies = new RequestBodies(clock, "value", bodyBytesMax);
+    this.#values = new IncomingValues(node, clock, bodies, valueBytesMax);
   }
 
   /** Answers a request whose path goes on at `start`, behind "/kv/". Never throws or rejects. */
@@ -130,7 +133,7 @@ export class ObjectRoutes {
     const { r, pr, timeoutMs } = aim.parameters;
     return new Promise((resolve) => {
       this.#node.store.get({ name: aim.name, options: { r, pr, timeoutMs } }, (result) => {
-        resolve(guarded(() => answerGet(request, result)));
+        resolve(guarded(() => answerGet(request, result, this.#againFor(aim))));
       });
     });
   }
@@ -151,17 +154,32 @@ export class ObjectRoutes {
     // Everything but the body is read first: what is refused anyway costs no upload.
     const put = this.#putRequest(request.headers, aim, NO_BODY, false);
     return new Promise((resolve) => {
-      this.#bodies.read(request, this.#valueBytesMax, (bytes, refusal, body) => {
+      this.#values.read(request, aim.name, () => encodeMeta(put.meta), (value, refusal, release) => {
         const settle = (response: Response): void => {
-          body.release();
+          release();
           resolve(response);
         };
-        if (bytes === null) return settle(problemOf(refusal));
-        this.#node.store.put({ ...put, body: bytes }, (result: Result) => {
-          settle(guarded(() => answerPut(request, result, put.returnBody, aim.location)));
+        if (value === null) return settle(problemOf(refusal));
+        this.#node.store.put({ ...put, ...value }, (result: Result) => {
+          const again = this.#againFor(aim);
+          settle(guarded(() => answerPut(request, result, put.returnBody, aim.location, again)));
         });
       });
     });
+  }
+
+  /** The same value of the object, from where it can be read by now. */
+  #againFor({ name, parameters }: Aim): ReadAgain {
+    const { r, pr, timeoutMs } = parameters;
+    return ({ payload: lost, start }, done) => {
+      this.#node.store.get({ name, options: { r, pr, timeoutMs } }, ({ siblings }) => {
+        const found = siblings.find(({ body }) =>
+          body instanceof LargeValue && body.start === start &&
+          body.payload.length === lost.length && body.payload.checksum === lost.checksum
+        );
+        done(found?.body instanceof LargeValue ? found.body : null);
+      });
+    };
   }
 
   #putRequest(headers: Headers, aim: Aim, body: Uint8Array, isDelete: boolean): PutRequest {

@@ -10,9 +10,11 @@
 
 import { Encoder } from "cbor-x";
 import type { Result, Sibling } from "../coordination/store.ts";
+import { LargeValue, type Value, valueBytes } from "../coordination/value.ts";
 import { concatenate, containsBytes, encodeBase64, fromLatin1 } from "./bytes.ts";
 import { httpDate } from "./http-date.ts";
 import { encodeHeaderText } from "./request-headers.ts";
+import { Base64Value, type Piece } from "./value-stream.ts";
 
 export type SiblingsForm = "multipart/mixed" | "application/json" | "application/cbor";
 
@@ -61,7 +63,9 @@ const cbor = new Encoder({ useRecords: false, tagUint8Array: false });
 type EncodeValue = (body: Uint8Array) => string | Uint8Array;
 
 function describeAll(result: Result, encodeValue: EncodeValue): object {
-  const siblings = result.siblings.map((sibling) => describe(sibling, encodeValue(sibling.body)));
+  const siblings = result.siblings.map((sibling) => {
+    return describe(sibling, encodeValue(valueBytes(sibling.body)));
+  });
   return { context: result.context, siblings };
 }
 
@@ -83,7 +87,7 @@ function encodeMultipart(result: Result): { body: Uint8Array; contentType: strin
   const boundary = chooseBoundary(result);
   const pieces: Uint8Array[] = [];
   for (const sibling of result.siblings) {
-    pieces.push(encodePartHead(boundary, sibling), sibling.body);
+    pieces.push(encodePartHead(boundary, sibling), valueBytes(sibling.body));
   }
   pieces.push(encoder.encode(`\r\n--${boundary}--\r\n`));
   return { body: concatenate(pieces), contentType: `multipart/mixed; boundary=${boundary}` };
@@ -104,6 +108,73 @@ function chooseBoundary(result: Result): string {
   for (let attempt = 0;; attempt++) {
     const boundary = attempt === 0 ? `halo-${result.etag}` : `halo-${result.etag}-${attempt}`;
     const bytes = encoder.encode(`--${boundary}`);
-    if (result.siblings.every((sibling) => !containsBytes(sibling.body, bytes))) return boundary;
+    if (result.siblings.every((sibling) => !containsBytes(valueBytes(sibling.body), bytes))) return boundary;
   }
+}
+
+/** The same where values are large: in pieces, of which those are read when their turn comes. */
+export function streamSiblings(
+  result: Result,
+  form: SiblingsForm,
+): { body: Piece[]; contentType: string } {
+  if (form === "multipart/mixed") return streamMultipart(result);
+  const body = form === "application/json" ? jsonPieces(result) : cborPieces(result);
+  return { body, contentType: form };
+}
+
+/**
+ * What stands in no value cannot be found out without reading all of them: here the boundary ends with the
+ * end of the context, which is a keyed MAC that nobody can have written into a value.
+ */
+function streamMultipart(result: Result): { body: Piece[]; contentType: string } {
+  const boundary = `halo-${result.etag}-${result.context.replace(/[^A-Za-z0-9]/g, "").slice(-24)}`;
+  const pieces: Piece[] = [];
+  for (const sibling of result.siblings) {
+    pieces.push(encodePartHead(boundary, sibling), sibling.body);
+  }
+  pieces.push(encoder.encode(`\r\n--${boundary}--\r\n`));
+  return { body: pieces, contentType: `multipart/mixed; boundary=${boundary}` };
+}
+
+function jsonPieces(result: Result): Piece[] {
+  const pieces: Piece[] = [];
+  let text = `{"context":${JSON.stringify(result.context)},"siblings":[`;
+  result.siblings.forEach((sibling, index) => {
+    const rest = JSON.stringify(describe(sibling, "")).slice('{"value":""'.length);
+    pieces.push(encoder.encode(`${text}${index === 0 ? "" : ","}{"value":"`));
+    pieces.push(base64Of(sibling.body));
+    text = `"${rest}`;
+  });
+  pieces.push(encoder.encode(text + "]}\n"));
+  return pieces;
+}
+
+function base64Of(value: Value): Piece {
+  return value instanceof LargeValue ? new Base64Value(value) : encoder.encode(encodeBase64(value));
+}
+
+/** CBOR (RFC 8949) as the encoder writes it: maps and arrays with their counts, then what is in them. */
+function cborPieces(result: Result): Piece[] {
+  const pieces: Piece[] = [cborHead(5, 2)];
+  const add = (...values: unknown[]): void => {
+    for (const value of values) pieces.push(cbor.encode(value));
+  };
+  add("context", result.context, "siblings");
+  pieces.push(cborHead(4, result.siblings.length));
+  for (const sibling of result.siblings) {
+    const { value: _, ...rest } = describe(sibling, "");
+    const others = Object.entries(rest);
+    pieces.push(cborHead(5, 1 + others.length));
+    add("value");
+    pieces.push(cborHead(2, sibling.body.length), sibling.body);
+    for (const [key, value] of others) add(key, value);
+  }
+  return pieces;
+}
+
+/** Major type and count, in four bytes where it needs so many. */
+function cborHead(major: number, count: number): Uint8Array {
+  if (count < 24) return Uint8Array.of(major * 32 + count);
+  const bytes = [count >>> 24, count >>> 16, count >>> 8, count].map((byte) => byte & 255);
+  return Uint8Array.of(major * 32 + 26, ...bytes);
 }

@@ -5,7 +5,8 @@
  * to lack. A receiver that lacks others answers INCOMPLETE and has applied nothing (a merge is a join of
  * whole states). Then the rest follows:
  *
- *   set fits a frame    the whole set, with all bodies
+ *   large payloads      never travel in a set: they are handed over before it (body-push.ts), slice by slice
+ *   set fits a frame    the whole set, with all other bodies
  *   set does not fit    each version alone, as a state of its own whose clock is that one dot: an honest
  *                       state, and a join like any other; then the head again, and nothing is missing
  *
@@ -27,7 +28,10 @@ import {
 } from "../../core/replica-frames.ts";
 import { singleVersion } from "../../core/version-sync.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import { isLarge } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
+import { aboutOf } from "./body-pull.ts";
+import type { BodyPushes } from "./body-push.ts";
 import { onWire } from "./wire-set.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
 import { NO_REQUESTS } from "./request-list.ts";
@@ -62,6 +66,9 @@ export interface DeliveryOptions {
   readonly setBytesMax: number;
   /** Gives the same set, or a later one, with all bodies; null where it cannot be read now. */
   readonly load: (done: (set: VersionSet | null) => void) => void;
+  readonly pushes: BodyPushes;
+  /** Told whenever a slice of a large payload has moved. */
+  readonly moved: () => void;
 }
 
 /** In a REPLICATE frame, the owner that a primary stands in for. */
@@ -83,7 +90,30 @@ export class Delivery implements ReplyHandler {
   }
 
   start(): void {
-    this.#sendNext();
+    this.#pushFrom(this.#options.set, 0);
+  }
+
+  /** Hands over the set's large payloads from `index` on, and then the set. */
+  #pushFrom(set: VersionSet, index: number): void {
+    while (index < set.payloads.length && !isLarge(set.payloads[index])) index++;
+    const payload = set.payloads[index] ?? null;
+    if (!isLarge(payload)) return this.#sendNext();
+    const { member, name, hintFor, layout, timeoutMs, moved, pushes } = this.#options;
+    const about = aboutOf(set.head, index);
+    return pushes.push({
+      member,
+      name: name.bytes,
+      about,
+      payload,
+      hintFor,
+      layout,
+      timeoutMs,
+      moved,
+      done: (status, failure) => {
+        if (failure === "" && status === STATUS_DONE) this.#pushFrom(set, index + 1);
+        else this.#end(status, failure, false, 0, 0);
+      },
+    });
   }
 
   #sendNext(): void {
@@ -135,7 +165,7 @@ export class Delivery implements ReplyHandler {
       return;
     }
     this.#parts = partsOf({ ...this.#options, set });
-    this.#sendNext();
+    this.#pushFrom(set, 0);
   }
 
   #end(

@@ -50,6 +50,8 @@ import { isLarge, type Payload } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Counters } from "./counters.ts";
 import { NO_REQUESTS, RequestList, requestIsYoung } from "./request-list.ts";
+import { aboutOf, sizeOf } from "./body-pull.ts";
+import type { BodyId, StagedBodies } from "./staged-bodies.ts";
 import type { SupersededRequests } from "./superseded.ts";
 
 /** What came of a join or an event. */
@@ -105,6 +107,7 @@ export class LocalCopy {
   readonly #clock: Clock;
   readonly #superseded: SupersededRequests;
   readonly #counters: Counters;
+  readonly #bodies: StagedBodies;
   /** Told which writes were superseded under a name, as far as that is news (request-list.ts). */
   onSuperseded: ((name: ObjectName, requests: Uint8Array) => void) | null = null;
   /** Told of every read that found damage, before anything is made of it. */
@@ -112,11 +115,19 @@ export class LocalCopy {
   /** Told when a set has taken the place of one whose head could not be read: its dots are forgotten. */
   onForgotten: () => void = () => {};
 
-  constructor(engine: Engine, clock: Clock, superseded: SupersededRequests, counters: Counters) {
+  /** @param bodies large payloads that came before the sets that refer to them */
+  constructor(
+    engine: Engine,
+    clock: Clock,
+    superseded: SupersededRequests,
+    counters: Counters,
+    bodies: StagedBodies,
+  ) {
     this.engine = engine;
     this.#clock = clock;
     this.#superseded = superseded;
     this.#counters = counters;
+    this.#bodies = bodies;
   }
 
   /** Reads a set with its payloads. */
@@ -162,8 +173,37 @@ export class LocalCopy {
     });
   }
 
-  /** What cannot be read cannot be kept: a set from a replica takes its place. */
+  /** Joins, with the large payloads that came before the set; those that it needed are part of it then. */
   #joinOver(
+    name: ObjectName,
+    outcome: ReadOutcome,
+    given: VersionSet,
+    labels: WriteLabels,
+    takesBodies: boolean,
+    told: Uint8Array,
+  ): Change {
+    const staged: BodyId[] = [];
+    const incoming = this.#withStaged(name, given, staged);
+    const change = this.#joinRead(name, outcome, incoming, labels, takesBodies, told);
+    if (change.status === STATUS_DONE) for (const id of staged) this.#bodies.drop(id);
+    return change;
+  }
+
+  /** The set with those of its payloads that are staged here; lists them in `staged`. */
+  #withStaged(name: ObjectName, given: VersionSet, staged: BodyId[]): VersionSet {
+    if (this.#bodies.count === 0 || !given.payloads.includes(null)) return given;
+    const payloads = given.payloads.map((payload, index) => {
+      if (payload !== null) return payload;
+      const id = { engine: this.engine, name, about: aboutOf(given.head, index) };
+      const found = this.#bodies.find(id, sizeOf(given.head, index));
+      if (found !== null) staged.push(id);
+      return found;
+    });
+    return staged.length === 0 ? given : { head: given.head, payloads };
+  }
+
+  /** What cannot be read cannot be kept: a set from a replica takes its place. */
+  #joinRead(
     name: ObjectName,
     outcome: ReadOutcome,
     incoming: VersionSet,

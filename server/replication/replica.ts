@@ -3,15 +3,24 @@
  *
  *   REPLICATE ─► objects.join            a finished set for this node as a primary
  *        └─────► hints.store             … or for an owner that it stands in for
- *   FETCH     ─► objects, hints.collect  what is held: a digest from the index, a set, one version
+ *   FETCH     ─► objects, hints.collect  what is held: a digest from the index, a set, one version, a slice
+ *   BODY      ─► bodies.take             a slice of a large payload, for a set that comes after it
  *
  * A frame that names a layout that is retired is answered STALE; damage that is found is answered as
  * damage, and the name is made good by the next set that comes.
  */
 
-import { toHex } from "../../core/bytes.ts";
+import { toHex, writeU32 } from "../../core/bytes.ts";
+import { crc32c } from "../../core/crc32c.ts";
 import { ACTOR_BYTES, DOT_BYTES } from "../../core/clock-entry.ts";
-import { REPLY_BIT, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
+import {
+  BODY_ABOUT_BYTES,
+  BODY_HINTED,
+  BODY_REPLY_LENGTH,
+  readBody,
+  type BodyView,
+} from "../../core/body-frames.ts";
+import { REPLY_BIT, KIND_BODY, KIND_FETCH, KIND_REPLICATE, type FrameView } from "../../core/frame.ts";
 import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
   FETCH_HINTS,
@@ -26,8 +35,10 @@ import {
   STATUS_FAILED,
   STATUS_MALFORMED,
   STATUS_NOT_READY,
+  SLICE_START,
   STATUS_STALE,
   WANT_DIGEST,
+  WANT_SLICE,
   WANT_VERSION,
   fetchedLength,
   FetchView,
@@ -36,24 +47,28 @@ import {
   readReplicate,
   setOf,
   writeFetched,
+  writeSliceHead,
   writeReplicated,
   type WireSet,
 } from "../../core/replica-frames.ts";
 import { findDot, headDigestInto } from "../../core/version-set.ts";
 import { singleVersion } from "../../core/version-sync.ts";
 import type { ReadOutcome, VersionSet } from "../../storage/engine.ts";
-import { smallBytes } from "../../storage/large-payload.ts";
+import { isLarge, type Payload, sliceEnd, smallBytes } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { PeerIdentity, Peers } from "../wire/peers.ts";
 import type { Counters } from "./counters.ts";
-import type { Hints } from "./hints.ts";
+import { hintName, type Hints } from "./hints.ts";
 import type { Change, LocalCopy } from "./local-copy.ts";
+import type { BodyId, StagedBodies } from "./staged-bodies.ts";
 
 /** What answering needs of the room around it (replication.ts hands it over). */
 export interface ReplicaHost {
   readonly objects: LocalCopy;
   readonly hints: Hints;
+  readonly bodies: StagedBodies;
+  readonly sliceBytes: number;
   readonly counters: Counters;
   /** Whether this node is a member and not stopping. */
   readonly isReady: boolean;
@@ -73,6 +88,8 @@ const REPLICATED = KIND_REPLICATE | REPLY_BIT;
 const replyDigest = new Uint32Array(2);
 /** The request being taken; valid until its first callback. */
 const replicateView = new ReplicateView();
+/** The slice that is about to be answered; valid within one call. */
+let slice = new Uint8Array(0);
 const fetchView = new FetchView();
 
 export class Replica {
@@ -89,6 +106,9 @@ export class Replica {
     });
     peers.onRequest(KIND_FETCH, (frame, connection, from) => {
       this.#onFetch(frame, connection, from);
+    });
+    peers.onRequest(KIND_BODY, (frame, connection, from) => {
+      this.#onBody(frame, connection, from);
     });
   }
 
@@ -155,8 +175,14 @@ export class Replica {
     const nameBytes = bytes.slice(fetchView.nameStart, fetchView.nameEnd);
     if (checkName(nameBytes) !== "") return refuse(STATUS_MALFORMED);
     const name = new ObjectName(nameBytes);
-    const isComplete = this.#host.isCompletePrimary(name);
     const { aboutStart, checksum } = fetchView;
+    if (fetchView.want === WANT_SLICE) {
+      const about = bytes.slice(aboutStart, aboutStart + BODY_ABOUT_BYTES);
+      return this.#payload(name, about, (payload) => {
+        this.#answerSlice(payload, checksum, connection, correlation, layout);
+      });
+    }
+    const isComplete = this.#host.isCompletePrimary(name);
     const isAbout = (fetchView.flags & FETCH_REQUEST) !== 0;
     const isSuperseded = isAbout && this.#host.isSuperseded(name, bytes, aboutStart, checksum);
     this.#find(name, fetchView, (status, digest0, digest1, set) => {
@@ -166,6 +192,73 @@ export class Replica {
       const fetched = { isComplete, isSuperseded, digest0, digest1, set };
       writeFetched(fetched, connection.buffer, offset);
     });
+  }
+
+  #onBody(frame: FrameView, connection: Connection, from: PeerIdentity): void {
+    const { correlation, layout, bytes, end } = frame;
+    const answer = (status: number, next: number): void => {
+      const length = status === STATUS_DONE ? BODY_REPLY_LENGTH : 0;
+      const at = connection.reserve(KIND_BODY | REPLY_BIT, 0, status, correlation, layout, length);
+      if (at >= 0 && length > 0) writeU32(connection.buffer, at, next);
+    };
+    const refusal = this.#refusal(frame, from);
+    if (refusal !== STATUS_DONE) return answer(refusal, 0);
+    const body = readBody(bytes, frame.start, end);
+    if (body === null || checkName(body.name) !== "") return answer(STATUS_MALFORMED, 0);
+    const id = this.#idOf(body);
+    if (id === null) return answer(STATUS_STALE, 0);
+    const taken = this.#host.bodies.take(id, body, body.offset, bytes, body.sliceStart, end);
+    return answer(taken.status, taken.next);
+  }
+
+  /** Where a payload is staged; null: for an owner that is no member. */
+  #idOf(body: BodyView): BodyId | null {
+    const { objects, hints } = this.#host;
+    const name = new ObjectName(body.name.slice());
+    const about = body.about.slice();
+    if ((body.flags & BODY_HINTED) === 0) return { engine: objects.engine, name, about };
+    const owner = this.#host.memberById(toHex(body.target, 0, ACTOR_BYTES));
+    if (owner === undefined) return null;
+    return { engine: hints.copy.engine, name: hintName(owner.idBytes, name), about };
+  }
+
+  /** The payload of a version, or of a request, wherever it is here. */
+  #payload(name: ObjectName, about: Uint8Array, done: (payload: Payload | null) => void): void {
+    const { objects, bodies } = this.#host;
+    const staged = bodies.find({ engine: objects.engine, name, about }, null);
+    if (staged !== null) return done(staged);
+    return objects.read(name, (outcome) => {
+      const held = outcome.status === "found" ? payloadWithDot(outcome.set, about) : null;
+      if (held !== null) return done(held);
+      return this.#host.collectAsStandIn(name, (set) => {
+        done(set === null ? null : payloadWithDot(set, about));
+      });
+    });
+  }
+
+  #answerSlice(
+    payload: Payload | null,
+    offset: number,
+    connection: Connection,
+    correlation: number,
+    layout: number,
+  ): void {
+    const kind = KIND_FETCH | REPLY_BIT;
+    const refuse = (status: number): void => {
+      connection.reserve(kind, 0, status, correlation, layout, 0);
+    };
+    if (payload === null) return refuse(STATUS_ABSENT);
+    if (offset >= payload.length) return refuse(STATUS_MALFORMED);
+    const { sliceBytes } = this.#host;
+    const count = sliceEnd(offset, payload.length, sliceBytes) - offset;
+    if (slice.length < count) slice = new Uint8Array(sliceBytes);
+    const status = isLarge(payload) ? payload.readInto(offset, slice, 0, count) : "read";
+    if (!isLarge(payload)) slice.set(payload.subarray(offset, offset + count));
+    if (status !== "read") return refuse(status === "damaged" ? STATUS_DAMAGED : STATUS_ABSENT);
+    const at = connection.reserve(kind, 0, STATUS_DONE, correlation, layout, SLICE_START + count);
+    if (at < 0) return;
+    writeSliceHead(crc32c(slice, 0, count), connection.buffer, at);
+    connection.buffer.set(slice.subarray(0, count), at + SLICE_START);
   }
 
   #find(
@@ -231,6 +324,11 @@ function answerReplicate(
 function statusOf(outcome: ReadOutcome): number {
   if (outcome.status === "absent") return STATUS_ABSENT;
   return outcome.status === "damaged" ? STATUS_DAMAGED : STATUS_FAILED;
+}
+
+function payloadWithDot(set: VersionSet, dot: Uint8Array): Payload | null {
+  const index = findDot(set.head, 0, dot, 0);
+  return index < 0 ? null : set.payloads[index];
 }
 
 /** The version with a dot as a state of its own; null where it is not live here. */

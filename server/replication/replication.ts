@@ -20,14 +20,17 @@ import {
   setLength,
   type WireSet,
 } from "../../core/replica-frames.ts";
+import { STALL_MS_MAX } from "../../core/limits.ts";
 import { partitionOf } from "../../core/ring.ts";
 import type { Engine, VersionSet } from "../../storage/engine.ts";
+import { hasLarge } from "../../storage/large-payload.ts";
 import type { Layout } from "../membership/layout.ts";
 import { isGone, type Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Peers } from "../wire/peers.ts";
 import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./anti-entropy.ts";
+import { BodyPushes } from "./body-push.ts";
 import { BucketRuns, type BucketRunsHost } from "./bucket-runs.ts";
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
@@ -39,6 +42,7 @@ import { mergeWherePossible } from "./merge-sets.ts";
 import { Replica, type ReplicaHost } from "./replica.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
+import { StagedBodies } from "./staged-bodies.ts";
 import type { SupersededRequests } from "./superseded.ts";
 import { Surplus, type SurplusHost } from "./surplus.ts";
 import { onWire } from "./wire-set.ts";
@@ -56,6 +60,10 @@ export interface ReplicationParts {
   readonly hintRequests: HintRequests;
   /** Q, which is known once this node is a member. */
   readonly partitions: number;
+  /** Large payloads travel in slices of so many bytes. */
+  readonly sliceBytes: number;
+  /** Payloads of more bytes are large. */
+  readonly streamBytesMin: number;
   /** Sets of more bytes than this do not fit a frame. */
   readonly setBytesMax: number;
   /** The pace at which what is held is read and checked; 0: it is not. */
@@ -73,6 +81,8 @@ export interface DeliveryManner {
   readonly hintFor: Uint8Array | null;
   readonly timeoutMs: number;
   readonly superseded?: Uint8Array;
+  /** Told whenever a slice of a large payload has moved. */
+  readonly moved?: () => void;
 }
 
 /** A state that is stored at all owners: syncs of a busy disk are waited for. */
@@ -89,6 +99,10 @@ export class Replication {
   readonly runs: BucketRuns;
   readonly superseded: SupersededRequests;
   readonly counters: Counters;
+  /** Large payloads that wait here for the sets that refer to them. */
+  readonly bodies: StagedBodies;
+  /** Large payloads on their way to others. */
+  readonly pushes: BodyPushes;
   readonly #parts: ReplicationParts;
   readonly #antiEntropy: AntiEntropy;
   readonly #scrub: Scrub;
@@ -102,10 +116,13 @@ export class Replication {
     this.#parts = parts;
     this.counters = parts.counters;
     this.superseded = parts.superseded;
-    this.objects = new LocalCopy(parts.objects, ports.clock, this.superseded, parts.counters);
+    this.bodies = new StagedBodies(ports.clock);
+    this.pushes = new BodyPushes(parts.sliceBytes);
+    const { superseded, counters, bodies } = this;
+    this.objects = new LocalCopy(parts.objects, ports.clock, superseded, counters, bodies);
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
     this.objects.onForgotten = () => parts.onDotsForgotten();
-    const kept = new LocalCopy(parts.hints, ports.clock, this.superseded, parts.counters);
+    const kept = new LocalCopy(parts.hints, ports.clock, superseded, counters, bodies);
     this.hints = new Hints(kept, this.#host(), parts.hintRequests);
     this.completeness = new Completeness(ports.disk, parts.partitions);
     this.#antiEntropy = new AntiEntropy(
@@ -148,6 +165,7 @@ export class Replication {
     this.#antiEntropy.stop();
     this.#scrub.stop();
     this.#surplus.stop();
+    this.bodies.stop();
     this.completeness.save();
   }
 
@@ -200,6 +218,11 @@ export class Replication {
     return this.#ownedForReads[partition] === 1 && this.completeness.isComplete(partition);
   }
 
+  /** Payloads of more bytes are large. */
+  get streamBytesMin(): number {
+    return this.#parts.streamBytesMin;
+  }
+
   partitionOf(name: ObjectName): number {
     return partitionOf(name.position0, this.#parts.membership.layouts.current.partitionBits);
   }
@@ -228,7 +251,8 @@ export class Replication {
   ): void {
     const { membership, setBytesMax } = this.#parts;
     const layout = membership.layouts.current.number;
-    const { purpose, durable, hintFor, timeoutMs, superseded = NO_REQUESTS } = how;
+    const { purpose, durable, hintFor, superseded = NO_REQUESTS, moved = () => {} } = how;
+    const timeoutMs = hasLarge(set) ? Math.max(how.timeoutMs, STALL_MS_MAX) : how.timeoutMs;
     const options = {
       member,
       name,
@@ -242,6 +266,8 @@ export class Replication {
       timeoutMs,
       setBytesMax,
       load,
+      pushes: this.pushes,
+      moved,
     };
     new Delivery(options, done).start();
   }
@@ -432,6 +458,8 @@ export class Replication {
     return {
       objects: this.objects,
       hints: this.hints,
+      bodies: this.bodies,
+      sliceBytes: this.#parts.sliceBytes,
       counters: this.counters,
       get isReady(): boolean {
         return isReady();

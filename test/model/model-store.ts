@@ -5,6 +5,7 @@
  * must find nothing, and with any of the planted bugs the oracle must find that bug.
  */
 
+import { valueBytes } from "../../server/coordination/value.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import type { Clock } from "../../server/ports/clock.ts";
 import type {
@@ -66,6 +67,11 @@ export class ModelStore implements Store {
   readonly #owners: number;
   readonly #seenRequests = new Set<string>();
   #dots = 0;
+
+  /** Nothing is large here. */
+  stage(_name: ObjectName): null {
+    return null;
+  }
 
   constructor(clock: Clock, random: SeededRandom, owners: number, plant: Plant | null) {
     this.#clock = clock;
@@ -190,7 +196,7 @@ export class ModelStore implements Store {
 
   #shown(sibling: Sibling): Sibling {
     if (this.#plants("answers a cut value", 10)) {
-      return { ...sibling, body: sibling.body.subarray(0, sibling.body.length - 1) };
+      return { ...sibling, body: valueBytes(sibling.body).subarray(0, sibling.body.length - 1) };
     }
     if (!this.#plants("answers another key's value", 10)) return sibling;
     const other = [...this.entries.values()].find((entry) => entry.versions.length > 0);

@@ -5,7 +5,8 @@
  */
 
 import type { Clock, Timer } from "../../server/ports/clock.ts";
-import type { Outcome, Store } from "../../server/coordination/store.ts";
+import type { Outcome, Result, Store } from "../../server/coordination/store.ts";
+import { valueBytes } from "../../server/coordination/value.ts";
 import type { Oracle } from "./oracle.ts";
 
 /** The nodes, as clients reach them. */
@@ -83,7 +84,24 @@ export class Calls {
     }
     call.isAnswered = true;
     this.#open.delete(call);
-    call.tell(result);
+    call.tell(isResult(result) ? readWhole(result) : result);
+  }
+}
+
+function isResult(result: Ended): result is Result {
+  return "siblings" in result;
+}
+
+/**
+ * An answer with its large values read, as a client of HTTP reads them: to the end, at once. Where that
+ * does not work the answer breaks off, and the client has none.
+ */
+function readWhole<Reply extends Result>(result: Reply): Reply {
+  try {
+    const siblings = result.siblings.map((sibling) => ({ ...sibling, body: valueBytes(sibling.body) }));
+    return { ...result, siblings };
+  } catch {
+    return { ...result, outcome: "unknown", code: "read-timeout", siblings: [] };
   }
 }
 

@@ -10,6 +10,7 @@
  *   create               only where nothing is
  */
 
+import { valueBytes } from "../../server/coordination/value.ts";
 import type { PutRequest, Result } from "../../server/coordination/store.ts";
 import { type Knowledge, knowledgeOfRead, nothingKnown } from "./history.ts";
 import { drawRead, shortfall } from "./quorums.ts";
@@ -121,7 +122,7 @@ export class Client {
   #addToCart(key: Key, seen: Held, result: Result): void {
     const items = new Set<number>();
     for (const sibling of result.siblings) {
-      for (const item of itemsOf(sibling.body)) items.add(item);
+      for (const item of itemsOf(valueBytes(sibling.body))) items.add(item);
     }
     this.#write(key, seen, (id) => cartOf(key.text, id, items.add(id)), {});
   }

@@ -33,6 +33,9 @@ const SYNC_SLACK_MS = 50;
 const PORT = 7071;
 /** Small, so that a run rolls over segments. */
 const SEGMENT_BYTES = 64 << 10;
+/** One value in twenty is large, and travels in up to fifty slices. */
+const STREAM_BYTES_MIN = 500;
+const SLICE_BYTES = 2_000;
 /** Soon, so that a run of a minute sees segments emptied; a restart tells less of retries by it. */
 const COMPACTION_COLD_MS = 2_000;
 const encoder = new TextEncoder();
@@ -197,6 +200,8 @@ export class Cluster implements Servers, Breakable {
       replicas: shape.replicas,
       clockEntriesMax: shape.clockEntriesMax,
       segmentBytes: SEGMENT_BYTES,
+      streamBytesMin: STREAM_BYTES_MIN,
+      sliceBytes: SLICE_BYTES,
       compactionColdMs: COMPACTION_COLD_MS,
     });
     const process = { node, clock, isRunning: false };

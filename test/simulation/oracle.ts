@@ -26,6 +26,7 @@
  * seen is accused always.
  */
 
+import { valueBytes } from "../../server/coordination/value.ts";
 import { equalBytes } from "../../core/object-name.ts";
 import type { Sibling } from "../../server/coordination/store.ts";
 import { type History, mayCover, type Policy, type Write } from "./history.ts";
@@ -158,10 +159,11 @@ export class Oracle {
 
   /** The write whose value this is, or null (and an accusation) where it cannot be. */
   #writeOf(key: string, sibling: Sibling): Write | null {
-    const write = this.#history.byId(this.#idOfBody(sibling.body));
-    if (write === null || write.key !== key || !equalBytes(write.body, sibling.body)) {
-      const start = new TextDecoder().decode(sibling.body.subarray(0, 40));
-      this.accuse("foreign value", key, `${sibling.body.length} bytes that start with "${start}"`);
+    const body = valueBytes(sibling.body);
+    const write = this.#history.byId(this.#idOfBody(body));
+    if (write === null || write.key !== key || !equalBytes(write.body, body)) {
+      const start = new TextDecoder().decode(body.subarray(0, 40));
+      this.accuse("foreign value", key, `${body.length} bytes that start with "${start}"`);
       return null;
     }
     if (write.outcome === "refused" && !write.wasShown) {

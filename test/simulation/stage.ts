@@ -3,6 +3,7 @@
  * script does, and each request is run to its end before the next line.
  */
 
+import { valueBytes } from "../../server/coordination/value.ts";
 import { ObjectName } from "../../core/object-name.ts";
 import type {
   PutRequest,
@@ -181,7 +182,7 @@ export class Stage {
 
 /** The values in an answer, sorted. */
 export function textsOf(result: Result): string[] {
-  return result.siblings.map((sibling) => decoder.decode(sibling.body)).sort();
+  return result.siblings.map((sibling) => decoder.decode(valueBytes(sibling.body))).sort();
 }
 
 function nameOf(key: string | Uint8Array): ObjectName {

@@ -6,6 +6,7 @@ import { encodeMeta, encodePayload } from "../../../core/payload.ts";
 import {
   encodeEnded,
   type Ended,
+  copyOf,
   endedOf,
   finished,
   quorumByte,
@@ -46,7 +47,7 @@ function travelled(ended: Ended): Ended {
   const bytes = encodeEnded(ended);
   const body = decodeResult(bytes, 0, bytes.length);
   if (body === null) throw new Error("the result cannot be read");
-  const arrived = endedOf(body, 0);
+  const arrived = endedOf(body, body.set === null ? null : copyOf(body.set), 0);
   bytes.fill(0xdb);
   return arrived;
 }

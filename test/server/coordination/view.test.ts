@@ -1,5 +1,6 @@
 /** What a client is shown of a set, and under which etag. */
 
+import { valueBytes } from "../../../server/coordination/value.ts";
 import { wholeBytes } from "../../../storage/large-payload.ts";
 import t from "tap";
 import { encodeMeta, encodePayload } from "../../../core/payload.ts";
@@ -56,7 +57,7 @@ function setOf(...versions: Shown[]): VersionSet {
 }
 
 function valuesAt(set: VersionSet, nowMs: number): string[] | null {
-  return siblingsOf(set, shownVersions(set, nowMs))?.map(({ body }) => decoder.decode(body)) ??
+  return siblingsOf(set, shownVersions(set, nowMs))?.map(({ body }) => decoder.decode(valueBytes(body))) ??
     null;
 }
 

@@ -4,6 +4,8 @@
  * others.
  */
 
+import { MemoryStage } from "../../../storage/memory/memory-payload.ts";
+import type { Stage } from "../../../storage/engine.ts";
 import type { ObjectName } from "../../../core/object-name.ts";
 import type {
   Explanation,
@@ -21,6 +23,7 @@ interface Version extends Sibling {
   readonly isTombstone: boolean;
 }
 
+const SLICE_BYTES = 256 << 10;
 const TIME_MS = Date.UTC(2026, 10, 20, 12, 0, 0);
 
 export class MemoryStore implements Store {
@@ -33,6 +36,10 @@ export class MemoryStore implements Store {
   puts = 0;
   /** When set, the next request ends so. */
   nextResult: Partial<Result> | null = null;
+
+  stage(_name: ObjectName): Stage {
+    return new MemoryStage(SLICE_BYTES);
+  }
 
   put(request: PutRequest, done: (result: Result) => void): void {
     this.lastPut = request;

@@ -3,6 +3,7 @@
  * happens.
  */
 
+import { BodyPushes } from "../../../server/replication/body-push.ts";
 import t from "tap";
 import {
   PURPOSE_WRITE,
@@ -70,6 +71,8 @@ class Trial {
         timeoutMs: 500,
         setBytesMax: SET_BYTES_MAX,
         load,
+        pushes: new BodyPushes(1 << 10),
+        moved: () => {},
         ...options,
       },
       (end) => this.ends.push(end),

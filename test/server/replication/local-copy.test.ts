@@ -31,6 +31,7 @@ import {
 } from "../../../server/replication/local-copy.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
 import { RequestList } from "../../../server/replication/request-list.ts";
+import { StagedBodies } from "../../../server/replication/staged-bodies.ts";
 import { SupersededRequests } from "../../../server/replication/superseded.ts";
 import { DiskError } from "../../../storage/disk.ts";
 import type { Engine, VersionSet } from "../../../storage/engine.ts";
@@ -58,7 +59,13 @@ class Bed {
     const options = { ...shape, freeBytesMin: 0, totalBytesMax: 0 };
     this.engine = new FaultyEngine(below ?? openMemoryEngine(options));
     const clock = new SimulatedClock(this.world, "n");
-    this.copy = new LocalCopy(this.engine, clock, new SupersededRequests(), this.counters);
+    this.copy = new LocalCopy(
+      this.engine,
+      clock,
+      new SupersededRequests(),
+      this.counters,
+      new StagedBodies(clock),
+    );
     this.copy.onDamage = () => this.told.push("damage");
     this.copy.onForgotten = () => this.told.push("forgotten");
   }

@@ -5,6 +5,7 @@
  * (test/simulation/stage.ts drives whole nodes from outside; here tests reach into one floor.)
  */
 
+import { valueBytes } from "../../../server/coordination/value.ts";
 import { HybridClock } from "../../../core/hybrid-clock.ts";
 import { ObjectName } from "../../../core/object-name.ts";
 import { Coordinator } from "../../../server/coordination/coordinator.ts";
@@ -36,6 +37,9 @@ import { silentLog, SmallDisk } from "../membership/small-disk.ts";
 import { FaultyEngine } from "./faulty-engine.ts";
 
 const PARTITION_BITS = 4;
+/** What is large here, and the slices in which it travels. */
+export const STREAM_BYTES_MIN = 8 << 10;
+export const SLICE_BYTES = 3 << 10;
 const LIMIT_MS = 60_000;
 /** What surrounds a set in a frame, and what membership needs in any case. */
 const FRAME_ROOM_BYTES = 8_192;
@@ -87,7 +91,8 @@ export class SmallNode {
     this.actor = new Uint8Array(8);
     random.fill(this.actor);
     const shape = { partitionBits: PARTITION_BITS, treeKey: new Int32Array(4) };
-    const engine = { ...shape, freeBytesMin: 0, totalBytesMax: 0 };
+    const large = { streamBytesMin: STREAM_BYTES_MIN, sliceBytes: SLICE_BYTES };
+    const engine = { ...shape, ...large, freeBytesMin: 0, totalBytesMax: 0 };
     this.objects = new FaultyEngine(openMemoryEngine({ ...engine, folder: "objects" }));
     const totalBytesMax = cluster.options.hintBytesMax ?? 0;
     this.hints = new FaultyEngine(openMemoryEngine({ ...engine, folder: "hints", totalBytesMax }));
@@ -214,6 +219,8 @@ export class SmallNode {
       hintRequests: new HintRequests(),
       partitions: 2 ** PARTITION_BITS,
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
+      streamBytesMin: STREAM_BYTES_MIN,
+      sliceBytes: SLICE_BYTES,
       scrubBytesPerSecond: 0,
       actorText: () => "",
       onDotsForgotten: () => this.#renewActor(),
@@ -337,5 +344,5 @@ export class SmallCluster {
 
 /** The values in an answer, sorted. */
 export function valuesOf(result: Result): string[] {
-  return result.siblings.map((sibling) => decoder.decode(sibling.body)).sort();
+  return result.siblings.map((sibling) => decoder.decode(valueBytes(sibling.body))).sort();
 }

@@ -1,0 +1,79 @@
+/**
+ * Large values with dist/halo: in through one node of three, out through each, byte for byte; several at
+ * once; siblings; and what is beyond the limit is refused while it comes.
+ */
+
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import t from "tap";
+import { serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
+
+t.setTimeout(200_000);
+
+const LIMIT = 8 << 20;
+
+/** Three nodes that are one cluster. */
+async function serveThree(t: Parameters<typeof serveNode>[0]): Promise<ServedNode[]> {
+  const nodes: ServedNode[] = [];
+  for (const name of ["a", "b", "c"]) {
+    const seeds = nodes.length === 0 ? [] : ["--join", nodes[0].tcp];
+    const more = ["--name", name, "--max-value-bytes", String(LIMIT), ...seeds];
+    nodes.push(await serveNode(t, join(temporaryFolder(t), name), more));
+  }
+  await untilTrue(async () => {
+    const { members } = (await (await fetch(`${nodes[0].url}/cluster`)).json()) as {
+      members: { partitions: number }[];
+    };
+    return members.length === 3 && members.every(({ partitions }) => partitions > 0);
+  });
+  return nodes;
+}
+
+t.test("large values come back from every node as they were, several at once", async (t) => {
+  const nodes = await serveThree(t);
+  const sizes = [(1 << 20) + 4097, 3_000_001, LIMIT, 2 << 20];
+  const values = sizes.map((size) => randomBytes(size));
+  const puts = await Promise.all(values.map((body, index) => {
+    return fetch(`${nodes[index % 3].url}/kv/large/${index}`, { method: "PUT", body });
+  }));
+  t.same(puts.map(({ status }) => status), values.map(() => 204), "all are stored");
+  for (const { url } of nodes) {
+    await Promise.all(values.map(async (value, index) => {
+      const get = await fetch(`${url}/kv/large/${index}`);
+      t.equal(get.status, 200);
+      t.ok(Buffer.from(await get.arrayBuffer()).equals(value), `${value.length} bytes`);
+    }));
+    const head = await fetch(`${url}/kv/large/1`, { method: "HEAD" });
+    t.equal(head.headers.get("content-length"), "3000001");
+  }
+});
+
+t.test("siblings that are large are shown in each form", async (t) => {
+  const { url } = await serveNode(t, join(temporaryFolder(t), "data"), ["--max-value-bytes", String(LIMIT)]);
+  const values = [randomBytes(2_000_000), Buffer.from("small"), randomBytes(1_500_001)];
+  for (const body of values) await fetch(`${url}/kv/b/k`, { method: "PUT", body });
+  const json = await fetch(`${url}/kv/b/k`, { headers: { Accept: "application/json" } });
+  t.equal(json.status, 300);
+  const { siblings } = (await json.json()) as { siblings: { value: string; time: string }[] };
+  const shown = siblings.map(({ value }) => Buffer.from(value, "base64"));
+  t.ok(values.every((value, index) => shown[index].equals(value)), "JSON");
+  const mixed = await fetch(`${url}/kv/b/k`);
+  const bytes = Buffer.from(await mixed.arrayBuffer());
+  t.ok(values.every((value) => bytes.includes(value)), "multipart");
+  const boundary = /boundary=(.*)/.exec(mixed.headers.get("content-type") ?? "")?.[1] ?? "";
+  t.ok(bytes.toString("latin1").endsWith(`--${boundary}--\r\n`), "which ends with its boundary");
+});
+
+t.test("what is larger than the limit is refused while it comes, and nothing is stored", async (t) => {
+  const { url } = await serveNode(t, join(temporaryFolder(t), "data"), ["--max-value-bytes", String(LIMIT)]);
+  let left = 12;
+  const body = new ReadableStream({
+    pull(controller) {
+      if (left-- === 0) controller.close();
+      else controller.enqueue(randomBytes(1 << 20));
+    },
+  });
+  const put = await fetch(`${url}/kv/b/k`, { method: "PUT", body, duplex: "half" } as RequestInit);
+  t.equal(put.status, 413);
+  t.equal((await fetch(`${url}/kv/b/k`)).status, 404);
+});

@@ -16,8 +16,10 @@
  */
 
 import { PURPOSE_REPAIR, STATUS_DONE } from "../../core/replica-frames.ts";
+import { SLICE_BYTES } from "../../core/limits.ts";
 import { HEAD_BYTES } from "../../core/version-set.ts";
 import type { Engine, IndexEntry, ReadOutcome } from "../../storage/engine.ts";
+import { isLarge } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { PeerIdentity, Peers } from "../wire/peers.ts";
@@ -144,7 +146,8 @@ export class Scrub {
   #check(entry: Entry): void {
     const store = this.#stores[this.#store];
     const { counters, log } = this.#host;
-    store.engine.readEntry(entry, (_name, outcome) => {
+    store.engine.readEntry(entry, (_name, read) => {
+      const outcome = readThrough(read);
       counters.scrubbedRecords++;
       counters.scrubbedBytes += bytesRead(outcome);
       this.#allowance -= bytesRead(outcome);
@@ -228,6 +231,23 @@ function wordsOf(entry: Entry): number[] {
 function entryOf(words: readonly number[]): Entry {
   const [position0 = 0, position1 = 0, tag = 0, digest0 = 0, digest1 = 0] = words;
   return { position0, position1, tag, digest0, digest1 };
+}
+
+/** The slice of a large payload that is being checked. */
+const slice = new Uint8Array(SLICE_BYTES);
+
+/** What a read comes to once its large payloads have been read as well, slice by slice. */
+function readThrough(outcome: ReadOutcome): ReadOutcome {
+  if (outcome.status !== "found") return outcome;
+  for (const payload of outcome.set.payloads) {
+    if (!isLarge(payload)) continue;
+    for (let at = 0; at < payload.length; at += slice.length) {
+      const count = Math.min(slice.length, payload.length - at);
+      if (payload.readInto(at, slice, 0, count) !== "damaged") continue;
+      return { status: "damaged", detail: `a payload of ${payload.length} bytes fails a checksum` };
+    }
+  }
+  return outcome;
 }
 
 function bytesRead(outcome: ReadOutcome): number {

@@ -42,6 +42,9 @@ function nodeOf(stage: Stage, index: number): Node {
   return node;
 }
 
+/** Fourteen chunks of 2,072 bytes lie before the one that has this byte. */
+const CHUNK_MIDDLE = 30_000;
+
 function fill(stage: Stage): void {
   for (let index = 0; index < KEYS; index++) {
     // Every fourth value is a record of its own; every fifth name has two.
@@ -76,7 +79,8 @@ function rot(check: Check): void {
   const after = nodeOf(stage, HARMED).statistics();
   check.equal(after["gets"], reads["gets"], "nobody read");
   check.equal(after["scrubRounds"], 1, "one round has ended");
-  check.ok(after["scrubDamaged"] >= hit, `${after["scrubDamaged"]} records were found damaged`);
+  const names = new Set(before.damages.filter(({ hits }) => hits === "live").map(({ name }) => `${name}`));
+  check.ok(after["scrubDamaged"] >= names.size, `${after["scrubDamaged"]} objects were found damaged`);
   check.equal(after["scrubRepaired"], after["scrubDamaged"], "and all of them repaired");
   const live = verify(stage, HARMED).damages.filter(({ hits }) => hits === "live");
   check.same(live, [], "what is held can be read");
@@ -95,11 +99,11 @@ function large(check: Check): void {
   const disk = stage.cluster.disk(HARMED);
   for (const path of disk.files().filter((one) => one.startsWith("objects/"))) {
     const size = disk.contents(path).length;
-    // In the middle of each body, past all headers.
-    for (let at = 250_000; at < size; at += 500_200) disk.flip(path, at * 8);
+    // In the middle of a chunk of each segment, past its header.
+    if (size > CHUNK_MIDDLE) disk.flip(path, CHUNK_MIDDLE * 8);
   }
   const hit = verify(stage, HARMED).damages.filter(({ hits }) => hits === "live").length;
-  check.equal(hit, 3, "all three bodies are damaged");
+  check.ok(hit > 3, `${hit} chunks of the bodies are damaged`);
   stage.run(ROUND_MS);
   check.equal(nodeOf(stage, HARMED).statistics()["scrubRepaired"], 1, "one object is repaired");
   const live = verify(stage, HARMED).damages.filter(({ hits }) => hits === "live");

@@ -24,7 +24,7 @@ export function formats(check: Check): Counts {
   const records = refuseNewerRecords(check);
   refuseNewerActor(check);
   refuseNewerState(check);
-  return { examples: 2, newerRecords: records, newerFiles: 2 };
+  return { examples: 3, newerRecords: records, newerFiles: 2 };
 }
 
 /** The bytes of an example in storage/FORMAT.md: lines of an offset, two spaces and bytes. */
@@ -46,6 +46,17 @@ function readExamples(check: Check): void {
     check.equal(outcomeText(read(engine, nameOf("cart/17"))), `found ${textOf(hello)}`, say);
     machine.disk.setContents(SNAPSHOT, exampleBytes("`objects/index.snapshot` is then", "## "));
   }
+  readLargeExample(check);
+}
+
+/** The chunk's size is the file's: the engine that reads it has another one. */
+function readLargeExample(check: Check): void {
+  const payload = new TextEncoder().encode("hello, world");
+  const example = exampleBytes("### The same with a large payload", "## Trade-offs");
+  const engine = machineWith(example).open({ streamBytesMin: 11, sliceBytes: 5 });
+  check.same([engine.recovery.damaged, engine.recovery.tornBytes], [0, 0], "the large example is whole");
+  const held = outcomeText(read(engine, nameOf("cart/17")));
+  check.equal(held, `found ${textOf(setOf({ counter: 1, payload }))}`, "the large example");
 }
 
 /** Every record of a file in turn, of a newer version and of an unknown kind. */

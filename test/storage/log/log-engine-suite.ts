@@ -50,6 +50,7 @@ export const suite: Case[] = [
   { name: "a history is shown what is recent by the log, whatever the clock says", run: oldHistory },
   { name: "a note beyond its limit is refused", run: longNote },
   { name: "the worked example of FORMAT.md", run: golden },
+  { name: "the worked example of FORMAT.md with a large payload", run: goldenLarge },
   { name: "the index takes at most 48 bytes an object at any moment", run: indexBytes },
 ];
 
@@ -391,11 +392,11 @@ function unreadable(check: Check): void {
   check.equal(readText(machine.open(), "a").slice(0, 5), "found", "nothing was lost by it");
 }
 
-/** The bytes of the example in storage/FORMAT.md: lines of an offset, two spaces and bytes. */
-function exampleBytes(): string {
+/** The bytes of an example in storage/FORMAT.md: lines of an offset, two spaces and bytes. */
+function exampleBytes(from: string, to: string): string {
   const page = readFileSync(new URL("../../../storage/FORMAT.md", import.meta.url), "utf8");
-  const start = page.indexOf("## Worked example");
-  const lines = page.slice(start, page.indexOf("`objects/index.snapshot`", start)).matchAll(
+  const start = page.indexOf(from);
+  const lines = page.slice(start, page.indexOf(to, start)).matchAll(
     /^ *\d+  ((?:[0-9a-f]{2} ?)+)/gm,
   );
   return [...lines].map((line) => line[1].replaceAll(" ", "")).join("");
@@ -408,7 +409,19 @@ function golden(check: Check): void {
   engine.write(nameOf("cart/17"), setOf({ counter: 1, payload }), LABELS);
   machine.sync(engine);
   const file = machine.disk.contents(FILE);
-  check.equal(toHex(file, 0, file.length), exampleBytes(), "every byte");
+  const wanted = exampleBytes("## Worked example", "`objects/index.snapshot`");
+  check.equal(toHex(file, 0, file.length), wanted, "every byte");
+}
+
+function goldenLarge(check: Check): void {
+  const machine = new Machine(1);
+  const engine = machine.open({ streamBytesMin: 11, sliceBytes: 8 });
+  const payload = new TextEncoder().encode("hello, world");
+  engine.write(nameOf("cart/17"), setOf({ counter: 1, payload }), LABELS);
+  machine.sync(engine);
+  const file = machine.disk.contents(FILE);
+  const wanted = exampleBytes("### The same with a large payload", "## Trade-offs");
+  check.equal(toHex(file, 0, file.length), wanted, "every byte");
 }
 
 function indexBytes(check: Check): void {

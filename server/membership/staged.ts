@@ -102,7 +102,7 @@ export class Staged {
       return `Cannot stage it: ${STAGED_MAX} changes are staged, which is the limit; revert them`;
     }
     for (const wish of wishes) {
-      const stamp = Math.max(this.#clock.nowMs(), this.#greatestStamp + 1);
+      const stamp = this.#nextStamp(wish.node);
       const signed = { stamp, issuer: this.#selfId(), timeMs: this.#clock.nowMs() };
       this.apply({ ...wish, ...signed });
     }
@@ -113,6 +113,15 @@ export class Staged {
       else this.#entries.set(node, entry);
     });
     return "Cannot stage it: the disk does not take it";
+  }
+
+  /**
+   * Beyond what is known, and beyond what the history has answered: who staged that may be ahead with its
+   * clock, and a node that joined later has never seen the entry, which was spent by then.
+   */
+  #nextStamp(node: string): number {
+    const answered = this.#answered(node)?.staged ?? 0;
+    return Math.max(this.#clock.nowMs(), this.#greatestStamp + 1, answered + 1);
   }
 
   /** Merges what was heard; true when it is news. */

@@ -254,6 +254,8 @@ export class Cluster implements Servers, Breakable {
       const node = this.node(other);
       if (node === null || this.isPaused(other) || !node.membership.ready) return false;
       const { self, layouts } = node.membership;
+      // A machine that was destroyed is inside no more, and votes until its removal is committed.
+      if (layouts.current.nodes.length !== inside.length) return false;
       return self.partial === 0 && self.status === "member" && layouts.live.length === 1;
     });
   }

@@ -27,6 +27,11 @@ const idleClock: Clock = {
   },
 };
 
+export interface FaceOptions {
+  readonly clock?: Clock;
+  readonly valueBytesMax?: number;
+}
+
 export class Face {
   readonly store = new MemoryStore();
   readonly buckets = new Buckets(idleClock, () => "a1", () => this.isDiskFine);
@@ -41,12 +46,13 @@ export class Face {
   readonly restored = new Map<string, VersionSet>();
   readonly #handle;
 
-  constructor() {
+  constructor(options: FaceOptions = {}) {
+    const { clock = idleClock, valueBytesMax = VALUE_BYTES_MAX } = options;
     const random = new SeededRandom(7);
     this.#handle = createApp(this.#node(), {
-      clock: idleClock,
+      clock,
       random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
-      valueBytesMax: VALUE_BYTES_MAX,
+      valueBytesMax,
       bodyBytesMax: BODY_BYTES_IN_FLIGHT_MAX,
     });
   }

@@ -6,7 +6,7 @@
  *                              │ equal to what is here ──────────► agreed
  *                              │ another digest ─► ask for the set ► held
  *                              │ nothing ────────────────────────► absent
- *                              └ no answer ─► ask the next node ─► failed
+ *                              └ no answer ─► failed; the next healthy node is asked, maybe this one
  *   R of them, or time over ─► merge ─► answer        (the machine stays)
  *   all ended ─► merge ─► send the merge to primaries that hold less, and keep it here
  *
@@ -403,10 +403,11 @@ export class Gather implements ReplyHandler, TimerTarget {
     const { plan, partition, copies } = this.#request;
     const targets = this.#slots.map((known) => known.target);
     const member = nextStandIn(membership, plan.layouts, partition, copies, targets);
-    if (member === null || member.isSelf) return;
+    if (member === null) return;
     const owner = slot.target.hintFor ?? slot.target.member;
-    this.#addSlot({ member, hintFor: owner, layouts: slot.target.layouts });
-    this.#ask(this.#slots.length - 1, WANT_SET, NO_DOT);
+    const standIn = this.#addSlot({ member, hintFor: owner, layouts: slot.target.layouts });
+    if (member.isSelf) this.#readHere(standIn, () => this.#progress());
+    else this.#ask(this.#slots.length - 1, WANT_SET, NO_DOT);
   }
 
   /** The time is over: stand-ins that were asked late may still answer, and are repaired as others are. */

@@ -8,7 +8,7 @@
  *        └─► send to the other targets
  *               │ stored ────────────────────────► acknowledged (durable where asked)
  *               │ bodies are lacking, or the set is larger than a frame ─► a Delivery does it
- *               │ no answer, not answered yet ───► the next healthy node, with a hint
+ *               │ no answer, not answered yet ───► the next healthy node, maybe this one, with a hint
  *               └ otherwise ─────────────────────► missed
  *   W, DW and PW met in every live layout ─► done
  *   time over, or no more answers to come ─► unknown: it may have been written
@@ -340,11 +340,20 @@ export class Put implements TimerTarget, ReplyHandler {
     const owner = target.hintFor ?? target.member;
     if (this.#served.includes(owner)) return;
     const member = nextStandIn(membership, plan.layouts, partition, copies, this.#targets);
-    if (member === null || member.isSelf) return;
+    if (member === null) return;
     const standIn = { member, hintFor: owner, layouts: target.layouts };
     // A copy: the plan's are not this put's alone.
     this.#targets = [...this.#targets, standIn];
-    this.#send(this.#targets.length - 1);
+    if (member.isSelf) this.#standInHere(standIn, owner);
+    else this.#send(this.#targets.length - 1);
+  }
+
+  /** The coordinator is the next healthy node; without room for hints it leaves it to the one behind it. */
+  #standInHere(standIn: Target, owner: Member): void {
+    const { hints } = this.#parts.replication;
+    const { status } = hints.store(owner, this.#work.name, this.#set, this.#superseded);
+    if (status === STATUS_DONE) this.#storedHere(standIn);
+    else this.#extend(standIn);
   }
 
   #progress(): void {

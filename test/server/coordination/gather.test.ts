@@ -6,6 +6,8 @@
 import t from "tap";
 import { headDigestInto, versionCount } from "../../../core/version-set.ts";
 import type { ObjectName } from "../../../core/object-name.ts";
+import type { Ended } from "../../../server/coordination/results.ts";
+import type { Result } from "../../../server/coordination/store.ts";
 import { nameOf, SmallCluster, type SmallNode, valuesOf } from "../replication/small-cluster.ts";
 
 const NAME = nameOf("cart/user-17");
@@ -121,5 +123,27 @@ t.test("a replica that cannot be asked is replaced once, and its stand-in counts
   const result = first.get(NAME, 3, 300);
   tt.equal(result.outcome, "unknown", "the first and one stand-in are two, not three");
   tt.same([result.primaries, result.fallbacks], [1, 1], "each counted once");
+  tt.end();
+});
+
+t.test("a reader that is the next healthy node looks among its hints, and goes on behind itself", (tt) => {
+  const cluster = new SmallCluster(5);
+  const [first, second, third, fourth] = cluster.preference(NAME);
+  first.put(NAME, "value", { w: 3 });
+  const set = first.held(NAME);
+  if (set === null) throw new Error("the first owner holds nothing");
+  fourth.replication.hints.store(third.seenBy(fourth), NAME, set);
+  for (const owner of [first, second]) forget(owner, NAME);
+  const read = (): Result => {
+    const request = { name: NAME, options: { r: 3, pr: 0, timeoutMs: 300 } };
+    return cluster.await<Ended>((done) => fourth.coordinator.getFor(request, true, done)).result;
+  };
+  fourth.peers.forget(third.member.id);
+  const one = read();
+  tt.same([one.outcome, one.primaries, one.fallbacks], ["done", 2, 1], "it counts as a fallback");
+  tt.same(valuesOf(one), ["value"], "its hint is read");
+  fourth.peers.forget(second.member.id);
+  const two = read();
+  tt.same([two.outcome, two.primaries, two.fallbacks], ["done", 1, 2], "the fifth is asked as well");
   tt.end();
 });

@@ -29,6 +29,26 @@ function actorHeld(node: SmallNode): string {
   return set === null ? "" : toHex(set.head, versionOffset(0, 0), versionOffset(0, 0) + 8);
 }
 
+/** A write with W=3 that a node coordinates although it is no owner. */
+function putThrough(cluster: SmallCluster, node: SmallNode, timeoutMs: number): Result {
+  const request = {
+    name: NAME,
+    context: "",
+    requestId: null,
+    meta: { contentType: "", meta: [] },
+    body: new Uint8Array(3),
+    isDelete: false,
+    ttlSeconds: 0,
+    returnBody: false,
+    precondition: null,
+    options: { w: 3, dw: 1, pw: 0, timeoutMs },
+  };
+  const { result } = cluster.await<{ result: Result }>((done) =>
+    node.coordinator.putFor(request, true, done)
+  );
+  return result;
+}
+
 t.test("a stand-in's hint counts for W and DW, and never for PW", (tt) => {
   const cluster = new SmallCluster(5);
   const [first, , third, ...others] = cluster.preference(NAME);
@@ -134,23 +154,9 @@ t.test("a request id is of this time: up to ten minutes old, at most a minute ah
 t.test("a write that a node coordinates for others stands for its own dot alone", (tt) => {
   const cluster = new SmallCluster(5);
   const [owner, , , stranger] = cluster.preference(NAME);
-  const request = {
-    name: NAME,
-    context: "",
-    requestId: null,
-    meta: { contentType: "", meta: [] },
-    body: new Uint8Array(3),
-    isDelete: false,
-    ttlSeconds: 0,
-    returnBody: false,
-    precondition: null,
-    options: { w: 3, dw: 1, pw: 0, timeoutMs: 5_000 },
-  };
   // An earlier dot of the stranger's actor, so that a pair would claim more than the one.
   stranger.counter = 5;
-  const { result } = cluster.await<{ result: Result }>((done) =>
-    stranger.coordinator.putFor(request, true, done)
-  );
+  const result = putThrough(cluster, stranger, 5_000);
   tt.same(
     [result.outcome, result.primaries, result.fallbacks],
     ["done", 3, 0],
@@ -169,6 +175,20 @@ t.test("a write that a node coordinates for others stands for its own dot alone"
     kinds.push(isSingle(after, clockOffset(after, 0) + 24 * index));
   }
   tt.same(kinds.sort(), [false, true], "an owner's dot stands for all before it");
+  tt.end();
+});
+
+t.test("a coordinator that is the next healthy node stands in itself, or the one behind it does", (tt) => {
+  for (const isFull of [false, true]) {
+    const cluster = new SmallCluster(5);
+    const [, , third, fourth, fifth] = cluster.preference(NAME);
+    cluster.isolate(third);
+    fourth.hints.isFull = isFull;
+    const result = putThrough(cluster, fourth, 1_000);
+    tt.same([result.outcome, result.primaries, result.fallbacks], ["done", 2, 1], "W=3 is met");
+    const hints = [fourth, fifth].map((node) => node.hints.stats().objects);
+    tt.same(hints, isFull ? [0, 1] : [1, 0], isFull ? "without room here: behind" : "here");
+  }
   tt.end();
 });
 

@@ -122,13 +122,6 @@ export class LiveLayouts {
     return this.#live.find((layout) => layout.number === number) ?? null;
   }
 
-  /** The ids of all nodes of all live layouts, sorted. */
-  nodeIds(): string[] {
-    const ids = new Set<string>();
-    for (const layout of this.#live) for (const node of layout.nodes) ids.add(node.id);
-    return [...ids].sort();
-  }
-
   /**
    * This node is complete for all that it owns in the live layouts up to `number`. Counts only for
    * what all members have adopted: a comparison that was made before then says nothing.
@@ -246,10 +239,12 @@ export class LiveLayouts {
   /** The minimum over the members of all live layouts; those that are gone hold nothing up. */
   #least(numberOf: (member: Member) => number): number {
     let least = Number.MAX_SAFE_INTEGER;
-    for (const id of this.nodeIds()) {
-      const member = this.#host.memberById(id);
-      if (member !== undefined && isGone(member.status)) continue;
-      least = Math.min(least, member === undefined ? 0 : numberOf(member));
+    for (const { nodes } of this.#live) {
+      for (const { id } of nodes) {
+        const member = this.#host.memberById(id);
+        if (member !== undefined && isGone(member.status)) continue;
+        least = Math.min(least, member === undefined ? 0 : numberOf(member));
+      }
     }
     return least;
   }

@@ -146,9 +146,21 @@ export class Members {
     const member = new Member(record, peer);
     member.update(record, this.#statusOf(record));
     this.#byId.set(record.id, member);
-    this.#everyone = [...this.#byId.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
-    this.#present = this.#everyone.filter((other) => !isGone(other.status));
+    this.#everyone = withMember(this.#everyone, member);
+    if (!isGone(member.status)) this.#present = withMember(this.#present, member);
   }
+}
+
+/** A copy, since somebody may be going through the list. REQUIRES: sorted by id, without the member. */
+function withMember(sorted: readonly Member[], member: Member): readonly Member[] {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle].id < member.id) low = middle + 1;
+    else high = middle;
+  }
+  return sorted.toSpliced(low, 0, member);
 }
 
 function compareEvents(left: MembershipEvent, right: MembershipEvent): number {

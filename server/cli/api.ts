@@ -25,7 +25,9 @@ export interface ApiRequest {
   /** Path and query. */
   readonly target: string;
   readonly headers?: Record<string, string>;
-  readonly body?: Uint8Array | string;
+  readonly body?: Uint8Array | string | ReadableStream<Uint8Array>;
+  /** What ends the request where it is not a deadline. */
+  readonly signal?: AbortSignal;
 }
 
 export class Api {
@@ -42,14 +44,18 @@ export class Api {
   /** Sends a request; answers of every status come back. @throws CommandFailure */
   async send(request: ApiRequest): Promise<Response> {
     const { method, target, headers = {}, body = null } = request;
+    const { signal = AbortSignal.timeout(ANSWER_MS_MAX) } = request;
+    // What a stream is sent with; the type of RequestInit does not know it.
+    const streamed = body instanceof ReadableStream ? { duplex: "half" } : {};
     try {
       return await fetch(`${this.#base}${target}`, {
         method,
         headers,
         // Safe: no body of ours lives in shared memory.
-        body: body as Uint8Array<ArrayBuffer> | string | null,
+        body: body as Uint8Array<ArrayBuffer> | string | ReadableStream | null,
         redirect: "manual",
-        signal: AbortSignal.timeout(ANSWER_MS_MAX),
+        signal,
+        ...streamed,
       });
     } catch (error) {
       throw this.#unreachable(method, error);

@@ -1,12 +1,12 @@
 /**
  * halo put, get, delete: one object over HTTP. Values are bytes: they come from the command line, a
- * file or standard input and go out as they are. With --json the answer is one line for machines.
+ * file or standard input and go out as they are; large ones pass through in pieces (value-streams.ts).
+ * With --json the answer is one line for machines.
  */
 
-import { VALUE_BYTES_MAX_LIMIT } from "../../core/limits.ts";
-import { encodeBase64 } from "../http/bytes.ts";
+import { concatenate, encodeBase64 } from "../http/bytes.ts";
 import { decodeHeaderText, encodeHeaderText, META_PREFIX } from "../http/request-headers.ts";
-import { readInput, readWholeFile, writeOut, writeWholeFile } from "../ports/process.ts";
+import { filePieces, inputPieces, OutFile, type Pieces, writeOut, writeOutPiece } from "../ports/process.ts";
 import { Api, nameTarget, NODE_OPTION } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import {
@@ -17,6 +17,7 @@ import {
   UsageError,
 } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED, SIBLINGS } from "./exit-code.ts";
+import { outgoingValue, type OutgoingValue, passOn, Stall } from "./value-streams.ts";
 
 const JSON_OPTION = option("json", "", "answer in JSON, one line");
 const TIMEOUT_OPTION = option(
@@ -110,11 +111,17 @@ async function put(line: CommandLine): Promise<number> {
   if (line.flag("if-absent")) headers["If-None-Match"] = "*";
   for (const pair of line.list("meta")) addMeta(headers, pair);
   const api = new Api(line.text("node"));
-  const body = await readValue(line);
-  headers["Content-Length"] = String(body.length);
-  const response = await api.expect({ method: "PUT", target, headers, body });
-  tellWritten(line, "stored", name, response);
-  return DONE;
+  const stall = new Stall();
+  try {
+    const { body, length } = await readValue(line, stall);
+    if (length !== null) headers["Content-Length"] = String(length);
+    stall.moved();
+    const request = { method: "PUT", target, headers, body, signal: stall.signal };
+    tellWritten(line, "stored", name, await api.expect(request));
+    return DONE;
+  } finally {
+    stall.end();
+  }
 }
 
 async function remove(line: CommandLine): Promise<number> {
@@ -148,23 +155,19 @@ function objectTarget(line: CommandLine, parameters: readonly string[]): string 
   return target;
 }
 
-async function readValue(line: CommandLine): Promise<Uint8Array> {
+async function readValue(line: CommandLine, stall: Stall): Promise<OutgoingValue> {
   const value = line.positionals[1];
   if ((value === undefined) === !line.has("file")) {
     throw new UsageError("The value is given twice or not at all, want VALUE, - or --file F");
   }
-  const bytes = value === undefined
-    ? readFileOf(line.text("file"))
-    : value === "-"
-    ? await readInput(VALUE_BYTES_MAX_LIMIT)
-    : new TextEncoder().encode(value);
-  if (bytes !== null) return bytes;
-  throw new CommandFailure(FAILED, `The value is larger than ${VALUE_BYTES_MAX_LIMIT} bytes`);
-}
-
-function readFileOf(path: string): Uint8Array | null {
+  if (value !== undefined && value !== "-") {
+    const body = new TextEncoder().encode(value);
+    return { body, length: body.length };
+  }
+  const path = value === undefined ? line.text("file") : "standard input";
   try {
-    return readWholeFile(path, VALUE_BYTES_MAX_LIMIT);
+    const source: Pieces = value === undefined ? filePieces(path) : inputPieces();
+    return await outgoingValue(source, stall);
   } catch (error) {
     throw new CommandFailure(FAILED, `Cannot read ${path}: ${reasonOf(error)}`);
   }
@@ -215,18 +218,41 @@ async function get(line: CommandLine): Promise<number> {
   const target = objectTarget(line, ["r", "pr", "timeout"]);
   const api = new Api(line.text("node"));
   const headers = { Accept: "application/json" };
-  const response = await api.expect({ method: "GET", target, headers });
-  if (response.status === 300) return tellSiblings(line, await response.text());
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (line.has("file")) writeFileOf(line.text("file"), bytes);
-  if (line.flag("json")) writeOut(`${JSON.stringify(describeSingle(response, bytes))}\n`);
-  else if (!line.has("file")) writeOut(bytes);
-  return DONE;
+  const stall = new Stall();
+  try {
+    const response = await api.expect({ method: "GET", target, headers, signal: stall.signal });
+    if (response.status === 300) return tellSiblings(line, await response.text());
+    await tellSingle(line, response, stall);
+    return DONE;
+  } finally {
+    stall.end();
+  }
 }
 
-function writeFileOf(path: string, bytes: Uint8Array): void {
+/** One value: to a file, to the screen, or in JSON, for which it has to be whole. */
+async function tellSingle(line: CommandLine, response: Response, stall: Stall): Promise<void> {
+  const file = line.has("file") ? openFile(line.text("file")) : null;
+  const isJson = line.flag("json");
+  const kept: Uint8Array[] = [];
+  const { count, broken } = await passOn(response, stall, (piece) => {
+    if (isJson) kept.push(piece);
+    if (file !== null) return writeFileOf(line.text("file"), () => file.write(piece));
+    return isJson ? undefined : writeOutPiece(piece);
+  });
+  if (file !== null) writeFileOf(line.text("file"), () => file.close());
+  if (broken !== "") {
+    throw new CommandFailure(FAILED, `The value broke off after ${count} bytes (${broken}), want another try`);
+  }
+  if (isJson) writeOut(`${JSON.stringify(describeSingle(response, concatenate(kept)))}\n`);
+}
+
+function openFile(path: string): OutFile {
+  return writeFileOf(path, () => new OutFile(path));
+}
+
+function writeFileOf<Answer>(path: string, write: () => Answer): Answer {
   try {
-    writeWholeFile(path, bytes);
+    return write();
   } catch (error) {
     throw new CommandFailure(FAILED, `Cannot write ${path}: ${reasonOf(error)}`);
   }

@@ -4,7 +4,15 @@
  */
 
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -76,22 +84,47 @@ export function endQuietlyWithoutReader(): void {
   process.stdout.on("error", () => process.exit(0));
 }
 
-/** Everything on standard input, up to `bytesMax`; null where there is more. */
-export async function readInput(bytesMax: number): Promise<Uint8Array | null> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of process.stdin) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > bytesMax) return null;
-  }
-  return new Uint8Array(Buffer.concat(chunks));
+/** Bytes that come one piece after the other. `length` null: nobody knows it before the end. */
+export interface Pieces {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly length: number | null;
 }
 
-/** A whole file, up to `bytesMax`; null where it is larger. @throws Error as the system says it */
-export function readWholeFile(path: string, bytesMax: number): Uint8Array | null {
-  if (statSync(path).size > bytesMax) return null;
-  return new Uint8Array(readFileSync(path));
+const PIECE_BYTES = 256 << 10;
+
+export function inputPieces(): Pieces {
+  return { pieces: process.stdin, length: null };
+}
+
+/** The bytes of a file. @throws Error as the system says it, here and while they are read */
+export function filePieces(path: string): Pieces {
+  const file = openSync(path, "r");
+  const status = fstatSync(file);
+  const pieces = createReadStream(path, { fd: file, highWaterMark: PIECE_BYTES });
+  return { pieces, length: status.isFile() ? status.size : null };
+}
+
+/** Writes to standard output; comes back when that has taken it. */
+export function writeOutPiece(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => void process.stdout.write(bytes, () => resolve()));
+}
+
+/** A file that a person named, written piece by piece. All of it throws Error as the system says it. */
+export class OutFile {
+  readonly #file: number;
+
+  constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true });
+    this.#file = openSync(path, "w");
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
 }
 
 /** @throws Error as the system says it */

@@ -4,9 +4,12 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import t from "tap";
-import { serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
+import { halo, serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(200_000);
 
@@ -76,4 +79,50 @@ t.test("what is larger than the limit is refused while it comes, and nothing is 
   const put = await fetch(`${url}/kv/b/k`, { method: "PUT", body, duplex: "half" } as RequestInit);
   t.equal(put.status, 413);
   t.equal((await fetch(`${url}/kv/b/k`)).status, 404);
+});
+
+t.test("the commands pass large values on: files, streams, and what is beyond the limit", async (t) => {
+  const folder = temporaryFolder(t);
+  const { url } = await serveNode(t, join(folder, "data"), ["--max-value-bytes", String(LIMIT)]);
+  const run = (words: string[], input: Uint8Array = Buffer.alloc(0)) => {
+    return halo(words, { env: { HALO_NODE: url }, input });
+  };
+  const [path, copy] = [join(folder, "value"), join(folder, "new/copy")];
+  const value = randomBytes(3_000_001);
+  writeFileSync(path, value);
+  const put = await run(["put", "b/file", "--file", path]);
+  t.equal(put.code, 0, put.stderr);
+  const toFile = await run(["get", "b/file", "--file", copy]);
+  t.equal(toFile.code, 0, toFile.stderr);
+  t.ok(readFileSync(copy).equals(value), "from file to file");
+  const fromInput = await run(["put", "b/input", "-"], value);
+  t.equal(fromInput.code, 0, fromInput.stderr);
+  t.ok((await run(["get", "b/input"])).bytes.equals(value), "from standard input to standard output");
+
+  const larger = randomBytes(LIMIT + 1);
+  writeFileSync(path, larger);
+  for (const ended of [await run(["put", "b/more", "--file", path]), await run(["put", "b/more", "-"], larger)]) {
+    t.equal(ended.code, 1, ended.stdout);
+    t.match(ended.stderr, `larger than ${LIMIT} bytes, the limit`);
+  }
+  t.equal((await run(["get", "b/more", "--file", copy])).code, 3);
+  t.ok(readFileSync(copy).equals(value), "a get that finds nothing leaves the file as it was");
+  t.match((await run(["put", "b/more", "--file", folder])).stderr, /Cannot read .*EISDIR/);
+});
+
+t.test("a value that breaks off is an error of the command", async (t) => {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", () => {
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n");
+      socket.end(Buffer.alloc(1_000_000, "x"));
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  t.teardown(() => server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const get = await halo(["get", "b/k"], { env: { HALO_NODE: `http://127.0.0.1:${port}` } });
+  t.equal(get.code, 1);
+  t.match(get.stderr, /The value broke off after \d+ bytes/);
 });

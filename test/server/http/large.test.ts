@@ -158,6 +158,7 @@ t.test("CBOR carries large siblings as the small ones", async (t) => {
     siblings: { value: Uint8Array; contentType: string; time: string; meta: object }[];
   };
   t.equal(shown.context, response.headers.get("halo-context"));
+  t.ok(shown.siblings.every(({ value }) => value instanceof Uint8Array), "values are byte strings");
   const texts = shown.siblings.map(({ value }) => Buffer.from(value).toString("latin1"));
   t.ok(values.every((value) => texts.includes(value)) && texts.length === 3, "all three, byte for byte");
   for (const { contentType, time, meta } of shown.siblings) {

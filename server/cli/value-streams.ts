@@ -1,0 +1,98 @@
+/**
+ * Values on their way through a client command. A small one is in memory, whole; a larger one passes through
+ * in pieces, from a file or standard input to the node, or from the node to where it is wanted.
+ *
+ *   put   pieces ─► bytes until they are too many ─► the rest as the connection takes it
+ *   get   the answer's body ─► one piece ─► written ─► the next piece
+ *
+ * There is no deadline for the whole of a large value, only for nothing moving (Stall).
+ */
+
+import { STREAM_BYTES_MIN } from "../../core/limits.ts";
+import { concatenate } from "../http/bytes.ts";
+import { systemClock } from "../ports/clock.ts";
+import type { Pieces } from "../ports/process.ts";
+
+/** A node answers within its own timeout, at most a minute, and a large value moves on sooner than that. */
+const STALL_MS_MAX = 75_000;
+
+/** Ends a request of which nothing has moved for too long. */
+export class Stall {
+  readonly #controller = new AbortController();
+  #timer = this.#start();
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  moved(): void {
+    this.#timer.cancel();
+    this.#timer = this.#start();
+  }
+
+  end(): void {
+    this.#timer.cancel();
+  }
+
+  #start(): { cancel(): void } {
+    return systemClock.after(STALL_MS_MAX, () => {
+      this.#controller.abort(new Error(`nothing came or went for ${STALL_MS_MAX / 1000} s`));
+    });
+  }
+}
+
+/** A value as a request takes it. `length` null: nobody knows it before the end. */
+export interface OutgoingValue {
+  readonly body: Uint8Array | ReadableStream<Uint8Array>;
+  readonly length: number | null;
+}
+
+/** @throws Error as the system says it, where what is read fails; the stream fails with the same */
+export async function outgoingValue({ pieces, length }: Pieces, stall: Stall): Promise<OutgoingValue> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  const first: Uint8Array[] = [];
+  for (let count = 0; count <= STREAM_BYTES_MIN;) {
+    const { done, value } = await iterator.next();
+    if (done === true) return { body: concatenate(first), length: count };
+    first.push(value);
+    count += value.length;
+  }
+  const body = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      stall.moved();
+      const piece = first.shift() ?? (await iterator.next()).value;
+      if (piece === undefined) controller.close();
+      else controller.enqueue(piece);
+    },
+    cancel: () => void iterator.return?.(),
+  }, { highWaterMark: 0 });
+  return { body, length };
+}
+
+/**
+ * Hands on an answer's body piece by piece. @returns the bytes that were handed on, and what ended them
+ * before they were all; "" where they are all
+ */
+export async function passOn(
+  response: Response,
+  stall: Stall,
+  write: (piece: Uint8Array) => Promise<void> | void,
+): Promise<{ readonly count: number; readonly broken: string }> {
+  const reader = response.body?.getReader();
+  const declared = response.headers.get("content-length");
+  for (let count = 0;;) {
+    let piece: Uint8Array | undefined;
+    try {
+      piece = (await reader?.read())?.value;
+    } catch (error) {
+      return { count, broken: error instanceof Error ? error.message : String(error) };
+    }
+    if (piece === undefined) {
+      const isWhole = declared === null || Number(declared) === count;
+      return { count, broken: isWhole ? "" : `${declared} bytes were announced` };
+    }
+    stall.moved();
+    count += piece.length;
+    await write(piece);
+  }
+}

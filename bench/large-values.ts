@@ -5,7 +5,8 @@
  * nodes of one cluster of three, then read at the same time, each with its SHA-256 compared. Printed are
  * the MB a second of both, and for each node its resident memory before, and the most it had (VmHWM of
  * /proc, which the kernel keeps). Values are made as they are sent and hashed as they come: the bench
- * holds none either. Run with `node_modules/.bin/bun bench/large-values.ts [COUNT] [BYTES]` after `make build`.
+ * holds none either. Run with `node_modules/.bin/bun bench/large-values.ts [COUNT] [BYTES]` after `make build`;
+ * `--smoke` instead: four values of 2 MiB and a bit, to see that it runs.
  */
 
 import { createHash } from "node:crypto";
@@ -98,5 +99,8 @@ async function main(count: number, bytes: number): Promise<boolean> {
   }
 }
 
-const [count = "64", bytes = String(64 << 20)] = process.argv.slice(2);
+const SMOKE = ["4", String((2 << 20) + 17)];
+
+const given = process.argv.slice(2);
+const [count = "64", bytes = String(64 << 20)] = given[0] === "--smoke" ? SMOKE : given;
 process.exit((await main(Number(count), Number(bytes))) ? 0 : 1);

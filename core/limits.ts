@@ -47,7 +47,7 @@ export const SLICE_BYTES = 256 << 10;
 export const CONTEXT_CHARS_MAX = 1024;
 /** Pairs that a coordinator leaves in a clock unless the configuration says otherwise. */
 export const CLOCK_ENTRIES_MAX_DEFAULT = 10;
-/** Siblings from which a write is counted and logged as suspicious. */
+/** Siblings from which on a write is counted as suspicious (/stats: siblingsMany). */
 export const SIBLINGS_WARN = 25;
 /** Siblings beyond which no further one is made (a merge never refuses). */
 export const SIBLINGS_MAX = 100;

@@ -16,7 +16,7 @@
  * arrays that die young.
  *
  * Bounded: sets above 4 KiB are not held; there is a slot for each 128 bytes. What is read in the older
- * half is written again, so what is read often stays. Pieces and slots are made as they are needed. A write that follows a read of the same name, and
+ * half is written again, so what is read often stays. A write that follows a read of the same name, and
  * a read of what was just written, cost no system call.
  */
 

@@ -12,8 +12,10 @@
  * The machines do the waiting; here are the decisions before and the answer after.
  */
 
+import { SIBLINGS_WARN } from "../../core/limits.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import { STATUS_DAMAGED } from "../../core/replica-frames.ts";
+import { versionCount } from "../../core/version-set.ts";
 import type { Stage, VersionSet } from "../../storage/engine.ts";
 import type { LargePayload } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
@@ -231,6 +233,8 @@ export class Coordinator implements Store {
       const detail = `${tally.describe()}; the write may have happened`;
       return done(unknown("write-unknown", detail, tally));
     }
+    const { counters } = this.#parts.replication;
+    if (versionCount(end.set.head, 0) >= SIBLINGS_WARN) counters.siblingsMany++;
     if (putCase.request.returnBody) return this.#readBack(putCase, done);
     const shown = this.#written(putCase, maker, end.set.head);
     const { primaries, fallbacks } = tally;

@@ -36,7 +36,8 @@ export function stagedRequest(parts: CoordinatorParts, request: PutRequest): Sta
   }
   stage.drop();
   const detail = finished.status === "done" ? "it could not be kept" : finished.detail;
-  return refused("disk-full", `This node cannot take the value: ${detail}`);
+  const code = finished.status === "full" ? `${finished.of}-full` as const : "quorum-unreachable";
+  return refused(code, `This node cannot take the value: ${detail}`);
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -182,6 +182,6 @@ function tooMany(): Refusal {
 
 function refusalOf(outcome: WriteOutcome): Refusal | null {
   if (outcome.status === "done") return null;
-  if (outcome.status === "full") return new Refusal("disk-full", `This node cannot write: ${outcome.detail}`);
-  return new Refusal("quorum-unreachable", `This node cannot write: ${outcome.detail}`);
+  const code = outcome.status === "full" ? `${outcome.of}-full` as const : "quorum-unreachable";
+  return new Refusal(code, `This node cannot write: ${outcome.detail}`);
 }

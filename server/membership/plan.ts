@@ -16,7 +16,7 @@ import { encodeDocument } from "./document.ts";
 import type { Layout, LayoutNode } from "./layout.ts";
 import { type ChangeContext, type LayoutEdit, nextLayout } from "./layout-change.ts";
 import { hexText, type Member, type NodeAttributes } from "./member.ts";
-import type { StagedChange } from "./staged.ts";
+import { type StagedChange, wantsSomething } from "./staged.ts";
 
 /** What a plan is made of. */
 export interface PlanSource {
@@ -98,10 +98,6 @@ export function tokenOf(staged: readonly StagedChange[]): string {
   const wanted = staged.filter(wantsSomething);
   const stamps = wanted.map(({ node, stamp, issuer }) => [node, stamp, issuer]);
   return hexText(sha256(encodeDocument(stamps)).slice(0, 4));
-}
-
-function wantsSomething({ kind }: StagedChange): boolean {
-  return kind !== "none" && kind !== "waiting";
 }
 
 /** The next layout by the staged changes. */

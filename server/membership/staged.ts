@@ -87,7 +87,7 @@ export class Staged {
 
   /** Those that want something. */
   wanted(): StagedChange[] {
-    return this.entries().filter(({ kind }) => kind !== "none" && kind !== "waiting");
+    return this.entries().filter(wantsSomething);
   }
 
   of(node: string): StagedChange | undefined {
@@ -140,6 +140,10 @@ export class Staged {
       if (isSpent(entry, this.#answered(node))) this.#entries.delete(node);
     }
   }
+}
+
+export function wantsSomething({ kind }: Wish): boolean {
+  return kind !== "none" && kind !== "waiting";
 }
 
 /** Whether the history has answered an entry: nothing about the node is wanted by it any more. */

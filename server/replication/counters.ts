@@ -9,6 +9,8 @@ export class Counters {
   writesUnknown = 0;
   readsFailed = 0;
   siblingsReturned = 0;
+  /** Writes that left an object with SIBLINGS_WARN versions or more. */
+  siblingsMany = 0;
   clockTruncations = 0;
   readRepairs = 0;
   hintsStored = 0;

@@ -9,7 +9,13 @@ import { clockCount, clockOffset, versionCount, versionOffset } from "../../../c
 import { toHex } from "../../../core/bytes.ts";
 import { drawRequestId } from "../../../core/request-id.ts";
 import type { Result } from "../../../server/coordination/store.ts";
-import { nameOf, SmallCluster, type SmallNode, valuesOf } from "../replication/small-cluster.ts";
+import {
+  nameOf,
+  SmallCluster,
+  type SmallNode,
+  STREAM_BYTES_MIN,
+  valuesOf,
+} from "../replication/small-cluster.ts";
 
 const NAME = nameOf("cart/user-17");
 
@@ -205,6 +211,8 @@ for (const room of ["disk", "memory", "files"] as const) {
     third.objects.isFull = true;
     const refused = first.put(NAME, "more", { w: 1 });
     tt.same([refused.outcome, refused.code], ["refused", `${room}-full`], "all are full");
+    const large = first.put(NAME, "x".repeat(2 * STREAM_BYTES_MIN));
+    tt.same([large.outcome, large.code], ["refused", `${room}-full`], "a large value, too");
     tt.same(valuesOf(first.get(NAME, 2)), ["value"], "reads go on");
     for (const node of [first, second, third]) node.objects.isFull = false;
     tt.equal(first.put(NAME, "again", { w: 3 }).outcome, "done", "and it goes on");
@@ -270,5 +278,6 @@ t.test("the hundredth sibling is taken, one more refused with nothing written", 
   tt.same([refused.outcome, refused.code], ["refused", "too-many-siblings"], "one more");
   tt.match(refused.detail, /has 100 siblings already and the limit is 100/, "says so");
   tt.equal(versionsHeld(first), 100, "nothing was written");
+  tt.equal(first.counters.siblingsMany, 76, "the 25th is counted, and all after it");
   tt.end();
 });

@@ -105,7 +105,10 @@ export class FaultyEngine implements Engine {
   }
 
   stage(name: ObjectName): Stage {
-    return this.#engine.stage(name);
+    const stage = this.#engine.stage(name);
+    const outcome = { status: "full", of: this.fullOf, detail: "a test said so" } as const;
+    if (this.isFull) stage.append = () => outcome;
+    return stage;
   }
 
   remove(name: ObjectName, digest0: number, digest1: number): WriteOutcome {

@@ -6,13 +6,18 @@
  *
  * A state is joined with what is held: one that came before, through this node or another, changes
  * nothing, and an older one than what is held is superseded by it. So whoever is not sure says it again.
+ *
+ * A large payload comes whole in its body and is staged here, so that from here on it is large on every road:
+ * to the owners it goes in slices.
  */
 
+import { STREAM_BYTES_MIN } from "../../core/limits.ts";
 import { readU32, writeU32 } from "../../core/bytes.ts";
 import { checkName, ObjectName } from "../../core/object-name.ts";
 import { readSet, setLength, writeSet } from "../../core/replica-frames.ts";
-import type { VersionSet } from "../../storage/engine.ts";
-import { wholeBytes } from "../../storage/large-payload.ts";
+import { payloadChecksum, versionOffset } from "../../core/version-set.ts";
+import type { Stage, VersionSet } from "../../storage/engine.ts";
+import { type Payload, wholeBytes } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
 import { json } from "./buckets.ts";
 import type { HttpNode } from "./http-node.ts";
@@ -84,13 +89,45 @@ export class RestoreRoute {
     let first = "";
     const finish = (): void => done({ stored, failed: states.length - stored, detail: first });
     if (left === 0) return finish();
-    for (const { name, set } of states) {
-      this.#node.storeAtOwners(name, set, (detail) => {
+    for (const state of states) {
+      this.#storeOne(state, (detail) => {
         if (detail === "") stored++;
         else if (first === "") first = detail;
         if (--left === 0) finish();
       });
     }
+  }
+
+  #storeOne(state: State, done: (detail: string) => void): void {
+    const stages: Stage[] = [];
+    const end = (detail: string): void => {
+      for (const stage of stages) stage.drop();
+      done(detail);
+    };
+    const set = this.#staged(state, stages);
+    if (typeof set === "string") return end(set);
+    return this.#node.storeAtOwners(state.name, set, end);
+  }
+
+  /** The set with its large payloads in stages; one sentence where one cannot be. */
+  #staged({ name, set }: State, stages: Stage[]): VersionSet | string {
+    const payloads: (Payload | null)[] = [];
+    for (const [index, payload] of set.payloads.entries()) {
+      if (!(payload instanceof Uint8Array) || payload.length <= STREAM_BYTES_MIN) {
+        payloads.push(payload);
+        continue;
+      }
+      const stage = this.#node.store.stage(name);
+      if (stage === null) return "This node is not ready";
+      stages.push(stage);
+      const outcome = stage.append(payload, 0, payload.length);
+      const finished = outcome.status === "done" ? stage.finish() : outcome;
+      if (finished.status !== "staged") return "This node cannot keep it: its disk is full or has failed";
+      const checksum = payloadChecksum(set.head, versionOffset(0, index));
+      if (finished.payload.checksum !== checksum) return "A payload is not what its head says";
+      payloads.push(finished.payload);
+    }
+    return { head: set.head, payloads };
   }
 }
 

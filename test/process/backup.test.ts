@@ -94,7 +94,8 @@ t.test("the backups of a lost cluster go into another one, of another size", asy
   const folder = temporaryFolder(t);
   const serve = async (name: string, seed: string): Promise<ServedNode> => {
     const joining = seed === "" ? ["--partitions", "8"] : ["--join", seed];
-    return await serveNode(t, join(folder, name), ["--name", name, ...joining]);
+    const more = ["--name", name, "--max-value-bytes", String(4 << 20), ...joining];
+    return await serveNode(t, join(folder, name), more);
   };
   const old = [await serve("old-1", "")];
   for (const name of ["old-2", "old-3"]) old.push(await serve(name, old[0]?.tcp ?? ""));
@@ -110,6 +111,9 @@ t.test("the backups of a lost cluster go into another one, of another size", asy
   // Two siblings that together are more than goes in one request.
   const large = ["a", "b"].map((letter) => letter.repeat(900_000));
   for (const body of large) await put("two", body);
+  // One that alone is more than goes in one piece.
+  const streamed = Array.from({ length: 400_000 }, (_, index) => `${index}.`).join("");
+  await put("streamed", streamed);
   three.process.kill("SIGKILL");
   await three.process.ended;
   await put("late", "while a node was down");
@@ -134,6 +138,7 @@ t.test("the backups of a lost cluster go into another one, of another size", asy
     for (let index = 0; index < 40; index++) {
       if ((await (await get(`key-${index}`)).text()) !== `value ${index}`) t.fail(`key-${index}`);
     }
+    t.ok((await (await get("streamed")).text()) === streamed, "a large value, byte for byte");
     t.equal(await (await get("late")).text(), "while a node was down", "the newest of all backups");
     t.equal((await fetch(`${url}/kv/b/gone`)).status, 404, "what was deleted stays deleted");
     const response = await fetch(`${url}/kv/b/two`, { headers: { accept: "application/json" } });

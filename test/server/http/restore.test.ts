@@ -5,6 +5,8 @@ import type { RestoreAnswer } from "../../../server/http/restore.ts";
 import { packState } from "../../../server/http/restore.ts";
 import { concatenate } from "../../../server/http/bytes.ts";
 import { payloadOf, setOf, textOf, without } from "../../storage/sets.ts";
+import { STREAM_BYTES_MIN, VALUE_BYTES_MAX_LIMIT } from "../../../core/limits.ts";
+import { isLarge } from "../../../storage/large-payload.ts";
 import { Face, problemOf } from "./face.ts";
 
 const encoder = new TextEncoder();
@@ -49,6 +51,24 @@ t.test("a body that is cut off anywhere is refused whole, or is a list of fewer 
     if (ends.has(length)) t.equal(response.status, 200, `${length} bytes`);
     else if ((await problemOf(response))["code"] !== "bad-parameter") t.fail(`${length} bytes`);
   }
+});
+
+t.test("a large payload goes to the owners as one that is staged, and only as its head says it", async (t) => {
+  const face = new Face({ valueBytesMax: VALUE_BYTES_MAX_LIMIT });
+  const small = setOf({ counter: 1, payload: payloadOf(1, STREAM_BYTES_MIN) });
+  const large = setOf({ counter: 2, payload: payloadOf(2, STREAM_BYTES_MIN + 1) });
+  for (const [name, set] of [["b/small", small], ["b/large", large]] as const) {
+    const answer = await post(face, packState(encoder.encode(name), set));
+    t.same(await answer.json(), { stored: 1, failed: 0, detail: "" }, name);
+    const restored = face.restored.get(name);
+    t.equal(restored === undefined ? "" : textOf(restored), textOf(set), name);
+    t.equal(isLarge(restored?.payloads[0] ?? null), set === large, name);
+  }
+  const bytes = packState(encoder.encode("b/wrong"), large);
+  bytes[bytes.length - 1] ^= 1;
+  const answer = (await (await post(face, bytes)).json()) as RestoreAnswer;
+  t.match(answer, { stored: 0, failed: 1, detail: "A payload is not what its head says" });
+  t.notOk(face.restored.has("b/wrong"), "nobody is given it");
 });
 
 t.test("who may not ask so is refused", async (t) => {

@@ -15,26 +15,14 @@
 
 import { HybridClock } from "../core/hybrid-clock.ts";
 import { frameBytesMax } from "../core/frame.ts";
-import {
-  CLOCK_ENTRIES_MAX_DEFAULT,
-  PARTITIONS_DEFAULT,
-  REPLICAS_DEFAULT,
-  SKEW_MS_MAX_DEFAULT,
-  SLICE_BYTES,
-  STREAM_BYTES_MIN,
-  SYNC_INTERVAL_MS_DEFAULT,
-  VALUE_BYTES_MAX_DEFAULT,
-} from "../core/limits.ts";
 import { toHex } from "../core/bytes.ts";
-import { balanceOf } from "../core/placement.ts";
 import { merkleKey } from "../core/merkle-digest.ts";
 import type { ObjectName } from "../core/object-name.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
 import type { Engine, EngineOptions, VersionSet } from "../storage/engine.ts";
-import { COLD_MS_DEFAULT, type CompactionOptions } from "../storage/log/compaction.ts";
-import { openLogEngine, type LogEngine, SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
-import { SNAPSHOT_BYTES_DEFAULT } from "../storage/log/snapshots.ts";
+import type { CompactionOptions } from "../storage/log/compaction.ts";
+import { openLogEngine, type LogEngine } from "../storage/log/log-engine.ts";
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
 import { BackgroundPace } from "./admission/background-pace.ts";
 import { MemoryWatermark } from "./admission/memory-watermark.ts";
@@ -43,12 +31,12 @@ import { serveRequests } from "./coordination/remote.ts";
 import type { QuorumDefaults, Store } from "./coordination/store.ts";
 import { readinessOf, type Readiness } from "./coordination/readiness.ts";
 import { unreadyStore } from "./coordination/unready-store.ts";
-import type { ClusterReport, HttpCluster, LayoutReport, MemberReport } from "./http/http-node.ts";
+import type { ClusterReport, HttpCluster } from "./http/http-node.ts";
 import type { Buckets } from "./membership/buckets.ts";
 import { Identity } from "./membership/identity.ts";
-import type { Layout } from "./membership/layout.ts";
-import type { Member } from "./membership/member.ts";
 import { Membership } from "./membership/membership.ts";
+import type { NodeConfig } from "./node-config.ts";
+import { clusterReport, layoutReport, partitionBytes } from "./node-reports.ts";
 import type { Timer } from "./ports/clock.ts";
 import type { Ports } from "./ports/ports.ts";
 import { Counters } from "./replication/counters.ts";
@@ -58,80 +46,6 @@ import { NO_REQUESTS } from "./replication/request-list.ts";
 import { requestHistory } from "./replication/request-history.ts";
 import { SupersededRequests } from "./replication/superseded.ts";
 import { Peers } from "./wire/peers.ts";
-
-export interface NodeConfig {
-  /** Unique in the cluster. */
-  readonly name: string;
-  /** host:port to listen on for peers; port 0: a free one. */
-  readonly tcp: string;
-  /** host:port that peers dial; "": as bound. */
-  readonly advertise: string;
-  /** host:port under which clients reach this node's HTTP; told to others, not used here. */
-  readonly http: string;
-  /** TCP addresses of seeds; empty, or this node's own alone: found a cluster. */
-  readonly join: readonly string[];
-  /** Whether an administrator lets this node in. */
-  readonly joinStaged: boolean;
-  readonly zone: string;
-  readonly capacity: number;
-  readonly engine: "log" | "memory";
-  /** Q and N; used by a founder only. */
-  readonly partitions: number;
-  readonly replicas: number;
-  readonly defaults: QuorumDefaults;
-  readonly maxValueBytes: number;
-  readonly clockEntriesMax: number;
-  readonly maxSkewMs: number;
-  readonly syncIntervalMs: number;
-  /** Bytes of hints that are kept for others; beyond, they are refused. */
-  readonly hintsBytesMax: number;
-  /** Writes are refused while the file system has fewer free bytes. */
-  readonly freeBytesMin: number;
-  /** Nothing that grows is taken from seven eighths of so many bytes of memory on; 0: no bound. */
-  readonly memoryBytesMax: number;
-  /** Connections that are accepted from others at one time. */
-  readonly peerConnectionsMax: number;
-  /** What is held is read and checked at this pace, once a day at most; 0: never. */
-  readonly scrubBytesPerSecond: number;
-  /** Payloads of more bytes are streamed, in slices of so many; equal at all nodes. */
-  readonly streamBytesMin: number;
-  readonly sliceBytes: number;
-  /** Size of the log engine's segment files. */
-  readonly segmentBytes: number;
-  /** Segments are compacted so long after they were written to last, at the earliest. */
-  readonly compactionColdMs: number;
-  /** Bytes of log after which the index is written to disk for the next start; 0: never. */
-  readonly snapshotBytes: number;
-}
-
-export const nodeConfigDefaults: NodeConfig = {
-  name: "",
-  tcp: "127.0.0.1:7071",
-  advertise: "",
-  http: "127.0.0.1:7070",
-  join: [],
-  joinStaged: false,
-  zone: "",
-  capacity: 1,
-  engine: "log",
-  partitions: PARTITIONS_DEFAULT,
-  replicas: REPLICAS_DEFAULT,
-  defaults: { r: "quorum", w: "quorum", dw: 1, pr: 0, pw: 0 },
-  maxValueBytes: VALUE_BYTES_MAX_DEFAULT,
-  clockEntriesMax: CLOCK_ENTRIES_MAX_DEFAULT,
-  maxSkewMs: SKEW_MS_MAX_DEFAULT,
-  syncIntervalMs: SYNC_INTERVAL_MS_DEFAULT,
-  hintsBytesMax: 16 * 2 ** 30,
-  freeBytesMin: 256 * 2 ** 20,
-  memoryBytesMax: 0,
-  peerConnectionsMax: 10_000,
-  scrubBytesPerSecond: 2 ** 20,
-  streamBytesMin: STREAM_BYTES_MIN,
-  sliceBytes: SLICE_BYTES,
-  segmentBytes: SEGMENT_BYTES_DEFAULT,
-  compactionColdMs: COLD_MS_DEFAULT,
-  snapshotBytes: SNAPSHOT_BYTES_DEFAULT,
-};
 
 /** A stop waits this long for requests under way. */
 const DRAIN_MS_MAX = 8_000;
@@ -286,26 +200,7 @@ export class Node {
 
   /** What GET /cluster shows. */
   clusterReport(): ClusterReport {
-    const { membership } = this;
-    if (!membership.ready) {
-      const layout = { version: 0, partitions: 0, replicas: 0, live: [] };
-      return { cluster: "", self: this.#identity?.nodeId ?? "", members: [], layout, staged: [] };
-    }
-    const { current, live } = membership.layouts;
-    return {
-      cluster: membership.clusterId,
-      self: membership.self.id,
-      members: membership.members.map((member) => {
-        return reportOf(member, current);
-      }),
-      layout: {
-        version: current.number,
-        partitions: current.partitions,
-        replicas: current.replicas,
-        live: live.map((layout) => layout.number),
-      },
-      staged: membership.administration.staged.filter(({ kind }) => kind !== "none"),
-    };
+    return clusterReport(this.membership, this.#identity?.nodeId ?? "");
   }
 
   /** What administrators ask for. */
@@ -313,30 +208,10 @@ export class Node {
     const { administration } = this.membership;
     return {
       layout: () => layoutReport(this.membership),
-      plan: () => administration.plan(this.#partitionBytes()),
+      plan: () => administration.plan(partitionBytes(this.membership, this.objects)),
       stage: (orders) => administration.stage(orders),
       revert: (node) => administration.revert(node),
       commit: (order, done) => administration.commit(order, done),
-    };
-  }
-
-  /**
-   * The size of a partition, estimated: its objects here, of the mean size of all here; a partition that
-   * is not held here is taken to be as large as the mean of those that are.
-   */
-  #partitionBytes(): (partition: number) => number {
-    const objects = this.#running?.objects ?? null;
-    if (objects === null) return () => 0;
-    const { objects: count, liveBytes } = objects.stats();
-    const { current } = this.membership.layouts;
-    const { id } = this.membership.self;
-    let owned = 0;
-    for (let one = 0; one < current.partitions; one++) if (current.owns(id, one)) owned++;
-    const meanBytes = owned === 0 ? 0 : liveBytes / owned;
-    const objectBytes = count === 0 ? 0 : liveBytes / count;
-    return (partition) => {
-      const isHeld = current.owns(id, partition);
-      return Math.round(isHeld ? objects.tree(partition).count * objectBytes : meanBytes);
     };
   }
 
@@ -635,31 +510,6 @@ export class Node {
       });
     });
   }
-}
-
-/** What GET /cluster/layout shows. */
-function layoutReport({ layouts, history }: Membership): LayoutReport {
-  const { current, live, reading } = layouts;
-  return {
-    version: current.number,
-    partitions: current.partitions,
-    replicas: current.replicas,
-    live: live.map(({ number }) => number),
-    reading: reading.number,
-    nodes: balanceOf(current).map(({ slots, idealShare, reachedShare }, index) => {
-      const { id, name, zone, capacity } = current.nodes[index];
-      return { id, name, zone, capacity, slots, idealShare, reachedShare };
-    }),
-    history,
-  };
-}
-
-/** One line of GET /cluster: zone and capacity as the layout counts them. */
-function reportOf(member: Member, layout: Layout): MemberReport {
-  const { id, name, address, http, status, healthy } = member;
-  const { zone, capacity } = layout.nodeById(id) ?? member;
-  const partitions = layout.slotsOfNodes()[layout.indexOf(id)] ?? 0;
-  return { id, name, address, http, zone, capacity, status, healthy, partitions };
 }
 
 function prefixed(prefix: string, counters: object): Record<string, number> {

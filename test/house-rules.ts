@@ -25,6 +25,8 @@ const FLOORS = [
   "server/coordination",
   "server/http",
   "server/console",
+  "server/node-config.ts",
+  "server/node-reports.ts",
   "server/node.ts",
   "server/cli",
 ];

@@ -23,7 +23,7 @@ import { SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN } from "../../storage/log/log-engi
 import type { ConnectionShares } from "../admission/connection-shares.ts";
 import type { Quorum } from "../coordination/store.ts";
 import { parseQuorum } from "../http/parameters.ts";
-import { type NodeConfig, nodeConfigDefaults } from "../node.ts";
+import { type NodeConfig, nodeConfigDefaults } from "../node-config.ts";
 import { parseAddress } from "../ports/tcp-network.ts";
 import { systemMemory } from "../ports/memory.ts";
 import { type CommandLine, type Option, setting, UsageError } from "./command-line.ts";

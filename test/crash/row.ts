@@ -1,5 +1,5 @@
 /**
- * A row of the table of faults (RELIABILITY.md, part B): what `make crash` runs at full size and the suites
+ * A row of the table of faults (rows.ts): what `make crash` runs at full size and the suites
  * at a small one, by the same function.
  */
 

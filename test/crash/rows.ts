@@ -1,6 +1,6 @@
 /**
- * The rows of the table of faults at full size (RELIABILITY.md, part B): what each runs, and the names of
- * the sizes that the environment may change.
+ * The table of a disk's faults, a row each, at full size: what each runs, and the names of the sizes that
+ * the environment may change.
  */
 
 import { compactionFaults } from "./compaction-faults.ts";

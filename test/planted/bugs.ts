@@ -1,7 +1,7 @@
 /**
  * Bugs that somebody could write into storage, each a change of a few words: the tests must notice every
- * one (RELIABILITY.md, F1). A change whose words are not in the file any more fails the run. Only bugs
- * stand here that the suites notice at their everyday size, within a minute.
+ * one. A change whose words are not in the file any more fails the run. Only bugs stand here that the
+ * suites notice at their everyday size, within a minute.
  */
 
 export interface Bug {

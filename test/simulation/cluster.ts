@@ -12,7 +12,8 @@
  *   empty disk    as power loss, and the data directory is new
  */
 
-import { Node, nodeConfigDefaults } from "../../server/node.ts";
+import { Node } from "../../server/node.ts";
+import { nodeConfigDefaults } from "../../server/node-config.ts";
 import type { Log, LogFields } from "../../server/ports/log.ts";
 import type { Store } from "../../server/coordination/store.ts";
 import { SYNC_INTERVAL_MS_DEFAULT } from "../../core/limits.ts";

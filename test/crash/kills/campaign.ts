@@ -1,5 +1,5 @@
 /**
- * A campaign of kills (RELIABILITY.md, B5): stores of one node, and each sixth time of three, live one
+ * A campaign of kills (row B5 of rows.ts): stores of one node, and each sixth time of three, live one
  * after the other, each with a seed of its own: SEED + 0, 1, 2, … So a campaign can be run in pieces, and
  * one store's life can be repeated alone (its draws; processes and disks have a time of their own).
  */

@@ -7,8 +7,8 @@
  *   else    refused, superseded, deleted, of another key, never written      ─► must not be shown
  *
  * What a write supersedes is what its context was shown, and what those had superseded in turn. Since a
- * key has one writer that waits for each answer, that is all there is to know (RELIABILITY.md, P2 and the
- * must/may oracle; after Riak's ec_eqc).
+ * key has one writer that waits for each answer, that is all there is to know (a must/may oracle, after
+ * Riak's ec_eqc).
  */
 
 /** One write. A delete has no value: `length` is -1. */

@@ -1,7 +1,7 @@
 /**
- * Damaged files of the log (RELIABILITY.md B3, B4): tails cut at every byte, filled with zeros or
- * rubbish; bits turned over, at a size for every day (`make crash`: all of them). Never a wrong value,
- * always a report, never more lost than was hit.
+ * Damaged files of the log (rows B3 and B4 of test/crash/rows.ts): tails cut at every byte, filled with
+ * zeros or rubbish; bits turned over, at a size for every day (`make crash`: all of them). Never a wrong
+ * value, always a report, never more lost than was hit.
  */
 
 import { flips, judgeLive, rewrites } from "../../crash/damaged-bytes.ts";

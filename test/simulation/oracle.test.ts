@@ -113,11 +113,11 @@ const verdictsOf: Readonly<Record<Plant, readonly Verdict[]>> = {
 
 for (const plant of PLANTS) {
   t.test(`the oracle finds the bug: ${plant}`, (t) => {
-    const verdicts = new Set<Verdict>();
-    for (let seed = 1; seed <= 5; seed++) {
-      for (const violation of runOnModel(seed, plant).violations) verdicts.add(violation.verdict);
+    const missing = new Set<Verdict>(verdictsOf[plant]);
+    for (let seed = 1; seed <= 5 && missing.size > 0; seed++) {
+      for (const { verdict } of runOnModel(seed, plant).violations) missing.delete(verdict);
     }
-    for (const verdict of verdictsOf[plant]) t.ok(verdicts.has(verdict), verdict);
+    t.same([...missing], []);
     t.end();
   });
 }

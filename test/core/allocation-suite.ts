@@ -1,6 +1,5 @@
 /**
- * What is hot makes nothing: a million calls of each @hot function of core/, on both runtimes of the
- * product (fewer on Node). (The hashes and the ring measure theirs in their own suites; test/hot-rules
+ * What is hot makes nothing: many calls of each @hot function of core/, on every runtime. (The hashes and the ring measure theirs in their own suites; test/hot-rules
  * finds what nobody does.)
  *
  * Counters and stamps lie beyond 32 bits, where a number made of them may need the heap; inputs

@@ -20,7 +20,7 @@ import { fewestMoves, modelQuotas, rowFault } from "../model/placement-model.ts"
 import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
-const CASES = seedFrom(process.env.CASES, roundsHere(10_000));
+const CASES = seedFrom(process.env.CASES, roundsHere(4_000));
 const SEED = seedFrom(process.env.SEED, 62);
 /** Up to so many partitions the slow models are asked as well. */
 const MODEL_PARTITIONS_MAX = 16;

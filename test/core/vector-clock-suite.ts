@@ -46,13 +46,13 @@ import {
   randomClock,
   type SeenDot,
 } from "../model/vector-clock-model.ts";
-import { SeededRandom, seedFrom } from "../random.ts";
+import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 import { countOf, descends, merged } from "./whole-clocks.ts";
 
 const seed = seedFrom(process.env.SEED, 1978);
 /** Random triples; the full campaign is CASES=1000000. */
-const CASES = seedFrom(process.env.CASES, 50_000);
+const CASES = seedFrom(process.env.CASES, roundsHere(50_000));
 const again = `again: SEED=${seed} CASES=${CASES} bun test/runtimes.ts core/vector-clock`;
 const ACTORS = "abc";
 const COUNTER_MAX = 3;
@@ -238,7 +238,7 @@ export const suite: readonly Case[] = [
     name: "clockIncrement() is the merge with one more dot",
     run(check) {
       const random = new SeededRandom(seed);
-      for (let round = 0; round < 20_000; round++) {
+      for (let round = 0; round < roundsHere(20_000); round++) {
         const clock = packClock(randomClock(random, "abcd", 6));
         const counter = 1 + random.below(8);
         const kind = (counter === 1 || random.chance(1, 2) ? PAIR : SINGLE) |

@@ -11,10 +11,10 @@ import { assign, preferenceLists, type Assignment } from "../../../core/placemen
 import { Ring } from "../../../core/ring.ts";
 import { listFault } from "../../model/placement-model.ts";
 import { modelPartition, modelPosition } from "../../model/ring-model.ts";
-import { SeededRandom, seedFrom } from "../../random.ts";
+import { roundsHere, SeededRandom, seedFrom } from "../../random.ts";
 import type { Case } from "../../suite.ts";
 
-const CASES = seedFrom(process.env.CASES, 2_000);
+const CASES = seedFrom(process.env.CASES, roundsHere(2_000));
 const SEED = seedFrom(process.env.SEED, 45);
 const AGAIN = `again: SEED=${SEED} CASES=${CASES} bun test/runtimes.ts placement/preference`;
 const NAMES_OF_RING = 5;

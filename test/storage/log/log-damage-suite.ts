@@ -7,7 +7,7 @@
 import { flips, judgeLive, rewrites } from "../../crash/damaged-bytes.ts";
 import { FILE, machineWith, readAll, SampleLog, two } from "../../crash/sample-log.ts";
 import { cutActor, cutTail, rubbishTail } from "../../crash/torn-tails.ts";
-import { seedFrom } from "../../random.ts";
+import { roundsHere, seedFrom } from "../../random.ts";
 import { isLarge } from "../../../storage/large-payload.ts";
 import type { Case, Check } from "../../suite.ts";
 import { Machine } from "../engine-beds.ts";
@@ -27,11 +27,11 @@ export const suite: Case[] = [
   { name: "the actor's file cut at every byte: a new actor", run: (check) => void cutActor(check) },
   {
     name: "bits of a file with every kind of record, turned over: never a wrong value",
-    run: (check) => void flips(check, SEED, 8_000, 7),
+    run: (check) => void flips(check, SEED, roundsHere(8_000), 7),
   },
   {
     name: "records with wrong fields and fitting checksums: never a wrong value, no crash",
-    run: (check) => void rewrites(check, SEED, 3_000),
+    run: (check) => void rewrites(check, SEED, roundsHere(3_000)),
   },
   { name: "damage in the middle never drops what follows", run: middle },
   { name: "a damaged record answers damaged, and a write repairs it", run: repairing },

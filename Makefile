@@ -7,7 +7,8 @@ SOURCES  := $(shell find core storage server $(wildcard client) -name "*.ts")
 COMPILE  := --compile --compile-exec-argv=--max-http-header-size=65536 \
             --no-compile-autoload-dotenv --no-compile-autoload-bunfig
 # The longest first, so that the short ones fill the other core beside them.
-LONG     := test/simulation/seeds.test.ts test/runtimes.test.ts test/types.test.ts
+LONG     := test/runtimes.test.ts test/simulation/seeds.test.ts test/types.test.ts \
+            test/process/cli.test.ts test/process/membership.test.ts
 TESTS    ?= $(LONG) $(filter-out $(LONG),$(shell find test -name '*.test.ts' | sort))
 
 .PHONY: help build run types test sim crash planted bench bench-figure8 bench-cluster clean

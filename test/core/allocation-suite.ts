@@ -1,6 +1,6 @@
 /**
- * What is hot makes nothing: many calls of each @hot function of core/, on every runtime. (The hashes and the ring measure theirs in their own suites; test/hot-rules
- * finds what nobody does.)
+ * What is hot makes nothing: many calls of each @hot function of core/, on every runtime. (The hashes
+ * and the ring measure theirs in their own suites; test/hot-rules finds what nobody does.)
  *
  * Counters and stamps lie beyond 32 bits, where a number made of them may need the heap; inputs
  * change from call to call; heads are of several versions, of two policies, with twins.

@@ -12,6 +12,7 @@
 
 import type { Order } from "../../server/membership/administration.ts";
 import { isGone } from "../../server/membership/member.ts";
+import type { Layout } from "../../server/membership/layout.ts";
 import type { Membership } from "../../server/membership/membership.ts";
 import type { Clock } from "../../server/ports/clock.ts";
 import type { SeededRandom } from "../random.ts";
@@ -50,6 +51,8 @@ export class Administrators {
   readonly #changes = new Set<Change>();
   /** Every layout that any node ever held, by number. */
   readonly #layouts = new Map<number, string>();
+  /** Those that were looked at: a layout never changes. */
+  readonly #seen = new WeakSet<Layout>();
   #isMended = false;
   /** Changes that have come to their end. */
   count = 0;
@@ -296,11 +299,13 @@ export class Administrators {
     for (let index = 0; index < cluster.count; index++) {
       const membership = cluster.node(index)?.membership;
       if (membership?.ready !== true) continue;
-      for (const { number, bytes } of membership.layouts.live) {
-        const text = bytes.join();
-        const known = this.#layouts.get(number) ?? text;
-        if (known !== text) accuse(`two layouts have the number ${number}`);
-        this.#layouts.set(number, text);
+      for (const layout of membership.layouts.live) {
+        if (this.#seen.has(layout)) continue;
+        this.#seen.add(layout);
+        const text = layout.bytes.join();
+        const known = this.#layouts.get(layout.number) ?? text;
+        if (known !== text) accuse(`two layouts have the number ${layout.number}`);
+        this.#layouts.set(layout.number, text);
       }
     }
   }

@@ -7,9 +7,12 @@ SOURCES  := $(shell find core storage server $(wildcard client) -name "*.ts")
 COMPILE  := --compile --compile-exec-argv=--max-http-header-size=65536 \
             --no-compile-autoload-dotenv --no-compile-autoload-bunfig
 # The longest first, so that the short ones fill the other core beside them.
-LONG     := test/runtimes.test.ts test/simulation/seeds.test.ts test/types.test.ts \
-            test/process/cli.test.ts test/process/membership.test.ts
-TESTS    ?= $(LONG) $(filter-out $(LONG),$(shell find test -name '*.test.ts' | sort))
+LONG     := test/runtimes.test.ts test/simulation/seeds.test.ts test/suites.test.ts \
+            test/units.test.ts test/process/membership.test.ts test/process/listing.test.ts \
+            test/process/cli.test.ts
+# What test/units.test.ts runs.
+UNITS    := test/core/% test/server/% test/regression/% test/bench/load/%
+TESTS    ?= $(LONG) $(filter-out $(LONG) $(UNITS),$(shell find test -name '*.test.ts' | sort))
 
 .PHONY: help build run types test sim crash planted bench bench-figure8 bench-cluster clean
 .DELETE_ON_ERROR:
@@ -23,7 +26,7 @@ run: dist/halo ## a cluster of three nodes on this machine, with its data under 
 	dist/halo dev --data ./.data
 
 types: node_modules/.package-lock.json ## check the types
-	$(BIN)/tsc -p .
+	node_modules/typescript-native/bin/tsc -p .
 
 test: dist/halo ## every test (TESTS="file …" for some); under 5 minutes on 2 cores
 	@mkdir -p build

@@ -1,29 +1,28 @@
 /**
  * Runs every runtime-neutral suite on the runtime that this file is started with:
  *
- *   bun test/runtimes.ts            deno run -A test/runtimes.ts            node test/runtimes.ts
+ *   bun test/runtimes.ts            deno run -A test/runtimes.ts
  *   bun test/runtimes.ts core/md5   only suites whose path contains one of the words given
  *
  * A suite is a file test/…/*-suite.ts that exports `suite`, a list of cases (suite.ts). The last
  * line says "N passed, M failed" and names the runtime; the exit code is 1 where a case failed, a
  * suite could not be loaded, or no suite was found.
  *
- * (Node 20 reads no TypeScript by itself; there the suites run under tap, from their *.test.ts.)
+ * (Node 20 reads no TypeScript by itself; there they run under tap, from suites.test.ts.)
  */
 
-import { readdirSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { relative } from "node:path";
 import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Case } from "./suite.ts";
+import { suiteFiles } from "./suite-files.ts";
 import { Tally } from "./tally.ts";
 
-const SUITE_ENDING = "-suite.ts";
 /** Where suites are looked for; a test of this runner points it elsewhere. */
 const root = process.env.SUITES_ROOT ?? fileURLToPath(new URL(".", import.meta.url));
 
 async function main(words: readonly string[]): Promise<boolean> {
-  const files = suiteFiles(words);
+  const files = suiteFiles(root, words);
   let passed = 0;
   let failed = files.length === 0 ? 1 : 0;
   for (const file of files) {
@@ -37,15 +36,6 @@ async function main(words: readonly string[]): Promise<boolean> {
   if (files.length === 0) console.log(`no suite found under ${root}`);
   console.log(`${passed} passed, ${failed} failed (${runtimeName()}, ${files.length} suites)`);
   return failed === 0;
-}
-
-/** Paths of the suites, sorted, so that every runtime goes the same way. */
-function suiteFiles(words: readonly string[]): string[] {
-  return readdirSync(root, { recursive: true, encoding: "utf8" })
-    .filter((path) => path.endsWith(SUITE_ENDING))
-    .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
-    .sort()
-    .map((path) => resolve(root, path));
 }
 
 async function loadSuite(file: string): Promise<readonly Case[] | null> {

@@ -1,6 +1,6 @@
 /**
- * The compiler finds nothing wrong with the types, in the product and in its tests. A test beside the
- * others, not a step before them: so it has one core and they have the other.
+ * The compiler finds nothing wrong with the types, in the product and in its tests. It is the native
+ * one: 4 CPU-s where the one in JavaScript takes 20.
  */
 
 import { execFile } from "node:child_process";
@@ -13,8 +13,10 @@ const LIMIT_MS = 230_000;
 t.setTimeout(LIMIT_MS);
 
 function compile(words: readonly string[]): Promise<{ code: number; output: string }> {
-  const compiler = `${root}node_modules/.bin/tsc`;
-  const options = { cwd: root, timeout: LIMIT_MS, maxBuffer: 1 << 26 };
+  const compiler = `${root}node_modules/typescript-native/bin/tsc`;
+  // Under tap, Node's loader options are in the environment; they are not for the compiler.
+  const env = { ...process.env, NODE_OPTIONS: "" };
+  const options = { cwd: root, env, timeout: LIMIT_MS, maxBuffer: 1 << 26 };
   return new Promise((resolve) => {
     execFile(compiler, words, options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : 1, output: stdout + stderr });

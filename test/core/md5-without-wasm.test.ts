@@ -1,10 +1,8 @@
-/** MD5 of many names on Node; and where a runtime has no WebAssembly. */
+/** MD5 of many names where a runtime has no WebAssembly. */
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import t from "tap";
-import { runUnderTap } from "../suite-under-tap.ts";
-import { suite } from "./md5-batch-suite.ts";
 
 const TIMEOUT_MS = 60_000;
 
@@ -29,8 +27,6 @@ function positions(...flags: string[]): string {
   });
   return child.status === 0 ? child.stdout.trim() : child.stderr;
 }
-
-runUnderTap(suite);
 
 t.test("md5BatchInto() gives the same where a runtime has no WebAssembly", (tt) => {
   tt.equal(positions(), `object ${firstWords}`, "with it");

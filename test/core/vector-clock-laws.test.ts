@@ -1,7 +1,4 @@
-/**
- * core/vector-clock on Node: the suite that runs on every runtime, and properties with fast-check,
- * which shrinks what fails to the smallest clocks that do.
- */
+/** Laws of vector clocks, with fast-check, which shrinks what fails to the smallest clocks that do. */
 
 import fc from "fast-check";
 import t from "tap";
@@ -14,11 +11,7 @@ import {
 } from "../../core/vector-clock.ts";
 import { type ModelClock, modelMerge, packClock } from "../model/vector-clock-model.ts";
 import { seedFrom } from "../random.ts";
-import { runUnderTap } from "../suite-under-tap.ts";
-import { suite } from "./vector-clock-suite.ts";
 import { countOf, descends, merged } from "./whole-clocks.ts";
-
-runUnderTap(suite);
 
 /** fast-check prints seed and path of what fails; the full campaign is CASES=1000000. */
 const options = {

@@ -1,6 +1,0 @@
-/** Bytes per call on Node. */
-
-import { runUnderTap } from "../suite-under-tap.ts";
-import { suite } from "./allocation-suite.ts";
-
-runUnderTap(suite);

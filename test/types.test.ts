@@ -14,11 +14,10 @@ t.setTimeout(LIMIT_MS);
 
 function compile(words: readonly string[]): Promise<{ code: number; output: string }> {
   const compiler = `${root}node_modules/typescript-native/bin/tsc`;
-  // Under tap, Node's loader options are in the environment; they are not for the compiler.
-  const env = { ...process.env, NODE_OPTIONS: "" };
-  const options = { cwd: root, env, timeout: LIMIT_MS, maxBuffer: 1 << 26 };
+  const options = { cwd: root, timeout: LIMIT_MS, maxBuffer: 1 << 26 };
   return new Promise((resolve) => {
-    execFile(compiler, words, options, (error, stdout, stderr) => {
+    // tap puts its loaders into the environment of each child; the compiler's launcher cannot bear them.
+    execFile("env", ["-u", "NODE_OPTIONS", compiler, ...words], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : 1, output: stdout + stderr });
     });
   });

@@ -90,6 +90,11 @@ const COMMANDS: readonly Command[] = [
 ];
 
 async function run(given: readonly string[]): Promise<number> {
+  const [first = "", second = ""] = given;
+  if (asksForHelp([second]) && groupOf(first).length > 0) {
+    writeOut(describeGroup(first));
+    return DONE;
+  }
   const command = findCommand(given);
   const rest = given.slice(command.name.split(" ").length);
   if (asksForHelp(rest)) {
@@ -111,10 +116,15 @@ function findCommand(given: readonly string[]): Command {
   if (first === "--version") return versionCommand;
   const found = COMMANDS.find(({ name }) => name === first || name === `${first} ${second}`);
   if (found !== undefined) return found;
-  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  const group = groupOf(first);
   if (group.length === 0) throw new UsageError(`'${first}' is not a command`);
   const wanted = group.map(({ name }) => name).join(", ");
   throw new UsageError(`'${`${first} ${second}`.trim()}' is not a command, want ${wanted}`);
+}
+
+/** Commands of two words that begin with this one. */
+function groupOf(first: string): readonly Command[] {
+  return COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
 }
 
 function asksForHelp(rest: readonly string[]): boolean {
@@ -151,18 +161,27 @@ function fail(error: unknown, name: string): number {
 }
 
 async function help(line: CommandLine): Promise<number> {
-  if (line.positionals.length > 0) writeOut(describeCommand(findCommand(line.positionals)));
-  else writeOut(describeProgram());
+  const [first] = line.positionals;
+  if (first === undefined) writeOut(describeProgram());
+  else if (line.positionals.length === 1 && groupOf(first).length > 0) writeOut(describeGroup(first));
+  else writeOut(describeCommand(findCommand(line.positionals)));
   return DONE;
 }
 
+function describeGroup(first: string): string {
+  return `usage: halo ${first} COMMAND [OPTIONS]\n\n${tableOf(groupOf(first))}`;
+}
+
+function tableOf(commands: readonly Command[]): string {
+  return formatTable(commands.map(({ name, summary }) => [`  ${name}`, summary]));
+}
+
 function describeProgram(): string {
-  const rows = COMMANDS.map(({ name, summary }) => [`  ${name}`, summary]);
   return `halo ${VERSION}, an always-on replicated key-value store
 
 usage: halo COMMAND [OPTIONS]
 
-${formatTable(rows)}
+${tableOf(COMMANDS)}
 halo COMMAND --help explains one. Start with halo dev: three nodes on this machine.
 `;
 }

@@ -37,6 +37,10 @@ t.test("version is that of package.json; help lists and explains every command",
     t.match(help.stdout, `usage: halo ${command}`);
     t.equal((await halo(["help", ...command.split(" ")])).stdout, help.stdout);
   }
+  const group = await halo(["bucket", "--help"]);
+  t.match(group, { code: 0, stdout: /^usage: halo bucket COMMAND[^]*  bucket list  [^]*  bucket empty  / });
+  t.notMatch(group.stdout, "cluster");
+  t.equal((await halo(["help", "bucket"])).stdout, group.stdout);
 });
 
 t.test("a command that is called wrongly gets one sentence and exit code 2", async (t) => {

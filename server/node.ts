@@ -15,16 +15,9 @@
 
 import { HybridClock } from "../core/hybrid-clock.ts";
 import { frameBytesMax } from "../core/frame.ts";
-import { toHex } from "../core/bytes.ts";
-import { merkleKey } from "../core/merkle-digest.ts";
 import type { ObjectName } from "../core/object-name.ts";
-import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
-import type { Engine, EngineOptions, VersionSet } from "../storage/engine.ts";
-import type { CompactionOptions } from "../storage/log/compaction.ts";
-import { openLogEngine, type LogEngine } from "../storage/log/log-engine.ts";
-import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
-import { BackgroundPace } from "./admission/background-pace.ts";
+import type { Engine, VersionSet } from "../storage/engine.ts";
 import { MemoryWatermark } from "./admission/memory-watermark.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
 import { serveRequests } from "./coordination/remote.ts";
@@ -35,15 +28,16 @@ import type { ClusterReport, HttpCluster } from "./http/http-node.ts";
 import type { Buckets } from "./membership/buckets.ts";
 import { Identity } from "./membership/identity.ts";
 import { Membership } from "./membership/membership.ts";
+import { NodeActor } from "./node-actor.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { clusterReport, layoutReport, partitionBytes } from "./node-reports.ts";
+import { OBJECT_BUFFER_BYTES, openStore, type StoreParts } from "./node-stores.ts";
 import type { Timer } from "./ports/clock.ts";
 import type { Ports } from "./ports/ports.ts";
 import { Counters } from "./replication/counters.ts";
 import { HintRequests } from "./replication/hint-requests.ts";
 import { Replication, type Freshness } from "./replication/replication.ts";
 import { NO_REQUESTS } from "./replication/request-list.ts";
-import { requestHistory } from "./replication/request-history.ts";
 import { SupersededRequests } from "./replication/superseded.ts";
 import { Peers } from "./wire/peers.ts";
 
@@ -51,12 +45,6 @@ import { Peers } from "./wire/peers.ts";
 const DRAIN_MS_MAX = 8_000;
 /** What surrounds a set in a frame: name, header, fixed fields. */
 const FRAME_ROOM_BYTES = 8_192;
-
-/** How often the operator hears how far the reading of a log has come. */
-const RECOVERY_TOLD_EVERY_MS = 2_000;
-
-/** Recent objects held in memory: reads look there before they go to the log (the paper's 6.1). */
-const OBJECT_BUFFER_BYTES = 16 << 20;
 
 /** Everything that exists only once the node is a member. */
 interface Running {
@@ -74,11 +62,11 @@ export class Node {
   readonly #superseded = new SupersededRequests();
   readonly #hintRequests = new HintRequests();
   readonly #memory: MemoryWatermark;
+  readonly #actor: NodeActor;
   #identity: Identity | null = null;
   #peers: Peers | null = null;
   #membership: Membership | null = null;
   #running: Running | null = null;
-  #actor: Actor | null = null;
   #wasMember = false;
   #isStopped = false;
   #tcpAddress = "";
@@ -89,6 +77,7 @@ export class Node {
   constructor(ports: Ports, config: NodeConfig) {
     this.#ports = ports;
     this.#config = config;
+    this.#actor = new NodeActor(ports);
     this.#memory = new MemoryWatermark(ports, config.memoryBytesMax, () => this.#bytesHeld());
   }
 
@@ -305,28 +294,40 @@ export class Node {
   }
 
   #open(): void {
-    this.#openEngine("hints", (hints, hintsError) => {
+    openStore(this.#storeParts(), "hints", (hints, hintsError) => {
       if (hints === null) return this.#fail(hintsError);
-      return this.#openEngine("objects", (objects, objectsError) => {
+      return openStore(this.#storeParts(), "objects", (objects, objectsError) => {
         if (objects === null) return this.#fail(objectsError);
         return this.#openRest(objects, hints);
       });
     });
   }
 
+  #storeParts(): StoreParts {
+    return {
+      ports: this.#ports,
+      config: this.#config,
+      membership: this.membership,
+      superseded: this.#superseded,
+      hintRequests: this.#hintRequests,
+      mayGrow: () => this.#memory.refusal,
+    };
+  }
+
   #openRest(objects: Engine, hints: Engine): void {
     try {
-      this.#actor = this.#openActor(this.#config.engine === "log");
+      this.#actor.open(this.#config.engine === "log");
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       return this.#fail(error.message);
     }
-    this.#hybridClock.observe(this.#actor.stampMs, this.#actor.stampLogical);
+    const { stampMs, stampLogical } = this.#actor.current;
+    this.#hybridClock.observe(stampMs, stampLogical);
     this.#running = this.#run(objects, hints);
     this.#memory.start();
     this.#running.replication.start(this.#freshness(objects));
     // What the store may have lost is on disk as partial marks by now; a crash before forgets nothing.
-    this.#actor.lossRecorded();
+    this.#actor.current.lossRecorded();
     return this.#syncLater();
   }
 
@@ -349,8 +350,8 @@ export class Node {
       streamBytesMin: this.#config.streamBytesMin,
       sliceBytes: this.#config.sliceBytes,
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
-      actorText: () => (this.#actor === null ? "" : toHex(this.#actor.bytes, 0, 8)),
-      onDotsForgotten: () => this.#renewActor(),
+      actorText: () => this.#actor.text,
+      onDotsForgotten: () => this.#actor.renew(),
     });
     const { maxValueBytes, clockEntriesMax, maxSkewMs } = this.#config;
     const coordinator = new Coordinator({
@@ -359,7 +360,7 @@ export class Node {
       replication,
       wheel: peers.wheel,
       hybridClock: this.#hybridClock,
-      dots: this.#dots(),
+      dots: this.#actor,
       maxValueBytes,
       clockEntriesMax,
       maxSkewMs,
@@ -374,108 +375,11 @@ export class Node {
     return { membership: this.membership, peers };
   }
 
-  #openEngine(folder: string, done: (engine: Engine | null, error: string) => void): void {
-    const { clock, disk } = this.#ports;
-    const options: EngineOptions = {
-      folder,
-      partitionBits: this.membership.layouts.current.partitionBits,
-      treeKey: merkleKey(this.membership.contextKey),
-      freeBytesMin: this.#config.freeBytesMin,
-      totalBytesMax: folder === "hints" ? this.#config.hintsBytesMax : 0,
-      streamBytesMin: this.#config.streamBytesMin,
-      sliceBytes: this.#config.sliceBytes,
-      mayGrow: () => this.#memory.refusal,
-    };
-    if (this.#config.engine === "memory") return done(openMemoryEngine(options), "");
-    const soon = (callback: () => void): void => clock.soon(callback);
-    const { segmentBytes, snapshotBytes } = this.#config;
-    const bufferBytes = folder === "objects" ? OBJECT_BUFFER_BYTES : 0;
-    const hints = this.#hintRequests;
-    const told = folder === "hints" ? hints.add.bind(hints) : undefined;
-    const history = requestHistory(this.#superseded, clock, told);
-    const compaction = this.#compaction(folder);
-    const progress = this.#recoveryProgress(folder);
-    const sizes = { segmentBytes, snapshotBytes, bufferBytes };
-    const log = { ...options, ...sizes, history, compaction, progress, soon };
-    return openLogEngine(disk, log, (engine, error) => {
-      if (engine !== null) this.#tellRecovery(folder, engine);
-      done(engine, error);
-    });
-  }
-
-  #compaction(folder: string): CompactionOptions {
-    const { clock, log } = this.#ports;
-    return {
-      clock,
-      pacer: new BackgroundPace(clock),
-      coldMs: this.#config.compactionColdMs,
-      told: (trouble) => log.warn("compaction", { folder, trouble }),
-    };
-  }
-
-  /** Tells how far the reading of a long log has come, at most once in a while. */
-  #recoveryProgress(folder: string): (bytesDone: number, bytesTotal: number) => void {
-    const { clock, log } = this.#ports;
-    let toldMs = clock.elapsedMs();
-    return (bytesDone, bytesTotal) => {
-      const nowMs = clock.elapsedMs();
-      if (nowMs - toldMs < RECOVERY_TOLD_EVERY_MS) return;
-      toldMs = nowMs;
-      const percent = Math.floor((bytesDone * 100) / bytesTotal);
-      log.info("reading the log", { folder, percent, bytesDone, bytesTotal });
-    };
-  }
-
-  #tellRecovery(folder: string, engine: LogEngine): void {
-    const { damaged, lostNames, tornBytes, snapshotProblem } = engine.recovery;
-    if (snapshotProblem !== "") {
-      const reason = snapshotProblem;
-      this.#ports.log.warn("the whole log was read: its index snapshot does not fit", { folder, reason });
-    }
-    if (damaged === 0 && tornBytes === 0) return;
-    this.#ports.log.warn("recovery found damage", { folder, damaged, lostNames, tornBytes });
-  }
-
-  #openActor(isKept: boolean): Actor {
-    const { disk, bootId, random } = this.#ports;
-    return openActor({ disk, bootId, fill: (bytes) => random.fill(bytes), isKept });
-  }
-
-  #theActor(): Actor {
-    if (this.#actor === null) throw new DiskError("EIO", "The store's actor could not be written");
-    return this.#actor;
-  }
-
-  /** A store that may have forgotten dots of its own goes on as another actor, or makes no versions. */
-  #renewActor(): void {
-    this.#actor = null;
-    try {
-      const actor = this.#openActor(false);
-      actor.lossRecorded();
-      this.#actor = actor;
-      this.#ports.log.warn("the store goes on as a new actor", { actor: toHex(actor.bytes, 0, 8) });
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      this.#ports.log.error("the store can make no versions", { error: error.message });
-    }
-  }
-
-  #dots() {
-    const actorOf = (): Actor => this.#theActor();
-    return {
-      get actor(): Uint8Array {
-        return actorOf().bytes;
-      },
-      nextCounter: () => actorOf().nextCounter(),
-      coverStamp: (ms: number) => actorOf().coverStamp(ms),
-    };
-  }
-
   #freshness(objects: Engine): Freshness {
     const { current } = this.membership.layouts;
     const isFounder = !this.#wasMember && current.number === 1;
     if (isFounder) return "founded";
-    const mayHaveLost = this.#theActor().mayHaveLost || objects.lostNames > 0;
+    const mayHaveLost = this.#actor.current.mayHaveLost || objects.lostNames > 0;
     const isKept = this.#wasMember && !mayHaveLost;
     return isKept ? "kept" : "lost";
   }
@@ -505,7 +409,7 @@ export class Node {
   #closeStores(running: Running, done: () => void): void {
     running.hints.close(() => {
       running.objects.close(() => {
-        this.#actor?.close(this.#hybridClock.ms, this.#hybridClock.logical);
+        this.#actor.close(this.#hybridClock.ms, this.#hybridClock.logical);
         done();
       });
     });

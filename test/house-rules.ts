@@ -26,6 +26,8 @@ const FLOORS = [
   "server/http",
   "server/console",
   "server/node-config.ts",
+  "server/node-actor.ts",
+  "server/node-stores.ts",
   "server/node-reports.ts",
   "server/node.ts",
   "server/cli",

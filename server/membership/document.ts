@@ -29,34 +29,34 @@ export function decodeDocument(bytes: Uint8Array): unknown {
 
 /** One map of a document, field by field. */
 export class Fields {
-  readonly #values: Map<string, unknown>;
+  readonly #values: Readonly<Record<string, unknown>>;
 
   /** @throws MalformedDocument where the value is no map */
   constructor(value: unknown) {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new MalformedDocument(`value is ${describe(value)}, wanted is a map`);
     }
-    this.#values = new Map(Object.entries(value));
+    this.#values = { ...value };
   }
 
   has(name: string): boolean {
-    const value = this.#values.get(name);
+    const value = this.raw(name);
     return value !== undefined && value !== null;
   }
 
   raw(name: string): unknown {
-    return this.#values.get(name);
+    return Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
   }
 
   text(name: string, lengthMax: number): string {
-    const value = this.#values.get(name);
+    const value = this.raw(name);
     if (typeof value === "string" && value.length <= lengthMax) return value;
     throw wrong(name, value, `a text of up to ${lengthMax} characters`);
   }
 
   /** A whole number from `least` to `most`. */
   whole(name: string, least: number, most: number = Number.MAX_SAFE_INTEGER): number {
-    const value = this.#values.get(name);
+    const value = this.raw(name);
     if (typeof value === "number" && Number.isSafeInteger(value)) {
       if (value >= least && value <= most) return value;
     }
@@ -65,19 +65,19 @@ export class Fields {
 
   /** A copy of the field's bytes. */
   bytes(name: string, lengthMax: number): Uint8Array {
-    const value = this.#values.get(name);
+    const value = this.raw(name);
     if (value instanceof Uint8Array && value.length <= lengthMax) return new Uint8Array(value);
     throw wrong(name, value, `up to ${lengthMax} bytes`);
   }
 
   list(name: string, lengthMax: number): readonly unknown[] {
-    const value: unknown = this.#values.get(name);
+    const value = this.raw(name);
     if (Array.isArray(value) && value.length <= lengthMax) return value;
     throw wrong(name, value, `a list of up to ${lengthMax}`);
   }
 
   fields(name: string): Fields {
-    return new Fields(this.#values.get(name));
+    return new Fields(this.raw(name));
   }
 
   /** A node's id: 16 lower-case hexadecimal digits. */

@@ -67,7 +67,12 @@ export class Scrub {
   /** The store at hand, the window that comes next, and the entries of the one before. */
   #store = 0;
   #window = 0;
-  #waiting: Entry[] = [];
+  readonly #waiting: Entry[] = [];
+  /** Made once: most windows of most stores are empty. */
+  readonly #note = (entry: IndexEntry): boolean => {
+    this.#waiting.push({ ...entry });
+    return true;
+  };
   /** Bytes that may be read now; below 0 after a large set. */
   #allowance = 0;
   /** Entries to be repaired, and whether one is on its way. */
@@ -137,10 +142,7 @@ export class Scrub {
     const width = 2 ** 32 / WINDOWS;
     const from = this.#window * width;
     this.#window++;
-    this.#stores[this.#store].engine.scan(from, from + width - 1, (entry) => {
-      this.#waiting.push({ ...entry });
-      return true;
-    });
+    this.#stores[this.#store].engine.scan(from, from + width - 1, this.#note);
   }
 
   #check(entry: Entry): void {

@@ -8,26 +8,30 @@
  * superseded too.
  *
  *   slot   id 16 bytes │ payload checksum │ position word │ when
- *   set    4 slots; a new id takes the oldest slot of its set
+ *   set    4 slots; a new id takes an empty slot of its set, or the oldest
  *
- * Bounded: 65,536 slots, 2.1 MB. Ids live as long as a retry may come (REQUEST_ID_KEPT_MS) or until their
- * set overflows, which takes hundreds of overwrites a second for minutes; after that a late twin may show
- * as a sibling again, it never hides a write. A restart remembers by the log (request-history.ts).
+ * Bounded: 65,536 slots, 2.1 MB. There are 256 at first, and twice as many whenever a set is full, so what
+ * is remembered is the same as if all had been there from the start. Ids live as long as a retry may come
+ * (REQUEST_ID_KEPT_MS) or until their set overflows, which takes hundreds of overwrites a second for
+ * minutes; after that a late twin may show as a sibling again, it never hides a write. A restart remembers
+ * by the log (request-history.ts).
  */
 
 import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
 import { readU32 } from "../../core/bytes.ts";
 import { isRequestId } from "../../core/request-id.ts";
 
-const SETS = 16_384;
+const SETS_MIN = 64;
+const SETS_MAX = 16_384;
 const WAYS = 4;
 const WORDS = 6;
 const TICKS = 2 ** 20;
 
 export class SupersededRequests {
-  readonly #words = new Uint32Array(SETS * WAYS * WORDS);
+  #words = new Uint32Array(SETS_MIN * WAYS * WORDS);
   /** When, plus a fraction that rises with each: what is remembered at one time has an order, too. */
-  readonly #times = new Float64Array(SETS * WAYS);
+  #times = new Float64Array(SETS_MIN * WAYS);
+  #sets = SETS_MIN;
   #ticks = 0;
 
   /**
@@ -55,9 +59,22 @@ export class SupersededRequests {
     return isNews;
   }
 
-  /** The slot where this write is remembered already, or else the oldest of its set. */
+  /**
+   * The slot where this write is remembered already, or an empty one of its set, or once there can be no
+   * more sets its oldest.
+   */
   #slotFor(bytes: Uint8Array, offset: number, checksum: number, position0: number): number {
-    const first = setOf(bytes, offset) * WAYS;
+    for (;;) {
+      const slot = this.#oldestFor(bytes, offset, checksum, position0);
+      const isFree = this.#times[slot] === 0 || this.#matches(slot, bytes, offset, checksum, position0);
+      if (isFree || this.#sets === SETS_MAX) return slot;
+      this.#doubleSets();
+    }
+  }
+
+  /** The slot where this write is remembered already, or else the oldest of its set. */
+  #oldestFor(bytes: Uint8Array, offset: number, checksum: number, position0: number): number {
+    const first = this.#setOf(bytes, offset) * WAYS;
     let oldest = first;
     for (let slot = first; slot < first + WAYS; slot++) {
       if (this.#matches(slot, bytes, offset, checksum, position0)) return slot;
@@ -75,7 +92,7 @@ export class SupersededRequests {
     elapsedMs: number,
   ): boolean {
     if (!isRequestId(bytes, offset)) return false;
-    const first = setOf(bytes, offset) * WAYS;
+    const first = this.#setOf(bytes, offset) * WAYS;
     for (let slot = first; slot < first + WAYS; slot++) {
       if (!this.#matches(slot, bytes, offset, checksum, position0)) continue;
       return elapsedMs + 1 - Math.floor(this.#times[slot]) < REQUEST_ID_KEPT_MS;
@@ -97,9 +114,27 @@ export class SupersededRequests {
     }
     return this.#words[word + 4] === checksum && this.#words[word + 5] === position0;
   }
-}
 
-/** The random tail of a UUIDv7 spreads well. */
-function setOf(bytes: Uint8Array, offset: number): number {
-  return (readU32(bytes, offset + 12) ^ readU32(bytes, offset + 8)) & (SETS - 1);
+  /** The random tail of a UUIDv7 spreads well. */
+  #setOf(bytes: Uint8Array, offset: number): number {
+    return (readU32(bytes, offset + 12) ^ readU32(bytes, offset + 8)) & (this.#sets - 1);
+  }
+
+  /** Each set becomes two, by one more bit of the ids; a slot keeps its place within its set. */
+  #doubleSets(): void {
+    const [words, times] = [this.#words, this.#times];
+    this.#sets *= 2;
+    this.#words = new Uint32Array(2 * words.length);
+    this.#times = new Float64Array(2 * times.length);
+    for (let slot = 0; slot < times.length; slot++) {
+      if (times[slot] === 0) continue;
+      const word = slot * WORDS;
+      const set = (words[word + 3] ^ words[word + 2]) & (this.#sets - 1);
+      const target = set * WAYS + (slot % WAYS);
+      for (let index = 0; index < WORDS; index++) {
+        this.#words[target * WORDS + index] = words[word + index];
+      }
+      this.#times[target] = times[slot];
+    }
+  }
 }

@@ -307,6 +307,8 @@ class SimulatedSocket implements Socket {
   readonly #clock: SimulatedClock;
   #handler: SocketHandler | null = null;
   #other: SimulatedSocket | null = null;
+  /** The direction from here to the other side, once it was asked for. */
+  #way: Link | null = null;
   #state: "opening" | "open" | "closed" = "opening";
   /** Writes that the kernel has not taken. */
   #queue: QueuedWrite[] = [];
@@ -375,6 +377,7 @@ class SimulatedSocket implements Socket {
       return;
     }
     this.#other = other;
+    this.#way = null;
     this.#state = "open";
     this.#onClock(() => {
       if (this.#state === "open") this.#handler?.opened();
@@ -498,7 +501,9 @@ class SimulatedSocket implements Socket {
   }
 
   #link(): Link {
-    return this.#network.link(this.#host.name, this.#other === null ? "" : this.#other.#host.name);
+    const target = this.#other === null ? "" : this.#other.#host.name;
+    this.#way ??= this.#network.link(this.#host.name, target);
+    return this.#way;
   }
 
   /** When something that leaves now is there; never before what left earlier. */
@@ -531,10 +536,14 @@ class SimulatedSocket implements Socket {
     const { random } = this.#network;
     const back = this.#other === null ? null : this.#other.#link();
     const split = back !== null && bytes.length > 1 && random.chance(back.splitPermille, 1000);
-    const middle = split ? 1 + random.below(bytes.length - 1) : bytes.length;
-    this.#handler?.received(bytes.subarray(0, middle));
-    if (split && this.#state === "open") this.#handler?.received(bytes.subarray(middle));
+    if (split) this.#handInTwo(bytes, 1 + random.below(bytes.length - 1));
+    else this.#handler?.received(bytes);
     bytes.fill(0xdb);
+  }
+
+  #handInTwo(bytes: Uint8Array, middle: number): void {
+    this.#handler?.received(bytes.subarray(0, middle));
+    if (this.#state === "open") this.#handler?.received(bytes.subarray(middle));
   }
 
   /** On behalf of this end's process: not when it is dead, later while it is paused. */

@@ -169,8 +169,10 @@ export function requestIdAt(nowMs: number, random: SeededRandom): Uint8Array {
   return bytes;
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 export function hexOf(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (let index = 0; index < bytes.length; index++) text += HEX[bytes[index]];
   return text;
 }

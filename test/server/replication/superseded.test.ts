@@ -59,6 +59,19 @@ t.test("of ids that share a set the last four are known, each in one place", (tt
   tt.end();
 });
 
+t.test("ids that do not share all of their last bits make room by themselves", (tt) => {
+  const requests = new SupersededRequests();
+  const ids = Array.from({ length: 16 }, (_, number) => {
+    const id = idOf(number);
+    id[13] = number << 2;
+    return id;
+  });
+  for (const id of ids) requests.remember(id, 0, CHECKSUM, POSITION, 1);
+  const known = ids.filter((id) => requests.has(id, 0, CHECKSUM, POSITION, 2)).length;
+  tt.equal(known, 16, "all are known");
+  tt.end();
+});
+
 t.test("a thousand random ids are all known at once", (tt) => {
   const requests = new SupersededRequests();
   const random = new SeededRandom(1);

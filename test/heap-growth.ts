@@ -70,7 +70,7 @@ export async function allocatesNothing(
 }
 
 /** So many that an object of 16 bytes a call is an order of magnitude above the noise. */
-export const HOT_CALLS = 200_000;
+export const HOT_CALLS = 100_000;
 
 interface HeapGauge {
   readonly readings: number;

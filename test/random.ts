@@ -40,15 +40,22 @@ export function seedFrom(environment: string | undefined, fallback: number): num
   return Number.isSafeInteger(given) && given > 0 ? given : fallback;
 }
 
+/** Whether long tests of pure code run in full here: on Bun, which the product is built with. */
+export const IN_FULL = typeof Bun !== "undefined";
 /** What the other runtimes leave out of a long test: four of five rounds. */
-const THINNER = typeof Bun === "undefined" ? 5 : 1;
+const THINNER = IN_FULL ? 1 : 5;
 
 /**
- * How often a long random test of pure code runs here: in full on Bun, which the product is built with; a
- * fifth on the other runtimes, where it is to show that they make no difference.
+ * How often a long random test of pure code runs here: in full on Bun; a fifth on the other runtimes, where
+ * it is to show that they make no difference.
  */
 export function roundsHere(rounds: number): number {
   return Math.ceil(rounds / THINNER);
+}
+
+/** The size of a single large piece of work: in full on Bun, as large as the idea needs elsewhere. */
+export function sizeHere(full: number, elsewhere: number): number {
+  return IN_FULL ? full : elsewhere;
 }
 
 /** The same for a test that goes through places one by one: the step from each to the next that is tried. */

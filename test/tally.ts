@@ -78,7 +78,10 @@ function sameView(left: object, right: object): boolean {
   if (left.byteLength !== right.byteLength || viewKind(left) !== viewKind(right)) return false;
   const leftBytes = new Uint8Array(left.buffer, left.byteOffset, left.byteLength);
   const rightBytes = new Uint8Array(right.buffer, right.byteOffset, right.byteLength);
-  return leftBytes.every((byte, index) => byte === rightBytes[index]);
+  for (let index = 0; index < leftBytes.length; index++) {
+    if (leftBytes[index] !== rightBytes[index]) return false;
+  }
+  return true;
 }
 
 function viewKind(view: ArrayBufferView): string {

@@ -18,6 +18,7 @@ import {
   strategy3,
   strategy3Assigned,
 } from "../../bench/figure-8/simulation.ts";
+import { everyHere } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
 const RINGS = 20;
@@ -30,7 +31,8 @@ function checkCurve(
   readings: Readings,
   simulate: (entries: number) => number,
 ): void {
-  for (const [entries, wanted] of readings) {
+  for (let index = 0; index < readings.length; index += everyHere(1)) {
+    const [entries, wanted] = readings[index];
     const found = simulate(entries);
     const what = `${name} at ${entries} entries: ${found.toFixed(4)}, in the paper ${wanted}`;
     check.ok(Math.abs(found - wanted) <= TOLERANCE, what);

@@ -17,10 +17,10 @@ import {
   type PlacementRequest,
 } from "../../core/placement.ts";
 import { fewestMoves, modelQuotas, rowFault } from "../model/placement-model.ts";
-import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
+import { everyHere, roundsHere, SeededRandom, seedFrom, sizeHere } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
-const CASES = seedFrom(process.env.CASES, roundsHere(4_000));
+const CASES = seedFrom(process.env.CASES, roundsHere(1_000));
 const SEED = seedFrom(process.env.SEED, 62);
 /** Up to so many partitions the slow models are asked as well. */
 const MODEL_PARTITIONS_MAX = 16;
@@ -239,6 +239,7 @@ export const suite: readonly Case[] = [
         checkShares(check, layout, again);
         checkMoves(check, former, layout, again);
         checkPreference(check, layout, again);
+        if (round % 8 > 0) continue;
         check.same(assign(changed), layout, `${again}: once more gives the same`);
       }
     },
@@ -246,7 +247,7 @@ export const suite: readonly Case[] = [
   {
     name: "assign() moves 1/(S+1) of the slots at a join, all of them to the new node",
     run(check) {
-      for (let count = 3; count <= 40; count++) {
+      for (let count = 3; count <= 40; count += everyHere(1)) {
         const request = { partitionBits: 10, replicas: 3 };
         const former = assign({ ...request, nodes: nodesOf(count) });
         const layout = assign({ ...request, nodes: nodesOf(count + 1), former });
@@ -259,7 +260,7 @@ export const suite: readonly Case[] = [
   {
     name: "assign() moves the removed node's slots at a removal, and a replacement's to it alone",
     run(check) {
-      for (let count = 4; count <= 40; count++) {
+      for (let count = 4; count <= 40; count += everyHere(1)) {
         const request = { partitionBits: 10, replicas: 3 };
         const former = assign({ ...request, nodes: nodesOf(count) });
         const removed = assign({ ...request, nodes: nodesOf(count).slice(1), former });
@@ -300,20 +301,21 @@ export const suite: readonly Case[] = [
   {
     name: "assign() settles where a join to many zones needs paths over several nodes",
     run(check) {
-      const request = { partitionBits: 16, replicas: 3 };
+      const request = { partitionBits: sizeHere(16, 13), replicas: 3 };
       const former = assign({ ...request, nodes: nodesOf(30, 4) });
       const layout = assign({ ...request, nodes: nodesOf(31, 4), former });
-      checkRows(check, layout, "30 + 1 nodes, 4 zones, 65,536 partitions");
+      checkRows(check, layout, `30 + 1 nodes, 4 zones, 2^${request.partitionBits} partitions`);
       check.equal(layout.movedSlots, layout.slots[30], "to the new node alone");
     },
   },
   {
-    name: "assign() gives each of 200 nodes its part of 1,024 partitions",
+    name: "assign() gives each of very many nodes its part",
     run(check) {
-      const request = { partitionBits: 10, replicas: 3 };
+      const [partitionBits, count] = [sizeHere(10, 8), sizeHere(200, 50)];
+      const request = { partitionBits, replicas: 3 };
       const former = assign({ ...request, nodes: nodesOf(3, 3) });
-      const layout = assign({ ...request, nodes: nodesOf(200, 3), former });
-      checkRows(check, layout, "3 → 200 nodes");
+      const layout = assign({ ...request, nodes: nodesOf(count, 3), former });
+      checkRows(check, layout, `3 → ${count} nodes`);
       const slots = new Set(layout.slots);
       check.same([...slots].sort(), [15, 16], "slots of a node");
     },
@@ -351,7 +353,7 @@ export const suite: readonly Case[] = [
   {
     name: "preferenceLists() share a dead node's load equally among the survivors",
     run(check) {
-      for (let count = 4; count <= 30; count++) {
+      for (let count = 4; count <= 30; count += everyHere(1)) {
         const layout = assign({ nodes: nodesOf(count), partitionBits: 10, replicas: 3 });
         checkTail(check, layout, `${count} nodes`);
         checkFirstPlaces(check, layout, `${count} nodes`);

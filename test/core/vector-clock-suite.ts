@@ -46,13 +46,13 @@ import {
   randomClock,
   type SeenDot,
 } from "../model/vector-clock-model.ts";
-import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
+import { everyHere, roundsHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 import { countOf, descends, merged } from "./whole-clocks.ts";
 
 const seed = seedFrom(process.env.SEED, 1978);
 /** Random triples; the full campaign is CASES=1000000. */
-const CASES = seedFrom(process.env.CASES, roundsHere(50_000));
+const CASES = seedFrom(process.env.CASES, roundsHere(20_000));
 const again = `again: SEED=${seed} CASES=${CASES} bun test/runtimes.ts core/vector-clock`;
 const ACTORS = "abc";
 const COUNTER_MAX = 3;
@@ -189,7 +189,8 @@ export const suite: readonly Case[] = [
       const target = new Uint8Array(2 * clocks[clocks.length - 1].length + 6 * ENTRY_BYTES);
       let broken = 0;
       for (const [one, left] of clocks.entries()) {
-        for (const [two, right] of clocks.entries()) {
+        for (let two = one % everyHere(1); two < clocks.length; two += everyHere(1)) {
+          const right = clocks[two];
           const [holds, isHeld] = [(two & ~one) === 0, (one & ~two) === 0];
           if (compared(left, right) !== wantedOrder(holds, isHeld)) broken++;
           if (descends(left, right) !== holds) broken++;

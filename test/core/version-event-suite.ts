@@ -34,7 +34,7 @@ import {
   type Snapshot,
   VersionWorld,
 } from "../model/version-world.ts";
-import { SeededRandom, seedFrom } from "../random.ts";
+import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
 const seed = seedFrom(process.env.SEED, 2012);
@@ -524,7 +524,8 @@ function truncatingWorlds(check: Check): void {
   let truncated = 0;
   let falseSiblings = 0;
   let deletes = 0;
-  for (let number = 0; number < 150; number++) {
+  const worlds = roundsHere(100);
+  for (let number = 0; number < worlds; number++) {
     const options = { actors: "abcdefg", policies: [POLICY_SIBLINGS], twins: false, entriesMax: 3 };
     const world = new VersionWorld(random, options);
     for (let step = 0; step < 80; step++) {
@@ -547,9 +548,9 @@ function truncatingWorlds(check: Check): void {
       check.ok(seen || livesIn(head, packVersion(one)), `${dotOf(one)} lost; ${again}`);
     }
   }
-  check.ok(truncated > 1000, `${truncated} entries were truncated`);
-  check.ok(falseSiblings > 100, `${falseSiblings} false siblings were seen`);
-  check.ok(deletes > 100, `${deletes} deleted versions were looked for`);
+  check.ok(truncated > 7 * worlds, `${truncated} entries were truncated`);
+  check.ok(falseSiblings > worlds, `${falseSiblings} false siblings were seen`);
+  check.ok(deletes > worlds, `${deletes} deleted versions were looked for`);
 }
 
 /**

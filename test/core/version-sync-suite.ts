@@ -56,7 +56,7 @@ const seed = seedFrom(process.env.SEED, 2007);
 const again = `again: SEED=${seed} bun test/runtimes.ts core/version-sync`;
 const WORLDS = roundsHere(150);
 const STEPS = 60;
-const TRIPLES = roundsHere(150);
+const TRIPLES = 50;
 const EMPTY = new Uint8Array(0);
 
 const siblings: WorldOptions = {

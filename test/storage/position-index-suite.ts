@@ -5,7 +5,7 @@
 import { addHead, mixName } from "../../core/merkle-digest.ts";
 import type { IndexEntry } from "../../storage/engine.ts";
 import { ENTRY_OFFSET, PositionIndex } from "../../storage/position-index.ts";
-import { SeededRandom, seedFrom } from "../random.ts";
+import { everyHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
 const SEED = seedFrom(globalThis.process?.env.SEED, 48);
@@ -68,7 +68,7 @@ function agree(check: Check, draw: (random: SeededRandom) => number): void {
         index.replace(held.digest0, 1, 1, step, 9);
       }
     }
-    if (step % 500 === 0) compare(check, index, model, random, `SEED=${SEED} step ${step}`);
+    if (step % everyHere(1_000) === 0) compare(check, index, model, random, `SEED=${SEED} step ${step}`);
   }
   compare(check, index, model, random, `SEED=${SEED} end`);
 }

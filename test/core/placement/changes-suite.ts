@@ -12,6 +12,7 @@ import {
   preferenceLists,
 } from "../../../core/placement.ts";
 import { fewestMoves } from "../../model/placement-model.ts";
+import { everyHere, sizeHere } from "../../random.ts";
 import type { Case, Check } from "../../suite.ts";
 
 const COPIES = 3;
@@ -71,7 +72,7 @@ function forClusters(
   run: (nodes: PlacementNode[], layout: Assignment, what: string) => void,
 ) {
   for (const zoneCount of zoneCounts) {
-    for (let count = 4; count <= 20; count++) {
+    for (let count = 4; count <= 20; count += everyHere(1)) {
       const nodes = nodesOf(count, zoneCount);
       run(nodes, layoutOf(nodes), `${count} nodes in ${zoneCount} zones`);
     }
@@ -128,7 +129,7 @@ export const suite: readonly Case[] = [
     run(check) {
       for (const zoneCount of ZONE_COUNTS) {
         let former = layoutOf(equalNodes(3, zoneCount));
-        for (let count = 3; count <= 40; count++) {
+        for (let count = 3; count <= sizeHere(40, 15); count++) {
           const layout = layoutOf(equalNodes(count + 1, zoneCount), former);
           const share = layout.movedSlots / layout.owners.length;
           const what = `${count} + 1 nodes, ${zoneCount} zones: ${share} moved`;
@@ -143,7 +144,7 @@ export const suite: readonly Case[] = [
     name: "A leave moves the slots of the node that goes, and no other",
     run(check) {
       for (const zoneCount of [1, 2, 3]) {
-        for (let count = 4; count <= 20; count++) {
+        for (let count = 4; count <= 20; count += everyHere(1)) {
           const nodes = equalNodes(count, zoneCount);
           const former = layoutOf(nodes);
           for (const gone of [0, count - 1]) {

@@ -21,10 +21,10 @@ import {
 import { Member, type MemberRecord, sinceOf } from "../../../server/membership/member.ts";
 import { Members } from "../../../server/membership/members.ts";
 import type { Peer } from "../../../server/wire/peers.ts";
-import { SeededRandom } from "../../random.ts";
+import { roundsHere, SeededRandom } from "../../random.ts";
 import type { Case, Check } from "../../suite.ts";
 
-const SEEDS = 45;
+const SEEDS = roundsHere(45);
 const STEPS = 1_000;
 const NODES_MAX = 6;
 
@@ -139,11 +139,15 @@ class Model {
     return held;
   }
 
-  /** Whether a read by layout `number` finds a write wherever it asks. */
-  finds(number: number, write: number): boolean {
-    if (this.holds(number).has(write)) return true;
-    const owners = this.nodes.filter((node) => node.layouts.byNumber(number)?.nodeById(node.id));
-    return owners.length > 0 && owners.every((node) => node.copies(number).has(write));
+  /** The first of the writes that a read by layout `number` does not find wherever it asks. */
+  missing(number: number, writes: readonly number[]): number | undefined {
+    const held = this.holds(number);
+    const copies = this.nodes
+      .filter((node) => node.layouts.byNumber(number)?.nodeById(node.id))
+      .map((node) => node.copies(number));
+    return writes.find((write) => {
+      return !held.has(write) && !(copies.length > 0 && copies.every((copy) => copy.has(write)));
+    });
   }
 }
 
@@ -256,7 +260,7 @@ class ModelNode {
     const [number] = request.layouts;
     model.reads++;
     if (model.isStale([number])) model.trouble ||= `a read by layout ${number} was stale`;
-    const lost = request.wanted.find((write) => !model.finds(number, write));
+    const lost = model.missing(number, request.wanted);
     if (lost !== undefined) model.trouble ||= `a read by layout ${number} misses write ${lost}`;
   }
 

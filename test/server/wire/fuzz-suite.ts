@@ -9,7 +9,7 @@
 import process from "node:process";
 import { KIND_FETCH, KIND_MESSAGE, KIND_PING, REPLY_BIT } from "../../../core/frame.ts";
 import { encodeMessage } from "../../../server/wire/messages.ts";
-import { SeededRandom, seedFrom } from "../../random.ts";
+import { roundsHere, SeededRandom, seedFrom } from "../../random.ts";
 import type { Case } from "../../suite.ts";
 import {
   concat,
@@ -20,7 +20,7 @@ import {
   WireWorld,
 } from "./wire-world.ts";
 
-const FRAMES = seedFrom(process.env.FRAMES, 20_000);
+const FRAMES = seedFrom(process.env.FRAMES, roundsHere(20_000));
 const NOTHING = new Uint8Array(0);
 const LENGTHS = [0, 1, 11, 12, 13, 0x7fffffff, 0x80000000, 0xffffffff, 65 << 20, 1 << 20, 200];
 

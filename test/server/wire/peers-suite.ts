@@ -14,7 +14,7 @@ import {
   STATUS_UNKNOWN_KIND,
 } from "../../../core/frame.ts";
 import type { Connection, Peer } from "../../../server/wire/peers.ts";
-import { seedFrom } from "../../random.ts";
+import { roundsHere, seedFrom } from "../../random.ts";
 import type { Case, Check } from "../../suite.ts";
 import { Ends, frameOf, RogueNode, type WireNode, WireWorld } from "./wire-world.ts";
 
@@ -204,14 +204,14 @@ export const suite: Case[] = [
       let answered = 0;
       const only = seedFrom(process.env.SEED, 0);
       for (
-        const seed of only > 0 ? [only] : Array.from({ length: 20 }, (_none, index) => index + 1)
+        const seed of only > 0 ? [only] : Array.from({ length: roundsHere(20) }, (_none, index) => index + 1)
       ) {
         const result = campaign(check, seed);
         asked += result.asked;
         answered += result.answered;
       }
       if (only > 0) return;
-      check.ok(asked > 3_000, `${asked} asked`);
+      check.ok(asked > roundsHere(3_000), `${asked} asked`);
       check.ok(answered > asked / 20, `${answered} of ${asked} were answered`);
       check.ok(answered < asked, "and some were not");
     },

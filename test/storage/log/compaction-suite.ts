@@ -6,7 +6,7 @@
 import { ObjectName } from "../../../core/object-name.ts";
 import type { CompactionOptions } from "../../../storage/log/compaction.ts";
 import type { LogEngine, LogOptions } from "../../../storage/log/log-engine.ts";
-import { seedFrom } from "../../random.ts";
+import { everyHere, roundsHere, seedFrom } from "../../random.ts";
 import { compactionFaults } from "../../crash/compaction-faults.ts";
 import type { Case, Check } from "../../suite.ts";
 import { Machine } from "../engine-beds.ts";
@@ -42,7 +42,7 @@ export const suite: Case[] = [
   { name: "nothing worth it: nothing is moved, and no timer stays", run: idle },
   {
     name: "random writes, removals, crashes and compaction: only states that were",
-    run: (check) => void compactionFaults(check, SEED, 20),
+    run: (check) => void compactionFaults(check, SEED, roundsHere(20)),
   },
 ];
 
@@ -292,7 +292,7 @@ function damaged(check: Check): void {
 
 function unreadable(check: Check): void {
   let isCovered = false;
-  for (let at = 1; !isCovered; at += 3) {
+  for (let at = 1; !isCovered; at += everyHere(3)) {
     for (const isSticky of [false, true]) {
       const machine = new Machine(at);
       const store = halfDead(machine, 12, 400, open(machine, { coldMs: 20 }));

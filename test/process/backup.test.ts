@@ -7,19 +7,25 @@ import { halo, type ServedNode, serveNode, temporaryFolder } from "./program.ts"
 
 t.setTimeout(120_000);
 
-/** More than one segment holds. */
-const LARGE = 70;
+/** Together more than one segment holds, and less than two. */
+const LARGE = 12;
+const LARGE_BYTES = 500_000;
+const SMALL_SEGMENTS = ["--segment-bytes", String(4 << 20)];
+
+function largeBody(index: number): string {
+  return String.fromCharCode(97 + index).repeat(LARGE_BYTES);
+}
 
 t.test("a running node is backed up, dies, and comes back from the backup", async (t) => {
   const folder = temporaryFolder(t);
   const [data, copy, back] = ["data", "copy", "back"].map((name) => join(folder, name));
   if (data === undefined || copy === undefined || back === undefined) return;
-  const node = await serveNode(t, data, ["--partitions", "8"]);
+  const node = await serveNode(t, data, ["--partitions", "8", ...SMALL_SEGMENTS]);
   const put = async (key: string, body: string): Promise<void> => {
     const { status } = await fetch(`${node.url}/kv/b/${key}`, { method: "PUT", body });
     if (status !== 204) t.fail(`put ${key}: ${status}`);
   };
-  for (let index = 0; index < LARGE; index++) await put(`large-${index}`, `${index}`.repeat(500_000));
+  for (let index = 0; index < LARGE; index++) await put(`large-${index}`, largeBody(index));
   await put("small", "before");
 
   const first = JSON.parse((await halo(["backup", copy, "--data", data, "--json"])).stdout);
@@ -46,7 +52,7 @@ t.test("a running node is backed up, dies, and comes back from the backup", asyn
   const get = async (key: string): Promise<string> => (await fetch(`${again.url}/kv/b/${key}`)).text();
   t.match(await get("small"), /before[^]*after|after[^]*before/, "both siblings");
   for (let index = 0; index < LARGE; index++) {
-    if ((await get(`large-${index}`)) !== `${index}`.repeat(500_000)) t.fail(`large-${index}`);
+    if ((await get(`large-${index}`)) !== largeBody(index)) t.fail(`large-${index}`);
   }
   t.equal((await fetch(`${again.url}/kv/b/too-late`)).status, 404, "written after the backup");
   const actor = (path: string): string => readFileSync(join(path, "actor")).toString("hex", 12, 20);

@@ -8,7 +8,7 @@ import { halo, type ServedNode, serveNode, temporaryFolder } from "./program.ts"
 t.setTimeout(120_000);
 
 /** Together more than one segment holds, and less than two. */
-const LARGE = 12;
+const LARGE = 8;
 const LARGE_BYTES = 500_000;
 const SMALL_SEGMENTS = ["--segment-bytes", String(4 << 20)];
 

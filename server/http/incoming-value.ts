@@ -50,14 +50,11 @@ export class IncomingValues {
   read(request: Request, name: ObjectName, meta: () => Uint8Array, done: Done): void {
     const declared = request.headers.get("content-length");
     const isSmall = declared !== null && Number(declared) <= STREAM_BYTES_MIN;
+    if (isSmall || Number(declared) > this.#valueBytesMax) return this.#readWhole(request, done);
+    // Not before it is known to be wanted: a body that was looked at as a stream is one from then on, and
+    // Bun reads it through one (an empty server: 27 instead of 24 µs a put).
     const stream = request.body;
-    if (isSmall || stream === null || Number(declared) > this.#valueBytesMax) {
-      this.#bodies.read(request, this.#valueBytesMax, (bytes, refusal, body) => {
-        const value = bytes === null ? null : { body: bytes, staged: null };
-        done(value, refusal, () => body.release());
-      });
-      return;
-    }
+    if (stream === null) return this.#readWhole(request, done);
     if (!this.#bodies.take(HELD_BYTES)) return done(null, tooMany(), () => {});
     const parts = { node: this.#node, clock: this.#clock, name, meta };
     new ValueReader(parts, stream.getReader(), this.#valueBytesMax, (value, refusal, stage) => {
@@ -66,6 +63,13 @@ export class IncomingValues {
         this.#bodies.give(HELD_BYTES);
       });
     }).read();
+  }
+
+  #readWhole(request: Request, done: Done): void {
+    this.#bodies.read(request, this.#valueBytesMax, (bytes, refusal, body) => {
+      const value = bytes === null ? null : { body: bytes, staged: null };
+      done(value, refusal, () => body.release());
+    });
   }
 }
 

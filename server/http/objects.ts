@@ -129,11 +129,11 @@ export class ObjectRoutes {
     return { name, parameters, location: `/kv/${encodePath(bucket)}/${key}` };
   }
 
-  #get(request: Request, aim: Aim): Promise<Response> {
+  #get(request: Request, aim: Aim): Response | Promise<Response> {
     const { r, pr, timeoutMs } = aim.parameters;
-    return new Promise((resolve) => {
+    return answered((answer) => {
       this.#node.store.get({ name: aim.name, options: { r, pr, timeoutMs } }, (result) => {
-        resolve(guarded(() => answerGet(request, result, this.#againFor(aim))));
+        answer(guarded(() => answerGet(request, result, this.#againFor(aim))));
       });
     });
   }
@@ -197,6 +197,21 @@ export class ObjectRoutes {
       options: { w, dw, pw, timeoutMs },
     };
   }
+}
+
+/** An answer that is there already needs no promise; one that is not becomes one. */
+function answered(
+  begin: (answer: (response: Response) => void) => void,
+): Response | Promise<Response> {
+  let answer: (response: Response) => void = (response) => {
+    early.response = response;
+  };
+  const early: { response: Response | null } = { response: null };
+  begin((response) => answer(response));
+  if (early.response !== null) return early.response;
+  return new Promise((resolve) => {
+    answer = resolve;
+  });
 }
 
 function isListing(method: string, query: string): boolean {

@@ -30,6 +30,10 @@ const CANDIDATES_MAX = 32;
 const UNREACHED = 0x7fffffff;
 const FORBIDDEN = 2;
 
+const WORD_BITS = 32;
+const WORD_SHIFT = 5;
+const LAST_BIT = 31;
+
 /** A layout to go on from, its nodes numbered as in the new one. */
 export interface Inheritance {
   /**
@@ -63,6 +67,10 @@ class Rebalance {
   /** Cost + 1, source, target → partitions in which that hop is open. */
   readonly #hops: Int32Array;
   readonly #hopsPerCost: number;
+  /** A bit for each of these counts that is not 0: a search looks at 32 targets at once. */
+  readonly #open: Int32Array;
+  readonly #wordsPerNode: number;
+  readonly #wordsPerCost: number;
   /** Node, node → partitions that both own. */
   readonly #pairs: Uint32Array;
 
@@ -88,6 +96,9 @@ class Rebalance {
     this.#surplus = new Int32Array(nodeCount + 1);
     this.#hopsPerCost = (nodeCount + 1) * nodeCount;
     this.#hops = new Int32Array(3 * this.#hopsPerCost);
+    this.#wordsPerNode = Math.ceil(nodeCount / WORD_BITS);
+    this.#wordsPerCost = (nodeCount + 1) * this.#wordsPerNode;
+    this.#open = new Int32Array(3 * this.#wordsPerCost);
     this.#pairs = new Uint32Array(nodeCount * nodeCount);
     this.#isMember = new Uint8Array(nodeCount + 1);
     this.#wasOwner = new Uint8Array(nodeCount + 1);
@@ -154,7 +165,11 @@ class Rebalance {
       const source = this.rows[slot];
       for (let target = 0; target < this.#nobody; target++) {
         const cost = this.#hopCost(source, target);
-        if (cost !== FORBIDDEN) this.#hops[this.#hopIndex(cost, source, target)] += sign;
+        if (cost === FORBIDDEN) continue;
+        const count = (this.#hops[this.#hopIndex(cost, source, target)] += sign);
+        const word = this.#openWord(cost, source, target);
+        if (count === 0) this.#open[word] &= ~(1 << target);
+        else this.#open[word] |= 1 << target;
       }
       // Holes lie at a row's end, and all holes of a row open the same hops: count them once.
       if (source === this.#nobody) break;
@@ -246,11 +261,31 @@ class Rebalance {
   #relax(active: readonly number[]): number[] {
     const cheaper: number[] = [];
     const isQueued = new Uint8Array(this.#nobody + 1);
-    for (const source of active) {
-      for (let target = 0; target < this.#nobody; target++) {
-        const cost = this.#cheapestHop(source, target);
-        if (cost === FORBIDDEN) continue;
-        const price = this.#price[source] + this.#hopPrice(cost);
+    let highest = 0;
+    for (let node = 0; node < this.#nobody; node++) highest = Math.max(highest, this.#price[node]);
+    for (const source of active) this.#relaxFrom(source, highest, cheaper, isQueued);
+    return cheaper;
+  }
+
+  /**
+   * Follows the open hops from one node, targets in order. Costs that are no gain for any target, whose
+   * prices are `highest` at most, are left out: nearly all of a large layout's time is spent here.
+   */
+  #relaxFrom(source: number, highest: number, cheaper: number[], isQueued: Uint8Array): void {
+    const gain = this.#price[source] + this.#hopPrice(-1);
+    const even = this.#price[source] + this.#hopPrice(0);
+    const loss = this.#price[source] + this.#hopPrice(1);
+    let word = this.#openWord(-1, source, 0);
+    for (let first = 0; first < this.#nobody; first += WORD_BITS, word++) {
+      const gains = gain < highest ? this.#open[word] : 0;
+      const evens = even < highest ? this.#open[word + this.#wordsPerCost] : 0;
+      const losses = loss < highest ? this.#open[word + 2 * this.#wordsPerCost] : 0;
+      let left = gains | evens | losses;
+      while (left !== 0) {
+        const bit = left & -left;
+        left ^= bit;
+        const target = first + LAST_BIT - Math.clz32(bit);
+        const price = (gains & bit) !== 0 ? gain : (evens & bit) !== 0 ? even : loss;
         if (price >= this.#price[target]) continue;
         this.#price[target] = price;
         this.#before[target] = source;
@@ -258,7 +293,11 @@ class Rebalance {
         isQueued[target] = 1;
       }
     }
-    return cheaper;
+  }
+
+  /** Where the word of a hop's bit lies. */
+  #openWord(cost: number, source: number, target: number): number {
+    return (cost + 1) * this.#wordsPerCost + source * this.#wordsPerNode + (target >>> WORD_SHIFT);
   }
 
   #cheapestHop(source: number, target: number): number {

@@ -10,6 +10,7 @@
  */
 
 import ts from "typescript";
+import { treeOf } from "./source-tree.ts";
 import type { Source } from "./house-rules.ts";
 
 /** A hot function, or a hot method of a class. */
@@ -65,7 +66,7 @@ export function hotCount(sources: readonly Source[]): number {
 }
 
 function hotFunctions({ path, text }: Source): Hot[] {
-  const tree = parse(path, text);
+  const tree = treeOf(path, text);
   const found: Hot[] = [];
   walk(tree, (node) => {
     const isOne = ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node);
@@ -109,7 +110,7 @@ function making(node: ts.Node): string {
 
 /** Names of all that is called inside of what measures, or of what this suite has made to measure. */
 function measuredNames({ path, text }: Source): string[] {
-  const tree = parse(path, text);
+  const tree = treeOf(path, text);
   const measures = new Set(MEASURES);
   for (const one of tree.statements) {
     if (!ts.isFunctionDeclaration(one) || one.name === undefined) continue;
@@ -126,7 +127,7 @@ function measuredNames({ path, text }: Source): string[] {
 /** Who calls whom in a file, by names. */
 function calls({ path, text }: Source): (readonly [caller: string, callee: string])[] {
   const pairs: (readonly [string, string])[] = [];
-  walk(parse(path, text), (node) => {
+  walk(treeOf(path, text), (node) => {
     const isOne = ts.isFunctionDeclaration(node) || ts.isMethodDeclaration(node);
     const caller = isOne ? node.name?.getText() : undefined;
     if (caller !== undefined) for (const callee of calledIn(node)) pairs.push([caller, callee]);
@@ -143,10 +144,6 @@ function calledIn(node: ts.Node): string[] {
     names.push(ts.isPropertyAccessExpression(callee) ? callee.name.text : callee.getText());
   });
   return names;
-}
-
-function parse(path: string, text: string): ts.SourceFile {
-  return ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
 }
 
 function walk(node: ts.Node, visit: (node: ts.Node) => void): void {

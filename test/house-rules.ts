@@ -6,6 +6,7 @@
  */
 
 import ts from "typescript";
+import { treeOf } from "./source-tree.ts";
 
 export interface Source {
   /** From the root of the repository, with slashes. */
@@ -64,7 +65,7 @@ export function isProduct(path: string): boolean {
 
 /** Faults of one product file by itself. */
 export function fileFaults(source: Source): string[] {
-  const tree = parse(source);
+  const tree = treeOf(source.path, source.text);
   return [
     ...headFaults(source),
     ...nameFaults(source),
@@ -104,10 +105,6 @@ export function rootFaults(entries: readonly string[], ignored: readonly string[
   return entries
     .filter((entry) => !wanted.has(entry))
     .map((entry) => `${entry} lies at the root; put it in the folder whose concern it is`);
-}
-
-function parse(source: Source): ts.SourceFile {
-  return ts.createSourceFile(source.path, source.text, ts.ScriptTarget.Latest, true);
 }
 
 function at(tree: ts.SourceFile, position: number): string {
@@ -265,7 +262,7 @@ function imports(tree: ts.SourceFile): Import[] {
 
 /** The files that a file imports, from the root. */
 function relativeImports(source: Source): string[] {
-  return imports(parse(source))
+  return imports(treeOf(source.path, source.text))
     .filter(({ specifier }) => specifier.startsWith("."))
     .map(({ specifier }) => resolved(source.path, specifier));
 }
@@ -280,7 +277,7 @@ function resolved(from: string, specifier: string): string {
 }
 
 function edgeFaults(source: Source, paths: ReadonlySet<string>): string[] {
-  const tree = parse(source);
+  const tree = treeOf(source.path, source.text);
   const faults: string[] = [];
   for (const { specifier, position } of imports(tree)) {
     const place = `${source.path}${at(tree, position)}`;

@@ -26,7 +26,10 @@ export async function killCampaign(
     // 1 or 3 for stores of that kind alone.
     const nodes = sizes.get("NODES", seed % CLUSTER_EVERY === 0 ? 3 : 1);
     const kills = Math.min(KILLS_EACH, wanted - counts.kills);
-    const accuse = (text: string): void => check.ok(false, text);
+    const accuse = (text: string): void => {
+      tell(text);
+      check.ok(false, text);
+    };
     await new DirectoryLife({ seed, nodes, kills, counts, accuse }).run();
     seed++;
     const { acknowledged, lost, nowhere } = counts;

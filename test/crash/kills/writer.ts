@@ -29,6 +29,8 @@ export class Writer {
   readonly keys: readonly KnownKey[];
   readonly #random: SeededRandom;
   readonly #journal: Journal;
+  /** The last answer that was no answer to a read. */
+  #notRead = "";
   isStopped = false;
 
   constructor(paths: readonly string[], random: SeededRandom, journal: Journal) {
@@ -57,11 +59,11 @@ export class Writer {
   }
 
   async #verifyKey(line: HttpLine, key: KnownKey, isFinal: boolean): Promise<void> {
-    const deadline = Date.now() + VERIFY_MS_MAX;
+    const deadline = performance.now() + VERIFY_MS_MAX;
     while (!(await this.#read(line, key, isFinal))) {
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         this.#journal.counts.lost++;
-        this.#journal.accuse(key.path, "cannot be read");
+        this.#journal.accuse(key.path, `cannot be read: ${this.#notRead}`);
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -121,7 +123,10 @@ export class Writer {
     const headers = ["Accept: application/json"];
     const answer = await line.ask({ method: "GET", path: key.path, headers });
     const values = valuesOf(answer);
-    if (values === null) return false;
+    if (values === null) {
+      this.#notRead = `${answer.status} ${Buffer.from(answer.body).toString()}`;
+      return false;
+    }
     this.#journal.counts.reads++;
     const context = answer.headers.get("halo-context") ?? "";
     const changed = values.find(({ id, bytes }) => {

@@ -157,7 +157,9 @@ export class Administrators {
       if (membership === null) return false;
       const status = membership.memberById(id)?.status;
       if (status === "member") this.#work([{ change: "leave", node: id }]);
-      if (status !== "left") return false;
+      // Its disk was lost on the way: then it cannot give up what it held, and says what to do.
+      if (status === "leaving" && this.#isAnother(leaver)) this.#work([{ change: "remove", node: id }]);
+      if (status === undefined || !isGone(status)) return false;
       cluster.retire(leaver);
       return true;
     };
@@ -286,6 +288,12 @@ export class Administrators {
     const membership = this.#options.cluster.node(index)?.membership;
     if (membership?.ready !== true) return false;
     return membership.layouts.current.indexOf(membership.self.id) >= 0;
+  }
+
+  /** Whether a machine says that it comes with another data directory than the member it was. */
+  #isAnother(index: number): boolean {
+    const detail = this.#options.cluster.node(index)?.membership.detail ?? "";
+    return /its data directory is another one; remove it first/.test(detail);
   }
 
   #isRemoved(id: string): boolean {

@@ -55,6 +55,8 @@ export interface Write {
   attempts: number;
   /** Some attempt but the first was made while nobody could tell of the others (witnesses.ts). */
   hadBlindRetry: boolean;
+  /** An attempt but the first is under way: whether it is a blind one is known at its end. */
+  isRetried: boolean;
   /** "pending" while its client waits or retries. */
   outcome: Outcome | "pending";
   endedMs: number;
@@ -78,6 +80,11 @@ export interface WritePlan {
   readonly beganMs: number;
 }
 
+/** Whether a second version of a write may be about that nobody can be blamed for. */
+export function mayHaveTwin({ hadBlindRetry, isRetried }: Write): boolean {
+  return hadBlindRetry || isRetried;
+}
+
 export class History {
   readonly #writes: Write[] = [];
   readonly #byKey = new Map<string, Write[]>();
@@ -92,6 +99,7 @@ export class History {
       body: plan.isDelete ? new Uint8Array(0) : bodyOf(id),
       attempts: 0,
       hadBlindRetry: false,
+      isRetried: false,
       outcome: "pending",
       endedMs: Infinity,
       copies: 0,

@@ -10,7 +10,7 @@
  * Whatever goes on meanwhile: writes, crashes, partitions, other layouts.
  */
 
-import { type History, mayCover, type Write } from "./history.ts";
+import { type History, mayCover, mayHaveTwin, type Write } from "./history.ts";
 import type { Losses } from "./losses.ts";
 import type { Verdict } from "./oracle.ts";
 
@@ -80,7 +80,7 @@ function mayBeListed(name: string, seen: ListingSeen, context: ListingContext): 
   const writes = context.history.ofKey(name);
   return writes.some((write) => {
     if (write.isDelete || (write.outcome === "refused" && !write.wasShown)) return false;
-    if (write.hadBlindRetry) return true;
+    if (mayHaveTwin(write)) return true;
     return !writes.some((later) => {
       return later.knowledge.must.has(write.id) && isMet(later, seen, context);
     });

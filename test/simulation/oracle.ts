@@ -16,7 +16,8 @@
  *                  one that an acknowledged write saw
  *
  * A write that was sent again while no node that knew of it could be asked (witnesses.ts) may have two
- * versions, one of them overwritten and the other not (a late twin): counted instead of accused.
+ * versions, one of them overwritten and the other not (a late twin): counted instead of accused. The
+ * same while a retry is under way, since who knew of the write until its end is not known before.
  *
  * A context covers for certain what its client was itself shown; and what that had overwritten,
  * once the states that say so have met. So a pair at once is accused only of the former.
@@ -29,7 +30,7 @@
 import { valueBytes } from "../../server/coordination/value.ts";
 import { equalBytes } from "../../core/object-name.ts";
 import type { Sibling } from "../../server/coordination/store.ts";
-import { type History, mayCover, type Policy, type Write } from "./history.ts";
+import { type History, mayCover, mayHaveTwin, type Policy, type Write } from "./history.ts";
 import type { Losses } from "./losses.ts";
 
 export type Verdict =
@@ -178,7 +179,7 @@ export class Oracle {
     for (const later of shown) {
       for (const earlier of shown) {
         if (!later.knowledge.shown.has(earlier.id)) continue;
-        if (earlier.hadBlindRetry) this.lateTwins++;
+        if (mayHaveTwin(earlier)) this.lateTwins++;
         else if (this.#truncated()) this.falseSiblings++;
         else this.accuse("shown with its successor", key, `#${earlier.id} beside #${later.id}`);
       }
@@ -204,7 +205,7 @@ export class Oracle {
   #mayHaveWon(write: Write, shown: readonly Write[]): boolean {
     const overwritten = shown.filter((other) => write.knowledge.must.has(other.id));
     if (overwritten.length === 0) return true;
-    if (!overwritten.some((other) => other.hadBlindRetry)) return false;
+    if (!overwritten.some(mayHaveTwin)) return false;
     this.lateTwins++;
     return true;
   }

@@ -79,12 +79,16 @@ export class WriteAttempts {
     const what = `client ${this.#client.index} ${kind} ${key} #${id} through ${node}`;
     const isRetry = this.#write.attempts > 1;
     const couldBeTold = isRetry ? this.#workload.options.retried(request) : null;
+    this.#write.isRetried = isRetry;
     const taken = calls.ask<Result>(node, (store, done) => store.put(request, done), (result) => {
+      this.#write.isRetried = false;
       if (couldBeTold?.() === false) this.#write.hadBlindRetry = true;
       trace.add(clock.elapsedMs(), `${what}: ${summaryOf(result)}`);
       this.#ended(result, beganMs);
     });
-    if (!taken) this.#again("refused");
+    if (taken) return;
+    this.#write.isRetried = false;
+    this.#again("refused");
   }
 
   #ended(result: Result | null, beganMs: number): void {

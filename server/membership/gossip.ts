@@ -15,9 +15,12 @@
  * A node that has left or was removed hears so from whomever it asks, by the field `gone` beside the
  * answer: who says it has all that the node had to say, for good.
  *
- * Now and then the round goes to somebody whom it would not choose: a suspected member, a removed
- * one (who learns of it so), or a seed whose address no member has (all members may have got new
- * addresses while this node was down).
+ * Now and then the round goes to somebody whom it would not choose: a suspected member, or a removed
+ * one (who learns of it so).
+ *
+ * A *strange* seed is one whose address no member has. It may be an alias; but it may be a member that
+ * has got a new address, and so may have all others. Strange seeds are asked at the start, and beside
+ * each round as long as some member is not heard of.
  */
 
 import type { Timer } from "../ports/clock.ts";
@@ -36,8 +39,10 @@ const NEWS_PEERS = 3;
 /** … after this pause, in which more of it may gather. */
 const NEWS_DELAY_MS = 40;
 const GOSSIP_TIMEOUT_MS = 2_000;
-/** One round in so many goes to somebody unhealthy, removed, or to a seed. */
+/** One round in so many goes to somebody unhealthy or removed. */
 const ODD_ROUND = 8;
+/** So many strange seeds are asked at once. */
+const SEEDS_AT_ONCE = 3;
 
 export class Gossip {
   readonly #ports: Ports;
@@ -86,6 +91,7 @@ export class Gossip {
     this.#running = true;
     this.#scheduleRound();
     this.spreadNews();
+    this.#askStrangeSeeds();
   }
 
   stop(): void {
@@ -131,24 +137,25 @@ export class Gossip {
     this.#rounds++;
     this.#beforeRound();
     this.#state.layouts.evaluate();
+    if (this.#missesSomebody()) this.#askStrangeSeeds();
     const healthy = this.#healthyOthers();
     const isOdd = healthy.length === 0 || this.#ports.random.below(ODD_ROUND) === 0;
-    if (isOdd && this.#oddRound()) return;
-    for (const member of this.#some(healthy, 1)) this.exchangeWith(member);
+    const doubted = this.#state.members.everyone.filter(
+      (member) => !member.healthy || isGone(member.status),
+    );
+    const others = isOdd && doubted.length > 0 ? doubted : healthy;
+    for (const member of this.#some(others, 1)) this.exchangeWith(member);
   }
 
-  /** Goes to somebody whom a plain round would not choose; false where there is nobody such. */
-  #oddRound(): boolean {
-    const members = this.#state.members.everyone;
-    const doubted = members.filter((member) => !member.healthy || isGone(member.status));
-    const known = new Set(members.map((member) => member.address));
-    const seeds = this.#seeds.filter((address) => !known.has(address));
-    const choice = doubted.length + seeds.length;
-    if (choice === 0) return false;
-    const index = this.#ports.random.below(choice);
-    if (index < doubted.length) this.exchangeWith(doubted[index]);
-    else this.#askSeed(seeds[index - doubted.length]);
-    return true;
+  #missesSomebody(): boolean {
+    return this.#state.members.present.some((member) => !member.healthy);
+  }
+
+  #askStrangeSeeds(): void {
+    if (this.#seeds.length === 0) return;
+    const known = new Set(this.#state.members.everyone.map((member) => member.address));
+    const strange = this.#seeds.filter((address) => !known.has(address));
+    for (const address of this.#some(strange, SEEDS_AT_ONCE)) this.#askSeed(address);
   }
 
   #askSeed(address: string): void {
@@ -160,10 +167,10 @@ export class Gossip {
     return this.#state.members.present.filter((member) => !member.isSelf && member.healthy);
   }
 
-  /** Up to `count` of the members, chosen by chance. */
-  #some(members: readonly Member[], count: number): Member[] {
-    const left = [...members];
-    const chosen: Member[] = [];
+  /** Up to `count` of these, chosen by chance. */
+  #some<T>(all: readonly T[], count: number): T[] {
+    const left = [...all];
+    const chosen: T[] = [];
     while (chosen.length < count && left.length > 0) {
       chosen.push(...left.splice(this.#ports.random.below(left.length), 1));
     }

@@ -21,6 +21,8 @@ t.test("a delete that is sent again deletes nothing that came after it", (t) => 
   stage.put(first, key, "new", { context });
   stage.healNetwork();
   stage.until("it is there", () => stage.values(third, key, { r: 1 })[0] === "new");
+  const members = () => stage.cluster.node(third)?.membership.members ?? [];
+  stage.until("it reaches all others", () => members().every(({ healthy }) => healthy));
   t.equal(stage.delete(third, key, { requestId }).outcome, "done", "the delete was done");
   for (let node = 0; node < 4; node++) t.same(stage.values(node, key), ["new"], `node ${node}`);
   t.end();

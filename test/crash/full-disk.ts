@@ -56,6 +56,7 @@ class FullDisk {
 
   async run(check: Check, seconds: number): Promise<Counts> {
     await this.#victim.start();
+    await this.#victim.ready();
     const until = Date.now() + seconds * 1000;
     const line = new HttpLine(this.#victim.http);
     do {
@@ -67,6 +68,7 @@ class FullDisk {
     } while (Date.now() < until);
     await this.#victim.kill();
     await this.#victim.start();
+    await this.#victim.ready();
     await this.#readAll(new HttpLine(this.#victim.http), check, "after a kill");
     return this.#counts;
   }

@@ -67,6 +67,7 @@ class Loss {
     try {
       for (const victim of this.#victims) {
         await victim.start(this.#victims.filter(({ isUp }) => isUp).map(({ tcp }) => tcp));
+        await victim.ready();
       }
       await this.#untilSettled();
       await this.#load(puts, Math.floor(puts * BEFORE_PART));

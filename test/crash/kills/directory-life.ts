@@ -106,6 +106,7 @@ export class DirectoryLife implements Journal {
       const others = this.#victims.filter((other) => other !== victim && other.isUp);
       await victim.start(others.map(({ tcp }) => tcp));
     }
+    await Promise.all(this.#victims.map((victim) => victim.ready()));
   }
 
   /** A line for each writer, spread over the nodes. */

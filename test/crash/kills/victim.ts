@@ -54,7 +54,7 @@ export class Victim {
     return this.#told;
   }
 
-  /** Starts it and waits until it takes writes. @param join TCP addresses of other nodes */
+  /** Starts it and waits until it listens. @param join TCP addresses of other nodes */
   async start(join: readonly string[] = []): Promise<void> {
     const places = ["--http", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--data", this.#folder];
     const given = ["serve", "--json", "--until-input-ends", "--name", this.name, ...places];
@@ -67,8 +67,22 @@ export class Victim {
     });
     const { http, tcp } = await this.#firstLine(child);
     this.tcp = tcp;
-    await this.#untilReady(http);
     this.http = http;
+  }
+
+  /** Waits until it takes writes, for which others may have to be up. */
+  async ready(): Promise<void> {
+    const line = new HttpLine(this.http);
+    const deadline = performance.now() + START_MS_MAX;
+    for (;;) {
+      const { status, body } = await line.ask({ method: "GET", path: "/readyz?for=write" });
+      if (status === 200) break;
+      if (performance.now() > deadline) {
+        throw new Error(`${this.name} is not ready: ${body.toString()} ${this.#told}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+    line.close();
   }
 
   /** SIGKILL, and waits until the process is gone. */
@@ -104,19 +118,5 @@ export class Victim {
         reject(new Error(`${this.name} ended with ${code} before it listened: ${this.#told}`));
       });
     });
-  }
-
-  async #untilReady(http: string): Promise<void> {
-    const line = new HttpLine(http);
-    const deadline = Date.now() + START_MS_MAX;
-    for (;;) {
-      const { status, body } = await line.ask({ method: "GET", path: "/readyz?for=write" });
-      if (status === 200) break;
-      if (Date.now() > deadline) {
-        throw new Error(`${this.name} is not ready: ${body.toString()} ${this.#told}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-    line.close();
   }
 }

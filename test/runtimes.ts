@@ -16,7 +16,7 @@ import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Case } from "./suite.ts";
 import { suiteFiles } from "./suite-files.ts";
-import { Tally } from "./tally.ts";
+import { tallyOf } from "./tally.ts";
 
 /** Where suites are looked for; a test of this runner points it elsewhere. */
 const root = process.env.SUITES_ROOT ?? fileURLToPath(new URL(".", import.meta.url));
@@ -50,14 +50,7 @@ async function loadSuite(file: string): Promise<readonly Case[] | null> {
 }
 
 async function passes(file: string, one: Case): Promise<boolean> {
-  const tally = new Tally();
-  let thrown: unknown;
-  try {
-    await one.run(tally);
-  } catch (error) {
-    thrown = error ?? new Error("threw nothing in particular");
-  }
-  tally.close(thrown);
+  const tally = await tallyOf(one);
   if (tally.failed === 0) return true;
   console.log(`FAILED ${file}: ${one.name} (${tally.failed} of ${tally.checks} checks)`);
   for (const failure of tally.failures) console.log(`  ${failure}`);

@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import t from "tap";
 import type { Case } from "./suite.ts";
 import { suiteFiles } from "./suite-files.ts";
-import { Tally } from "./tally.ts";
+import { tallyOf } from "./tally.ts";
 
 const root = fileURLToPath(new URL(".", import.meta.url));
 const words = (process.env.SUITES ?? "").split(" ").filter((word) => word !== "");
@@ -21,14 +21,7 @@ t.setTimeout(600_000);
 function runUnderTap(file: string, suite: readonly Case[]): void {
   for (const one of suite) {
     void t.test(`${file}: ${one.name}`, async (tt) => {
-      const tally = new Tally();
-      let thrown: unknown;
-      try {
-        await one.run(tally);
-      } catch (error) {
-        thrown = error ?? new Error("threw nothing in particular");
-      }
-      tally.close(thrown);
+      const tally = await tallyOf(one);
       for (const failure of tally.failures) tt.fail(failure);
       tt.equal(tally.failed, 0, `all of ${tally.checks} checks hold`);
     });

@@ -4,7 +4,7 @@
  * The same comparisons on every runtime and under tap, so that a case means the same everywhere.
  */
 
-import type { Check } from "./suite.ts";
+import type { Case, Check } from "./suite.ts";
 
 /** Failures told in full; one broken loop should not fill the terminal. */
 const FAILURES_TOLD_MAX = 5;
@@ -50,6 +50,19 @@ export class Tally implements Check {
     this.failed++;
     if (this.failures.length < FAILURES_TOLD_MAX) this.failures.push(tell());
   }
+}
+
+/** Runs a case; what it throws is a failure as well. */
+export async function tallyOf(one: Case): Promise<Tally> {
+  const tally = new Tally();
+  let thrown: unknown;
+  try {
+    await one.run(tally);
+  } catch (error) {
+    thrown = error ?? new Error("threw nothing in particular");
+  }
+  tally.close(thrown);
+  return tally;
 }
 
 /**

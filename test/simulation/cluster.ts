@@ -37,8 +37,6 @@ const SEGMENT_BYTES = 64 << 10;
 /** One value in twenty is large, and travels in up to fifty slices. */
 const STREAM_BYTES_MIN = 500;
 const SLICE_BYTES = 2_000;
-/** Soon, so that a run of a minute sees segments emptied; a restart tells less of retries by it. */
-const COMPACTION_COLD_MS = 2_000;
 const encoder = new TextEncoder();
 
 /** One life of a node, from start to crash. */
@@ -203,7 +201,7 @@ export class Cluster implements Servers, Breakable {
       segmentBytes: SEGMENT_BYTES,
       streamBytesMin: STREAM_BYTES_MIN,
       sliceBytes: SLICE_BYTES,
-      compactionColdMs: COMPACTION_COLD_MS,
+      compactionColdMs: shape.compactionColdMs,
     });
     const process = { node, clock, isRunning: false };
     machine.process = process;

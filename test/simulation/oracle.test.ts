@@ -52,7 +52,8 @@ function runOnModel(seed: number, plant: Plant | null): Run {
   const losses = new Losses();
   const truncated = (): boolean => false;
   const accused = (): void => {};
-  const oracle = new Oracle({ history, losses, owners: OWNERS, truncated, accused }, idOfBody);
+  const judged = { history, losses, owners: OWNERS, restartsForget: false, truncated, accused };
+  const oracle = new Oracle(judged, idOfBody);
   const store = new ModelStore(clock, new SeededRandom(seed + 1), OWNERS, plant);
   const servers = {
     count: 3,

@@ -80,6 +80,8 @@ export interface OracleOptions {
   readonly losses: Losses;
   /** Primaries of an object: min(N, members). */
   readonly owners: number;
+  /** Whether a restart may tell less of superseded writes than is promised (Shape.compactionColdMs). */
+  readonly restartsForget: boolean;
   /** Whether any node has truncated a clock so far. */
   readonly truncated: () => boolean;
   /** Told of each accusation as it is made. */
@@ -98,6 +100,7 @@ export class Oracle {
   readonly #history: History;
   readonly #losses: Losses;
   readonly #owners: number;
+  readonly #restartsForget: boolean;
   readonly #truncated: () => boolean;
   readonly #accused: (violation: Violation) => void;
   readonly #idOfBody: IdOfBody;
@@ -106,6 +109,7 @@ export class Oracle {
     this.#history = options.history;
     this.#losses = options.losses;
     this.#owners = options.owners;
+    this.#restartsForget = options.restartsForget;
     this.#truncated = options.truncated;
     this.#accused = options.accused;
     this.#idOfBody = idOfBody;
@@ -252,11 +256,13 @@ export class Oracle {
   /**
    * Whether an overwritten write may be back for good as the version of a retry that nobody could tell
    * of. Such a twin is withdrawn as soon as its state meets who knows that it was superseded, unless that
-   * is forgotten with a disk or a power loss; where the last write wins, it may have won.
+   * is forgotten with a disk or a power loss, or at a restart where segments are emptied early; where the
+   * last write wins, it may have won.
    */
   #isForgotten(earlier: Write): boolean {
     if (!earlier.hadBlindRetry) return false;
-    return earlier.policy === "lww" || this.#losses.anySince(earlier.beganMs);
+    if (earlier.policy === "lww" || this.#losses.anySince(earlier.beganMs)) return true;
+    return this.#restartsForget && this.#losses.crashedSince(earlier.beganMs);
   }
 
   /** Whether an overwritten value may be held beside what overwrote it. */

@@ -6,6 +6,7 @@
  * Rates are whole percent and whole milliseconds.
  */
 
+import { COLD_MS_DEFAULT } from "../../storage/log/compaction.ts";
 import { SeededRandom } from "../random.ts";
 import type { Weights, WorkloadShape } from "./workload.ts";
 
@@ -82,6 +83,11 @@ export interface Shape {
   readonly clockEntriesMax: number;
   /** The slowest sync of a disk. */
   readonly syncMsMax: number;
+  /**
+   * How long a segment is left alone. Soon is what a run of a minute needs to see segments emptied, and
+   * then a restart tells less of retries than the store promises.
+   */
+  readonly compactionColdMs: number;
   readonly network: NetworkShape;
   readonly faults: FaultShape;
   readonly administration: AdministrationShape;
@@ -91,6 +97,9 @@ export interface Shape {
 const REPLICAS = 3;
 /** Listings draw from a source of their own, so that a seed means the same run without them. */
 const LISTINGS = 0x11575;
+/** And so does the age from which segments are emptied. */
+const COLD = 0xc01d;
+const COLD_SOON_MS = 2_000;
 
 /** The run that belongs to a seed. */
 export function drawShape(seed: number, operations: number): Shape {
@@ -106,6 +115,7 @@ export function drawShape(seed: number, operations: number): Shape {
     engine,
     clockEntriesMax: random.chance(1, 4) ? 10 : 64,
     syncMsMax: random.chance(1, 2) ? 2 : 1 + random.below(150),
+    compactionColdMs: new SeededRandom(seed ^ COLD).chance(1, 2) ? COLD_SOON_MS : COLD_MS_DEFAULT,
     network: drawNetwork(random, isCalm),
     faults: drawFaults(random, isCalm, nodes, engine === "log"),
     administration: drawAdministration(seed, engine === "log"),

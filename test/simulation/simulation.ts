@@ -14,6 +14,7 @@
  * everywhere.
  */
 
+import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
 import type { Result } from "../../server/coordination/store.ts";
 import { BUCKETS, type Counts, Workload } from "./workload.ts";
 import { SimulatedClock, World } from "./clock.ts";
@@ -100,7 +101,9 @@ export class Simulation {
       this.#say(`VIOLATION ${verdict} ${key}: ${detail}`);
     };
     const { losses } = this;
-    this.oracle = new Oracle({ history, losses, owners, truncated, accused }, idOfBody);
+    const restartsForget = shape.compactionColdMs < REQUEST_ID_KEPT_MS;
+    const judged = { history, losses, owners, restartsForget, truncated, accused };
+    this.oracle = new Oracle(judged, idOfBody);
     this.cluster = new Cluster({
       shape,
       world,

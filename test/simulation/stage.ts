@@ -218,6 +218,7 @@ function quietShape(nodes: number, seed: number, spares: number): Shape {
     engine: "log",
     clockEntriesMax: 10,
     syncMsMax: 2,
+    compactionColdMs: 2_000,
     network: { lossPercent: 0, duplicatePercent: 0, delayMeanMs: 1 },
     faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: never },
     administration: { ...NO_ADMINISTRATION, spares },

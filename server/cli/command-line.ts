@@ -1,8 +1,8 @@
 /**
  * A command line, read strictly: every option is declared, an unknown one, a missing or a
  * superfluous value is an error of one sentence. A value comes from the flag, else from the
- * environment (HALO_MAX_VALUE_BYTES for --max-value-bytes), else from the default, and remembers
- * from where.
+ * environment (HALO_MAX_VALUE_BYTES for --max-value-bytes), else from a configuration file
+ * (config-file.ts), else from the default, and remembers from where.
  */
 
 import { splitArguments, type SplitOption } from "../ports/arguments.ts";
@@ -50,9 +50,12 @@ export function environmentName(name: string): string {
 
 export interface SettingValue {
   readonly value: string;
-  /** "default", "HALO_DATA", "--data". */
+  /** "default", "/etc/halo.toml:7", "HALO_DATA", "--data". */
   readonly origin: string;
 }
+
+/** Settings by name, as a configuration file has them. */
+export type FileSettings = ReadonlyMap<string, SettingValue>;
 
 /** The options and arguments of one call, as given. */
 export class CommandLine {
@@ -60,17 +63,25 @@ export class CommandLine {
   readonly #options: ReadonlyMap<string, Option>;
   readonly #given: ReadonlyMap<string, readonly string[]>;
   readonly #environment: Environment;
+  readonly #file: FileSettings;
 
   constructor(
-    options: readonly Option[],
+    options: ReadonlyMap<string, Option>,
     given: ReadonlyMap<string, readonly string[]>,
     positionals: readonly string[],
     environment: Environment,
+    file: FileSettings,
   ) {
-    this.#options = new Map(options.map((known) => [known.name, known]));
+    this.#options = options;
     this.#given = given;
     this.positionals = positionals;
     this.#environment = environment;
+    this.#file = file;
+  }
+
+  /** The same line, over what a configuration file says. */
+  over(file: FileSettings): CommandLine {
+    return new CommandLine(this.#options, this.#given, this.positionals, this.#environment, file);
   }
 
   /** The value of an option and where it came from. */
@@ -80,7 +91,14 @@ export class CommandLine {
     if (given !== undefined) return { value: given, origin: `--${name}` };
     const outside = known?.isSetting ? this.#environment[environmentName(name)] : undefined;
     if (outside !== undefined) return { value: outside, origin: environmentName(name) };
-    return { value: known?.fallback ?? "", origin: "default" };
+    return this.#file.get(name) ?? { value: known?.fallback ?? "", origin: "default" };
+  }
+
+  /** What to call an option in an error: "--zone", "HALO_ZONE", "zone in /etc/halo.toml:7". */
+  place(name: string): string {
+    const { origin } = this.setting(name);
+    if (origin === "default") return `--${name}`;
+    return origin === this.#file.get(name)?.origin ? `${name} in ${origin}` : origin;
   }
 
   text(name: string): string {
@@ -89,10 +107,10 @@ export class CommandLine {
 
   /** Whether an option without a value is on. @throws UsageError */
   flag(name: string): boolean {
-    const { value, origin } = this.setting(name);
+    const value = this.text(name);
     if (value === "" || value === "false") return false;
     if (value === "true") return true;
-    throw new UsageError(`${origin} is '${value}', want true or false`);
+    throw new UsageError(`${this.place(name)} is '${value}', want true or false`);
   }
 
   /** Every value of an option that may be repeated. */
@@ -118,7 +136,8 @@ export function readCommandLine(
   const split = splitArguments(given, shapes);
   const values = new Map<string, string[]>();
   for (const one of split.options) addValue(values, options, one);
-  return new CommandLine(options, values, split.positionals, environment);
+  const known = new Map(options.map((one) => [one.name, one]));
+  return new CommandLine(known, values, split.positionals, environment, new Map());
 }
 
 function addValue(

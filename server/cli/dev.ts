@@ -77,10 +77,10 @@ async function dev(line: CommandLine): Promise<number> {
 }
 
 function readPort(line: CommandLine, name: string): number {
-  const { value, origin } = line.setting(name);
+  const value = line.text(name);
   const port = /^\d{1,5}$/.test(value) ? Number(value) : -1;
   if (port >= 0 && port <= 65_536 - NODES) return port;
-  throw new UsageError(`${origin} is '${value}', want a port from 0 to ${65_536 - NODES}`);
+  throw new UsageError(`${line.place(name)} is '${value}', want a port from 0 to ${65_536 - NODES}`);
 }
 
 /** The first line of a node, as `halo serve --json` prints it. */

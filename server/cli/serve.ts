@@ -38,7 +38,8 @@ import {
 import { systemRandom } from "../ports/random.ts";
 import { parseAddress, tcpNetwork } from "../ports/tcp-network.ts";
 import type { Command } from "./command.ts";
-import { type CommandLine, option } from "./command-line.ts";
+import { type CommandLine, option, setting } from "./command-line.ts";
+import { exampleConfig, readConfigFile } from "./config-file.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { readServeConfig, SERVE_SETTINGS, type ServeConfig } from "./settings.ts";
 import { formatTable } from "./table.ts";
@@ -55,10 +56,13 @@ export const serveCommand: Command = {
   summary: "run a node",
   about:
     `Without --join it founds a cluster of one on the loopback interface. Every setting can come
-from the environment, too: HALO_DATA for --data. SIGTERM drains, syncs and stops within 10 s.`,
+from the environment, too (HALO_DATA for --data), or from a file in TOML (data = "DIR"): a flag wins
+over the environment, and that over the file. SIGTERM drains, syncs and stops within 10 s.`,
   options: [
+    setting("config", "FILE", "settings in TOML; halo serve --example-config prints all of them"),
     ...SERVE_SETTINGS,
     option("print-config", "", "show every setting and where it came from, and end"),
+    option("example-config", "", "print a configuration file with every setting explained, and end"),
     option("until-input-ends", "", "stop when standard input ends"),
     option("json", "", "the first line, or --print-config, in JSON"),
   ],
@@ -67,7 +71,13 @@ from the environment, too: HALO_DATA for --data. SIGTERM drains, syncs and stops
   run: serve,
 };
 
-async function serve(line: CommandLine): Promise<number> {
+async function serve(given: CommandLine): Promise<number> {
+  if (given.flag("example-config")) {
+    writeOut(exampleConfig(SERVE_SETTINGS));
+    return DONE;
+  }
+  const path = given.text("config");
+  const line = path === "" ? given : given.over(readConfigFile(path, SERVE_SETTINGS));
   const config = readServeConfig(line, environment["JOURNAL_STREAM"] !== undefined);
   if (line.flag("print-config")) return printConfig(line);
   const log = new LineLog(systemClock, writeError, config.logForm);

@@ -1,9 +1,9 @@
 /**
- * The settings of a node: what `halo serve` can be told by flags and by the environment, with
- * their defaults, and their way from text to the node's configuration. A value that means nothing
+ * The settings of a node: what `halo serve` can be told by flags, by the environment and in a file,
+ * with their defaults, and their way from text to the node's configuration. A value that means nothing
  * ends the command with a sentence before anything is opened.
  *
- *   default < HALO_… < flag    halo serve --print-config shows each value and its origin
+ *   default < file < HALO_… < flag    halo serve --print-config shows each value and its origin
  */
 
 import {
@@ -214,9 +214,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
 
 /** A setting that means nothing: what was given, where, and what is wanted. */
 function wrong(line: CommandLine, name: string, wanted: string): UsageError {
-  const { value, origin } = line.setting(name);
-  const where = origin === "default" ? `--${name}` : origin;
-  return new UsageError(`${where} is '${value}', want ${wanted}`);
+  return new UsageError(`${line.place(name)} is '${line.text(name)}', want ${wanted}`);
 }
 
 function address(line: CommandLine, name: string): string {

@@ -10,6 +10,7 @@ import {
   fstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -125,6 +126,11 @@ export class OutFile {
   close(): void {
     closeSync(this.#file);
   }
+}
+
+/** @throws Error as the system says it */
+export function readWholeFile(path: string): Uint8Array {
+  return readFileSync(path);
 }
 
 /** @throws Error as the system says it */

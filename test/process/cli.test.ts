@@ -103,7 +103,7 @@ t.test("a command that is called wrongly gets one sentence and exit code 2", asy
   }
 });
 
-t.test("settings: default, then environment, then flag; unknown names are errors", async (t) => {
+t.test("settings: default, file, environment, then flag; unknown names are errors", async (t) => {
   const env = { HALO_ZONE: "hall", HALO_CAPACITY: "7" };
   const shown = await halo(["serve", "--capacity", "5", "--print-config"], { env });
   t.equal(shown.code, 0);
@@ -121,6 +121,15 @@ t.test("settings: default, then environment, then flag; unknown names are errors
   t.match(bad.stderr, /HALO_CAPACITY is 'big'/);
   const flag = await halo(["serve", "--print-config"], { env: { HALO_INSECURE: "yes" } });
   t.match(flag.stderr, /HALO_INSECURE is 'yes', want true or false/);
+  const path = join(temporaryFolder(t), "halo.toml");
+  const example = await halo(["serve", "--example-config"]);
+  writeFileSync(path, `${example.stdout}\nzone = "cellar"\ncapacity = 9\n`);
+  const filed = await halo(["serve", "--print-config"], { env: { ...env, HALO_CONFIG: path } });
+  t.match(filed.stdout, /^capacity +7 +HALO_CAPACITY$/m);
+  const alone = await halo(["serve", "--config", path, "--print-config"]);
+  t.match(alone.stdout, new RegExp(`^zone +cellar +${path}:\\d+$`, "m"));
+  const absent = await halo(["serve", "--config", `${path}.old`]);
+  t.match(absent, { code: 2, stderr: /halo\.toml\.old cannot be read: ENOENT/ });
 });
 
 t.test("objects: put, get, siblings, delete, with contexts, files and streams", async (t) => {

@@ -2,11 +2,15 @@
  * A write that may have been made before: what tells it from others, and what follows from what the
  * replicas say of it.
  *
- *   its version is live somewhere      that version is handed to all and acknowledged: no second one
- *   it was superseded somewhere        done; what superseded it is handed to all, nothing new to show
- *   nobody who answers knows of it     an ordinary write, the first as far as can be told
+ *   it was superseded, here is by what   done; what superseded it is handed to all, nothing new to show
+ *   its version is live somewhere        that version is handed to all and acknowledged: no second one
+ *   it was superseded, and all is gone   done
+ *   it was superseded, who knows by what unknown: to make it again may bring back an old value
+ *   nobody who answers knows of it       an ordinary write, the first as far as can be told
  *
- * Who knows of it is who holds its version or has seen it superseded (replication/superseded.ts).
+ * Who knows of it is who holds its version or has seen it superseded (replication/superseded.ts). A live
+ * version is given up for a set that has come, and not for the word of a node whose set has not: what
+ * superseded it may be on that node alone.
  */
 
 import { withoutVersion } from "../../core/version-sync.ts";
@@ -21,23 +25,31 @@ export interface AskedWrite {
   readonly checksum: number;
 }
 
+/**
+ * Whether somebody has seen a write superseded: no; yes, and by what is in the merged set; yes, and who says
+ * so holds nothing of the name any more; yes, and who says so has not shown what it holds.
+ */
+export type Superseded = "no" | "shown" | "gone" | "hidden";
+
 /** Whether a head holds the write's version live. */
 export function isMadeIn(head: Uint8Array, write: AskedWrite): boolean {
   return writeIndex(head, 0, write.requestId, 0, write.checksum) >= 0;
 }
 
 /**
- * The set that says the write was made before; null: nobody knows of it.
+ * The set that says the write was made before; null: nobody knows of it; "unsure": somebody knows of it, and
+ * not enough came to go on from.
  * @param set what those who answered hold, merged; null: nothing
- * @param isSuperseded whether one of them has seen the write superseded
  */
 export function madeBefore(
   set: VersionSet | null,
-  isSuperseded: boolean,
+  superseded: Superseded,
   write: AskedWrite,
-): VersionSet | null {
-  if (isSuperseded) return set === null ? NOTHING : withoutWrite(set, write);
-  return set !== null && isMadeIn(set.head, write) ? set : null;
+): VersionSet | null | "unsure" {
+  if (superseded === "shown" && set !== null) return withoutWrite(set, write);
+  if (set !== null && isMadeIn(set.head, write)) return set;
+  if (superseded === "gone") return set ?? NOTHING;
+  return superseded === "no" ? null : "unsure";
 }
 
 /**

@@ -55,7 +55,7 @@ import type { Replication } from "../replication/replication.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
 import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
-import { isMadeIn, type AskedWrite } from "./asked-write.ts";
+import { isMadeIn, type AskedWrite, type Superseded } from "./asked-write.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { ReadNeed } from "./quorum.ts";
 
@@ -92,8 +92,8 @@ export interface Gathered {
   readonly fallbacks: number;
   /** Who answered first. */
   readonly reader: Member | null;
-  /** Somebody has seen the write that was asked about superseded. */
-  readonly isSuperseded: boolean;
+  /** What is known of the end of the write that was asked about. */
+  readonly superseded: Superseded;
 }
 
 type SlotState = "waiting" | "agreed" | "held" | "absent" | "failed";
@@ -106,6 +106,8 @@ interface Slot {
   set: VersionSet | null;
   isComplete: boolean;
   isDamaged: boolean;
+  /** It has seen the write that was asked about superseded. */
+  saysSuperseded: boolean;
   /** A large payload of its set is on its way. */
   isPulling: boolean;
   /** Versions of its set whose bodies are still to come. */
@@ -126,7 +128,8 @@ export class Gather implements ReplyHandler, TimerTarget {
   #localDigest0 = 0;
   #localDigest1 = 0;
   #reader: Member | null = null;
-  #isSuperseded = false;
+  /** This node has seen the write that is asked about superseded. */
+  #isSupersededHere = false;
   /** A slice has come since the time was taken last. */
   #hasMoved = false;
   #isAnswered = false;
@@ -160,7 +163,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     const { wheel, replication } = this.#parts;
     const { name, about } = this.#request;
     if (about !== null) {
-      this.#isSuperseded = replication.isSuperseded(name, about.requestId, 0, about.checksum);
+      this.#isSupersededHere = replication.isSuperseded(name, about.requestId, 0, about.checksum);
     }
     this.#deadline = wheel.schedule(this.#request.timeoutMs, this, 0);
     const local = this.#slots.find((slot) => slot.target.member.isSelf);
@@ -185,6 +188,7 @@ export class Gather implements ReplyHandler, TimerTarget {
       set: null,
       isComplete: false,
       isDamaged: false,
+      saysSuperseded: false,
       isPulling: false,
       missing: NOTHING_MISSING,
     };
@@ -208,6 +212,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     const { replication } = this.#parts;
     const { name, partition } = this.#request;
     slot.isComplete = replication.isCompletePrimary(partition);
+    slot.saysSuperseded = this.#isSupersededHere;
     const take = (set: VersionSet | null): void => {
       slot.set = set;
       this.#settle(slot, set === null ? "absent" : "held");
@@ -229,7 +234,7 @@ export class Gather implements ReplyHandler, TimerTarget {
   #isKnownHere({ set }: Slot): boolean {
     const { about } = this.#request;
     if (about === null || set === null) return false;
-    return this.#isSuperseded || isMadeIn(set.head, about);
+    return this.#isSupersededHere || isMadeIn(set.head, about);
   }
 
   /** What is here says enough; nobody has been asked, and nobody is repaired. */
@@ -272,7 +277,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     else {
       this.#reader ??= slot.target.member;
       slot.isComplete = reply.isComplete;
-      if (reply.isSuperseded) this.#isSuperseded = true;
+      slot.saysSuperseded ||= reply.isSuperseded;
       const { digest0, digest1 } = reply;
       const set = reply.hasSet ? setOf(reply.set) : null;
       if (frame.status === STATUS_ABSENT) this.#wasAbsent(slot);
@@ -444,8 +449,19 @@ export class Gather implements ReplyHandler, TimerTarget {
       primaries: this.#primaries,
       fallbacks: this.#responders - this.#primaries,
       reader: this.#reader,
-      isSuperseded: this.#isSuperseded,
+      superseded: this.#superseded(),
     });
+  }
+
+  #superseded(): Superseded {
+    let superseded: Superseded = this.#isSupersededHere ? "gone" : "no";
+    for (const { saysSuperseded, state } of this.#slots) {
+      if (!saysSuperseded) continue;
+      if (state === "held" || state === "agreed") return "shown";
+      if (state === "absent") superseded = "gone";
+      else if (superseded === "no") superseded = "hidden";
+    }
+    return superseded;
   }
 
   #merged(without: Slot | null = null): VersionSet | null {

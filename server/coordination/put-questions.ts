@@ -18,10 +18,12 @@ import { planAsk, type Plan } from "./plan.ts";
 import { makerOf } from "./planned-version.ts";
 import { judge } from "./precondition.ts";
 import { leftMs, type PutCase } from "./put-case.ts";
+import { unknown } from "./results.ts";
 import type { VersionMaker } from "./version-maker.ts";
 
 /** Of the time that is left, the question whether a write was made before gets one part in so many. */
 const ASK_PART = 2;
+const HIDDEN = "A node has seen this write superseded, and by what it did not show in time";
 /** More than there are nodes: all that were asked, or all that answer in time. */
 const EVERYBODY = { r: 1_000_000, pr: 0 };
 
@@ -54,7 +56,8 @@ export class PutQuestions {
     if (!putCase.mayBeRetry) return this.#checkFirst(putCase, plan, done);
     const maker = makerOf(this.#parts, putCase);
     return this.#askOthers(putCase, maker.write, (gathered) => {
-      const found = madeBefore(gathered.set, gathered.isSuperseded, maker.write);
+      const found = madeBefore(gathered.set, gathered.superseded, maker.write);
+      if (found === "unsure") return done(unknown("write-unknown", HIDDEN, gathered));
       const planNow = this.#planOf(putCase);
       if (found === null) return this.#checkFirst({ ...putCase, asked: gathered.set }, planNow, done);
       this.#parts.replication.counters.retriesRecognised++;

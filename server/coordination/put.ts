@@ -43,7 +43,9 @@ import {
   sendReplicate,
   type Delivered,
 } from "../replication/delivery.ts";
+import { hintName } from "../replication/hints.ts";
 import { NOTHING, eventOver, type Change, type EventMaker } from "../replication/local-copy.ts";
+import { mergeWherePossible } from "../replication/merge-sets.ts";
 import type { Replication } from "../replication/replication.ts";
 import { NO_REQUESTS } from "../replication/request-list.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
@@ -108,6 +110,8 @@ export class Put implements TimerTarget, ReplyHandler {
   #asksDurable = false;
   /** The set as it goes in one frame; null: a Delivery sends it. */
   #wireSet: WireSet | null = null;
+  /** As which target this node has made or kept the version; null: as none. */
+  #madeAs: Target | null = null;
   /** Until all targets have been asked: what ends meanwhile, within the same turn, is not the last word. */
   #isBeginning = true;
   #isAnswered = false;
@@ -133,6 +137,7 @@ export class Put implements TimerTarget, ReplyHandler {
   start(): void {
     const local = this.#targets.find((target) => target.member.isSelf) ?? null;
     const { found } = this.#work;
+    this.#madeAs = local;
     if (found === null) this.#made(local, this.#event(local));
     else if (local === null) this.#spread(null, found);
     else this.#made(local, { ...this.#keep(local, found), set: found });
@@ -247,11 +252,28 @@ export class Put implements TimerTarget, ReplyHandler {
 
   /** A receiver that lacks bodies that the set goes on with is sent all of them. */
   #deliverWhole(target: Target): void {
-    this.#parts.replication.loaderOf(this.#work.name)((set) => {
+    this.#load((set) => {
       if (set === null) this.#missed(target);
       else this.#deliver(target, set);
     });
   }
+
+  /**
+   * The set with all bodies, or a later one; null where they cannot be read. They are where the version
+   * was made: a stand-in has an older set among its objects, perhaps, and that is not what is to be stored.
+   */
+  readonly #load = (done: (set: VersionSet | null) => void): void => {
+    const { objects, hints } = this.#parts.replication;
+    const { name } = this.#work;
+    const made = this.#set;
+    const owner = this.#madeAs?.hintFor ?? null;
+    if (this.#madeAs === null || !made.payloads.includes(null)) return done(made);
+    const copy = owner === null ? objects : hints.copy;
+    return copy.read(owner === null ? name : hintName(owner.idBytes, name), (outcome) => {
+      const joined = outcome.status === "found" ? mergeWherePossible(made, outcome.set) : made;
+      done(joined.payloads.includes(null) ? null : joined);
+    });
+  };
 
   #deliver(target: Target, set: VersionSet): void {
     const { replication } = this.#parts;
@@ -264,7 +286,7 @@ export class Put implements TimerTarget, ReplyHandler {
       superseded: this.#superseded,
       moved: () => this.#moved(target),
     };
-    replication.deliver(target.member, name, set, how, replication.loaderOf(name), (end: Delivered) => {
+    replication.deliver(target.member, name, set, how, this.#load, (end: Delivered) => {
       if (end.failure === "" && end.status === STATUS_DONE) this.#storedThere(target, end.isDurable);
       else this.#missed(target);
     });
@@ -393,14 +415,8 @@ export class Put implements TimerTarget, ReplyHandler {
   }
 
   #keepHint(owner: Member): void {
-    const { replication } = this.#parts;
-    const { name } = this.#work;
-    if (!this.#set.payloads.includes(null)) {
-      replication.hints.store(owner, name, this.#set);
-      return;
-    }
-    replication.loaderOf(name)((set) => {
-      if (set !== null) replication.hints.store(owner, name, set);
+    this.#load((set) => {
+      if (set !== null) this.#parts.replication.hints.store(owner, this.#work.name, set);
     });
   }
 }

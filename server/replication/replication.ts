@@ -326,13 +326,6 @@ export class Replication {
     return this.objects.engine.sync((isDurable) => done(isDurable ? "" : "it could not be synced"));
   }
 
-  /** Reads the whole set that is held here, for a delivery that lacks bodies. */
-  readonly loaderOf =
-    (name: ObjectName) =>
-    (done: (set: VersionSet | null) => void): void => {
-      this.objects.read(name, (outcome) => done(outcome.status === "found" ? outcome.set : null));
-    };
-
   /** What a stand-in holds of a name: hints for its owners, and what it has itself. */
   collectAsStandIn(name: ObjectName, done: (set: VersionSet | null) => void): void {
     const owners = this.#ownersOf(name);

@@ -2,9 +2,11 @@
  * Anti-entropy: replicas find out where they differ and make it good, without any read by a client.
  *
  *   every 10 s ─► a healthy peer that owns something too ─► one comparison with it (comparison.ts)
- *   every 0.2 s while this node is partial for something, with those that can complete it
+ *   every 0.2 s while this node is partial for something, with those that can complete it, or has
+ *               something to show to new owners
  *
- * A comparison that ends well is also how a replica becomes complete (completeness.ts). A node
+ * A comparison that ends well is also how a replica becomes complete (completeness.ts), and how one that
+ * is to own a partition no more shows what it holds to those who will (relinquished.ts). A node
  * begins one at a time; peers answer any number, and answering changes nothing. Paper 4.7; digests
  * are from the index and its hash trees alone.
  */
@@ -20,11 +22,13 @@ import { Comparison, isWords } from "./comparison.ts";
 import type { Completeness } from "./completeness.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { LocalCopy } from "./local-copy.ts";
+import { ownedPartitions, ownersOf } from "./ownership.ts";
 import { LISTED_MAX, listRange, rangeDigest } from "./ranges.ts";
+import { Relinquished } from "./relinquished.ts";
 
-/** Between comparisons while all is well, and while this node is partial for something. */
+/** Between comparisons while all is well, and while they are waited for. */
 const INTERVAL_MS = 10_000;
-const INTERVAL_PARTIAL_MS = 200;
+const INTERVAL_URGENT_MS = 200;
 
 export interface AntiEntropyHost extends ReplicationHost {
   readonly self: Member;
@@ -44,6 +48,7 @@ export class AntiEntropy {
   readonly #host: AntiEntropyHost;
   readonly #copy: LocalCopy;
   readonly #completeness: Completeness;
+  readonly #relinquished = new Relinquished();
   #timer: Timer | null = null;
   #comparison: Comparison | null = null;
   #turn = 0;
@@ -94,6 +99,18 @@ export class AntiEntropy {
     this.#comparison?.abandon();
   }
 
+  /** Whether all that is to be owned no more has been shown to those who own it from now on. */
+  get isAllShown(): boolean {
+    return this.#toBeShown().size === 0;
+  }
+
+  #toBeShown(): Set<string> {
+    const { layouts, self, members } = this.#host;
+    const ids = this.#relinquished.pending(layouts, self.id);
+    for (const id of ids) if (!members.some((member) => member.id === id)) ids.delete(id);
+    return ids;
+  }
+
   /** Begins a comparison soon: something became partial, or a peer came back. */
   hurry(): void {
     if (this.#comparison !== null || this.#isStopped) return;
@@ -116,9 +133,11 @@ export class AntiEntropy {
     const peer = peers[this.#turn++ % peers.length];
     const partitions = this.#shared(peer);
     const counts = this.#host.countsForCompleteness;
+    const { number } = this.#newest;
     this.#comparison = new Comparison(this.#host, this.#copy, peer, counts);
     this.#comparison.run(partitions, (partition, peerIsComplete) => {
       this.#compared(partition, peer, peerIsComplete);
+      this.#relinquished.compared(number, partition, peer.id);
     }, () => {
       this.#comparison = null;
       this.#completeness.save();
@@ -127,14 +146,16 @@ export class AntiEntropy {
     });
   }
 
-  /** Healthy members that own something with this node; first those that can complete it. */
+  /** Healthy members that own something with this node; first those that can complete it, or are to be shown something. */
   #candidates(): Member[] {
     const healthy = this.#host.members.filter(
       (member) => !member.isSelf && member.healthy && this.#shared(member).length > 0,
     );
-    if (!this.#isPartial()) return healthy;
+    if (!this.#isUrgent()) return healthy;
+    const shown = this.#toBeShown();
     const useful = healthy.filter((member) =>
-      this.#shared(member).some((partition) => !this.#completeness.isComplete(partition)),
+      shown.has(member.id) ||
+      this.#shared(member).some((partition) => !this.#completeness.isComplete(partition))
     );
     return useful.length > 0 ? useful : healthy;
   }
@@ -155,8 +176,16 @@ export class AntiEntropy {
     return own.some((owned, partition) => owned === 1 && !this.#completeness.isComplete(partition));
   }
 
+  get #newest(): Layout {
+    return this.#host.layouts[this.#host.layouts.length - 1];
+  }
+
+  #isUrgent(): boolean {
+    return this.#isPartial() || !this.isAllShown;
+  }
+
   #intervalMs(): number {
-    return this.#isPartial() ? INTERVAL_PARTIAL_MS : INTERVAL_MS;
+    return this.#isUrgent() ? INTERVAL_URGENT_MS : INTERVAL_MS;
   }
 
   #compared(partition: number, peer: Member, peerIsComplete: boolean): void {
@@ -227,28 +256,3 @@ export class AntiEntropy {
     });
   }
 }
-
-/** Which partitions a node owns in any of the layouts: a byte each. */
-export function ownedPartitions(layouts: readonly Layout[], id: string): Uint8Array {
-  const owned = new Uint8Array(layouts[0].partitions);
-  for (const layout of layouts) {
-    const index = layout.indexOf(id);
-    if (index < 0) continue;
-    for (let slot = 0; slot < layout.owners.length; slot++) {
-      if (layout.owners[slot] !== index) continue;
-      owned[Math.floor(slot / layout.ownersPerPartition)] = 1;
-    }
-  }
-  return owned;
-}
-
-/** Ids of the owners of a partition. */
-export function ownersOf(layout: Layout, partition: number): string[] {
-  const start = partition * layout.ownersPerPartition;
-  const owners: string[] = [];
-  for (let rank = 0; rank < layout.ownersPerPartition; rank++) {
-    owners.push(layout.nodes[layout.owners[start + rank]].id);
-  }
-  return owners;
-}
-

@@ -29,7 +29,7 @@ import { isGone, type Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Peers } from "../wire/peers.ts";
-import { AntiEntropy, ownedPartitions, ownersOf, type AntiEntropyHost } from "./anti-entropy.ts";
+import { AntiEntropy, type AntiEntropyHost } from "./anti-entropy.ts";
 import { BodyPushes } from "./body-push.ts";
 import { BucketRuns, type BucketRunsHost } from "./bucket-runs.ts";
 import { Completeness } from "./completeness.ts";
@@ -39,6 +39,7 @@ import type { HintRequests } from "./hint-requests.ts";
 import { Hints, hintName, type HintsHost } from "./hints.ts";
 import { LocalCopy } from "./local-copy.ts";
 import { mergeWherePossible } from "./merge-sets.ts";
+import { ownedPartitions, ownersOf } from "./ownership.ts";
 import { Replica, type ReplicaHost } from "./replica.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
@@ -369,13 +370,14 @@ export class Replication {
     if (others.length === 0) this.completeness.completeAlone(partition);
   }
 
-  /** Tells the cluster that this node holds all that it owns, once it does. */
+  /** Tells the cluster that this node holds all that it owns, once it does, and has shown what it gives up. */
   #reportSynced(): void {
     const { membership } = this.#parts;
     const partial = this.partialCount();
     membership.reportReplica(partial, this.#parts.actorText());
     const target = membership.layouts.syncTarget;
-    if (partial === 0 && target > 0) membership.reportSynced(target);
+    if (target === 0 || partial > 0 || !this.#antiEntropy.isAllShown) return;
+    membership.reportSynced(target);
   }
 
   #damaged(name: ObjectName, detail: string): void {

@@ -23,11 +23,11 @@ import type { Layout } from "../membership/layout.ts";
 import { isGone, type Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Peers } from "../wire/peers.ts";
-import { ownedPartitions, ownersOf } from "./anti-entropy.ts";
 import { isWords } from "./comparison.ts";
 import type { Completeness } from "./completeness.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { LocalCopy } from "./local-copy.ts";
+import { ownedPartitions, ownersOf } from "./ownership.ts";
 import { ENTRY_BYTES, listRange, readEntries, type ListedEntry } from "./ranges.ts";
 
 /** Between two looks for surplus. */

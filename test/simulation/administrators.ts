@@ -97,6 +97,7 @@ export class Administrators {
     const { clock, random } = this.#options;
     clock.after(LOOK_MS / 2 + random.below(LOOK_MS), () => {
       this.#observe();
+      for (const index of change.machines) if (this.#isAnother(index)) this.#removeNamesake(index);
       if (!change.look()) return this.#follow(change);
       this.#changes.delete(change);
       this.count++;
@@ -157,8 +158,6 @@ export class Administrators {
       if (membership === null) return false;
       const status = membership.memberById(id)?.status;
       if (status === "member") this.#work([{ change: "leave", node: id }]);
-      // Its disk was lost on the way: then it cannot give up what it held, and says what to do.
-      if (status === "leaving" && this.#isAnother(leaver)) this.#work([{ change: "remove", node: id }]);
       if (status === undefined || !isGone(status)) return false;
       cluster.retire(leaver);
       return true;
@@ -294,6 +293,18 @@ export class Administrators {
   #isAnother(index: number): boolean {
     const detail = this.#options.cluster.node(index)?.membership.detail ?? "";
     return /its data directory is another one; remove it first/.test(detail);
+  }
+
+  /**
+   * A machine comes with an empty disk, and is known to leave: it lost its disk on the way and cannot give up
+   * what it held, or who had heard that it was done has died. It says what to do.
+   */
+  #removeNamesake(index: number): void {
+    const members = this.#reached()?.members ?? [];
+    const namesake = members.find(({ name, status }) => {
+      return name === this.#options.cluster.name(index) && status === "leaving";
+    });
+    if (namesake !== undefined) this.#work([{ change: "remove", node: namesake.id }]);
   }
 
   #isRemoved(id: string): boolean {

@@ -64,6 +64,10 @@ export const STATUS_WRONG_PROTOCOL = STATUS_WIRE + 16;
 export const STATUS_WRONG_CLUSTER = STATUS_WIRE + 17;
 export const STATUS_WRONG_NODE = STATUS_WIRE + 18;
 export const STATUS_NOT_ADMITTED = STATUS_WIRE + 19;
+/** HELLO refused: the cluster's secret, or a client's token, was not proved. */
+export const STATUS_NOT_PROVED = STATUS_WIRE + 20;
+/** HELLO answered with a proof of the cluster's secret: the same is wanted in return. */
+export const STATUS_CHALLENGE = STATUS_WIRE + 21;
 
 /** A frame as its receiver sees it: the header's fields, and where the body lies. */
 export class FrameView {

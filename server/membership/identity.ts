@@ -24,6 +24,8 @@ const GONE_CHARS_MAX = 1_024;
 export class Identity {
   readonly incarnation: string;
   readonly name: string;
+  /** The cluster's, as this node was told it; null: none. Never stored. */
+  secret: Uint8Array | null = null;
   readonly #disk: Disk;
   #nodeId: string;
   #clusterId: string | null;

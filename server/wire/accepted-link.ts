@@ -1,5 +1,6 @@
 /**
- * The other end of a link that somebody dialled: waits for HELLO, judges it, then serves requests.
+ * The other end of a link that somebody dialled: waits for HELLO, judges it, then serves requests. Where the
+ * cluster has a secret, a HELLO without proof of it is answered with a challenge first.
  *
  *   waiting ──HELLO accepted──► serving     frames before a HELLO, replies, a second HELLO that says
  *      │ refused, too late                  something else: malformed, closed
@@ -11,6 +12,7 @@ import {
   type FrameView,
   KIND_HELLO,
   REPLY_BIT,
+  STATUS_CHALLENGE,
   STATUS_NOT_ADMITTED,
   STATUS_OK,
 } from "../../core/frame.ts";
@@ -20,13 +22,19 @@ import {
   decodeGreeting,
   encodeWelcome,
   type Greeting,
+  greetingOf,
   HELLO_BYTES_MAX,
+  isProved,
   judgeHello,
   type LocalIdentity,
+  notProved,
   type PeerIdentity,
+  type Permission,
+  proved,
   type Refusal,
 } from "./handshake.ts";
 import { encodeRefusal } from "./messages.ts";
+import { NONCE_BYTES } from "./secret.ts";
 import type { Services } from "./services.ts";
 import type { TimerTarget } from "./timer-wheel.ts";
 import type { Wiring } from "./wiring.ts";
@@ -38,6 +46,8 @@ export interface AcceptedLinkOwner {
   readonly services: Services;
   /** "" where this node may come in, else the sentence that it is refused with. */
   admit(identity: PeerIdentity): string;
+  /** What the token of a client allows; null: it is none of this cluster's. */
+  permit(token: string): Permission | null;
   gone(link: AcceptedLink): void;
 }
 
@@ -45,6 +55,8 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
   readonly connection: Connection;
   readonly #owner: AcceptedLinkOwner;
   #from: PeerIdentity | null = null;
+  /** This end's, drawn for the connection; empty where there is no secret. */
+  #nonce = new Uint8Array(0);
   #handshakeTimer = 0;
   /** Correlation of the latest request. */
   #lastServed = 0;
@@ -61,7 +73,11 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
   }
 
   opened(): void {
-    const { wheel, limits } = this.#owner.wiring;
+    const { wheel, limits, ports } = this.#owner.wiring;
+    if (this.#owner.identity.secret !== null) {
+      this.#nonce = new Uint8Array(NONCE_BYTES);
+      ports.random.fill(this.#nonce);
+    }
     this.#handshakeTimer = wheel.schedule(limits.handshakeMs, this, 0);
   }
 
@@ -112,21 +128,55 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
     if (refusal !== ACCEPTED) this.#refuse(hello, refusal, frame.correlation);
     else if (this.#from !== null && !isSame(this.#from, hello)) {
       this.connection.malformed("second HELLO says something else");
-    } else this.#welcome(hello, frame.correlation);
+    } else if (this.#wantsProof(hello)) this.#challenge(hello, frame.correlation);
+    else this.#welcome(hello, frame.correlation);
   }
 
   #judge(hello: Greeting): Refusal {
     const refusal = judgeHello(hello, this.#owner.identity);
     if (refusal !== ACCEPTED) return refusal;
+    const proof = this.#judgeProof(hello);
+    if (proof !== ACCEPTED) return proof;
     const sentence = this.#owner.admit(hello);
     return sentence === "" ? ACCEPTED : { status: STATUS_NOT_ADMITTED, sentence };
   }
 
+  #judgeProof(hello: Greeting): Refusal {
+    const { secret } = this.#owner.identity;
+    if (secret === null) return ACCEPTED;
+    if (hello.role === "client") {
+      if (this.#owner.permit(hello.token) !== null) return ACCEPTED;
+      return notProved(hello.token === "" ? "A client has to bring a token" : "The token is not known here");
+    }
+    if (hello.nonce.length === 0) return notProved("The cluster has a secret, and the node that dialled has none");
+    if (hello.proof.length === 0 || isProved(secret, "dialler", hello, this.#own())) return ACCEPTED;
+    return notProved("The node that dialled has another secret than the cluster");
+  }
+
+  #own(): Greeting {
+    return greetingOf(this.#owner.identity, "peer", this.#nonce);
+  }
+
+  #wantsProof({ role, proof }: Greeting): boolean {
+    return this.#owner.identity.secret !== null && role !== "client" && proof.length === 0;
+  }
+
+  #challenge(hello: Greeting, correlation: number): void {
+    const { secret } = this.#owner.identity;
+    if (secret === null) return;
+    const greeting = proved(secret, "listener", this.#own(), hello);
+    this.#answer(STATUS_CHALLENGE, correlation, encodeWelcome(greeting));
+  }
+
   #welcome(hello: Greeting, correlation: number): void {
-    this.#from = hello;
+    const { secret } = this.#owner.identity;
+    const isJudged = secret !== null && hello.role === "client";
+    const { nodeId, clusterId, role, name, token } = hello;
+    const permission = isJudged ? this.#owner.permit(token) : null;
+    this.#from = { nodeId, clusterId, role, name, permission };
     this.#owner.wiring.wheel.cancel(this.#handshakeTimer);
     this.connection.frameBytesMax = this.#owner.wiring.limits.frameBytesMax;
-    this.#answer(STATUS_OK, correlation, encodeWelcome(this.#owner.identity));
+    this.#answer(STATUS_OK, correlation, encodeWelcome(this.#own()));
   }
 
   #refuse(hello: Greeting, refusal: Refusal, correlation: number): void {

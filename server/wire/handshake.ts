@@ -7,19 +7,21 @@
  *     ◄── HELLO reply {error}                           status says why; then it closes
  *   judged by judgeWelcome
  *
- * Fields that are not known are ignored, so that a proof of the cluster's secret can be added
- * without a new protocol number. A HELLO may come twice (it is repeated until answered); the second
- * is answered like the first.
+ * Where the cluster has a secret a challenge comes between (secret.ts), and a client brings a token. Fields
+ * that are not known are ignored. A HELLO may come twice (it is repeated until answered); the second is
+ * answered like the first.
  */
 
 import {
   PROTOCOL_VERSION,
+  STATUS_NOT_PROVED,
   STATUS_OK,
   STATUS_WRONG_CLUSTER,
   STATUS_WRONG_NODE,
   STATUS_WRONG_PROTOCOL,
 } from "../../core/frame.ts";
 import { decodeMessage, encodeMessage } from "./messages.ts";
+import { isEqualInConstantTime, NONCE_BYTES, PROOF_BYTES, proofOf } from "./secret.ts";
 
 /** Until the handshake is done a frame may be this large, no larger. */
 export const HELLO_BYTES_MAX = 4096;
@@ -37,6 +39,14 @@ export interface PeerIdentity {
   readonly role: Role;
   /** What its operator calls it; for logs. */
   readonly name: string;
+  /** What a client may do; null: all that its role may. */
+  readonly permission: Permission | null;
+}
+
+/** What the token of a client allows, looked up at each request: tokens are taken back. */
+export interface Permission {
+  /** "" where it may read or write objects of a bucket, the first `length` bytes; else one sentence. */
+  refusal(need: "read" | "write", bucket: Uint8Array, length: number): string;
 }
 
 /** Who we are; read anew for each handshake, since a node joins a cluster while it runs. */
@@ -45,6 +55,8 @@ export interface LocalIdentity {
   clusterId(): string | null;
   readonly nodeId: string;
   readonly name: string;
+  /** The cluster's; null: whoever reaches this node may come in. */
+  readonly secret: Uint8Array | null;
 }
 
 /** Why a handshake failed: a status of core/frame and one sentence. */
@@ -58,26 +70,73 @@ export const ACCEPTED: Refusal = { status: STATUS_OK, sentence: "" };
 /** What either side says of itself. */
 export interface Greeting extends PeerIdentity {
   readonly protocol: number;
+  /** Drawn for the connection by a side that proves the secret; empty: none. */
+  readonly nonce: Uint8Array;
+  /** Empty: none. */
+  readonly proof: Uint8Array;
+  /** What a client brings; "": nothing. */
+  readonly token: string;
 }
 
-export function encodeHello(local: LocalIdentity, role: Role): Uint8Array {
-  const node = role === "client" ? null : local.nodeId;
-  return encodeMessage({
+const NOTHING = new Uint8Array(0);
+
+/** What this node says of itself where it dials. @param nonce of the connection; empty: no secret */
+export function greetingOf(local: LocalIdentity, role: Role, nonce: Uint8Array): Greeting {
+  return {
     protocol: PROTOCOL_VERSION,
-    cluster: local.clusterId(),
-    node,
+    clusterId: local.clusterId(),
+    nodeId: role === "client" ? null : local.nodeId,
     name: local.name,
     role,
-  });
+    permission: null,
+    nonce,
+    proof: NOTHING,
+    token: "",
+  };
 }
 
-export function encodeWelcome(local: LocalIdentity): Uint8Array {
-  return encodeMessage({
-    protocol: PROTOCOL_VERSION,
-    cluster: local.clusterId(),
-    node: local.nodeId,
-    name: local.name,
-  });
+export function encodeHello(greeting: Greeting): Uint8Array {
+  const { role, token } = greeting;
+  return encodeMessage({ ...said(greeting), role, ...(token === "" ? {} : { token }) });
+}
+
+/** The welcome, or the challenge before it. */
+export function encodeWelcome(greeting: Greeting): Uint8Array {
+  return encodeMessage(said(greeting));
+}
+
+function said({ protocol, clusterId, nodeId, name, nonce, proof }: Greeting): object {
+  return {
+    protocol,
+    cluster: clusterId,
+    node: nodeId,
+    name,
+    ...(nonce.length === 0 ? {} : { nonce }),
+    ...(proof.length === 0 ? {} : { proof }),
+  };
+}
+
+/** The greeting with the proof of its side. REQUIRES: both have their nonce. */
+export function proved(
+  secret: Uint8Array,
+  side: "dialler" | "listener",
+  own: Greeting,
+  other: Greeting,
+): Greeting {
+  const [dialler, listener] = side === "dialler" ? [own, other] : [other, own];
+  return { ...own, proof: proofOf(secret, side, dialler, listener) };
+}
+
+/** Whether a greeting's proof is that of its side. */
+export function isProved(
+  secret: Uint8Array,
+  side: "dialler" | "listener",
+  theirs: Greeting,
+  own: Greeting,
+): boolean {
+  if (theirs.nonce.length !== NONCE_BYTES || own.nonce.length !== NONCE_BYTES) return false;
+  const wanted = proved(secret, side, { ...theirs, proof: NOTHING }, own).proof;
+  return isEqualInConstantTime(theirs.proof, wanted);
 }
 
 /** Reads a HELLO or a welcome (whose role is "peer" by default); null where it is malformed. */
@@ -86,16 +145,34 @@ export function decodeGreeting(bytes: Uint8Array, start: number, end: number): G
   if (typeof body !== "object" || body === null) return null;
   const fields = body as Readonly<Record<string, unknown>>;
   const { protocol, cluster = null, node = null, name = "", role = "peer" } = fields;
+  const { nonce = NOTHING, proof = NOTHING, token = "" } = fields;
   if (typeof protocol !== "number") return null;
   // Of another protocol nothing more is known than its number.
-  if (protocol !== PROTOCOL_VERSION) {
-    return { protocol, nodeId: null, clusterId: null, role: "client", name: "" };
-  }
+  if (protocol !== PROTOCOL_VERSION) return { ...UNKNOWN, protocol };
   if (!isShortText(name) || (cluster !== null && !isShortText(cluster))) return null;
   if (node !== null && !isNodeId(node)) return null;
   if (role !== "peer" && role !== "client" && role !== "joining") return null;
   if ((node === null) !== (role === "client")) return null;
-  return { protocol, nodeId: node, clusterId: cluster, role, name };
+  if (!isBytes(nonce, NONCE_BYTES) || !isBytes(proof, PROOF_BYTES) || !isShortText(token)) return null;
+  const who: PeerIdentity = { nodeId: node, clusterId: cluster, role, name, permission: null };
+  // Copies: the frame that they stand in goes.
+  return { protocol, ...who, nonce: nonce.slice(), proof: proof.slice(), token };
+}
+
+const UNKNOWN = {
+  nodeId: null,
+  clusterId: null,
+  role: "client",
+  name: "",
+  permission: null,
+  nonce: NOTHING,
+  proof: NOTHING,
+  token: "",
+} as const;
+
+/** Absent, or just so many. */
+function isBytes(value: unknown, length: number): value is Uint8Array {
+  return value instanceof Uint8Array && (value.length === length || value.length === 0);
 }
 
 /** The listener's judgement. */
@@ -142,6 +219,11 @@ function judgeProtocol(greeting: Greeting): Refusal {
 function wrongCluster(theirs: string | null, ours: string | null): Refusal {
   const sentence = `Got cluster ${theirs ?? "none"}, this node is in ${ours ?? "none yet"}`;
   return { status: STATUS_WRONG_CLUSTER, sentence };
+}
+
+/** One side has no secret, or another one. */
+export function notProved(sentence: string): Refusal {
+  return { status: STATUS_NOT_PROVED, sentence };
 }
 
 function isShortText(value: unknown): value is string {

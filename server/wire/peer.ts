@@ -22,6 +22,7 @@ import {
   KIND_HELLO,
   KIND_MESSAGE,
   REPLY_BIT,
+  STATUS_CHALLENGE,
   STATUS_OK,
 } from "../../core/frame.ts";
 import { type CallDone, Calls } from "./calls.ts";
@@ -31,16 +32,22 @@ import {
   ACCEPTED,
   decodeGreeting,
   encodeHello,
+  type Greeting,
+  greetingOf,
   HELLO_BYTES_MAX,
+  isProved,
   judgeWelcome,
   type LocalIdentity,
+  notProved,
   type PeerIdentity,
+  proved,
   type Refusal,
   type Role,
 } from "./handshake.ts";
 import { decodeRefusal, encodeMessage } from "./messages.ts";
 import { OutgoingFrames } from "./outgoing-frames.ts";
 import type { FailureReason, ReplyHandler } from "./reply-handler.ts";
+import { NONCE_BYTES } from "./secret.ts";
 import type { TimerTarget } from "./timer-wheel.ts";
 import type { Wiring } from "./wiring.ts";
 
@@ -88,6 +95,8 @@ export class Peer implements ConnectionOwner {
   #retryAtMs = 0;
   /** Requests that came during a back-off wait for the end of this turn to fail. */
   #failingSoon = false;
+  /** What is said on this connection, from the first HELLO to the one with a proof. */
+  #hello: Greeting | null = null;
   #handshakeTimer = 0;
   #repeatTimer = 0;
   /** Why the link is down, for people. */
@@ -206,6 +215,7 @@ export class Peer implements ConnectionOwner {
   opened(): void {
     if (this.#state !== "dialling") return;
     this.#state = "greeting";
+    this.#hello = greetingOf(this.#owner.identity, this.role, this.#drawNonce());
     this.#sendHello();
   }
 
@@ -290,10 +300,18 @@ export class Peer implements ConnectionOwner {
 
   // The handshake.
 
+  #drawNonce(): Uint8Array {
+    const { identity, wiring } = this.#owner;
+    if (identity.secret === null || this.role === "client") return new Uint8Array(0);
+    const nonce = new Uint8Array(NONCE_BYTES);
+    wiring.ports.random.fill(nonce);
+    return nonce;
+  }
+
   #sendHello(): void {
     const connection = this.#connection;
-    if (connection === null || this.#state !== "greeting") return;
-    const hello = encodeHello(this.#owner.identity, this.role);
+    if (connection === null || this.#hello === null || this.#state !== "greeting") return;
+    const hello = encodeHello(this.#hello);
     const offset = connection.reserve(KIND_HELLO, 0, STATUS_OK, 0, 0, hello.length);
     if (offset >= 0) connection.buffer.set(hello, offset);
     this.#repeatTimer = this.#owner.wiring.wheel.schedule(HELLO_REPEAT_MS, this.#onRepeatTime, 0);
@@ -301,7 +319,8 @@ export class Peer implements ConnectionOwner {
 
   #greeted(frame: FrameView, connection: Connection): void {
     const { status, bytes, start, end } = frame;
-    if (status !== STATUS_OK) {
+    const isChallenge = status === STATUS_CHALLENGE;
+    if (status !== STATUS_OK && !isChallenge) {
       this.#refused({ status, sentence: decodeRefusal(bytes, start, end) }, connection);
       return;
     }
@@ -310,13 +329,36 @@ export class Peer implements ConnectionOwner {
       connection.malformed("welcome cannot be read");
       return;
     }
-    const refusal = judgeWelcome(welcome, this.#owner.identity, this.role, this.id);
+    const judged = judgeWelcome(welcome, this.#owner.identity, this.role, this.id);
+    const refusal = judged === ACCEPTED ? this.#judgeProof(welcome, isChallenge) : judged;
     if (refusal !== ACCEPTED) {
       this.#refused(refusal, connection);
       return;
     }
+    if (isChallenge) return;
     this.remote = welcome;
     this.#stand(connection);
+  }
+
+  /** Of a challenge: proves in return. Of a welcome: the other side must have been challenged with success. */
+  #judgeProof(theirs: Greeting, isChallenge: boolean): Refusal {
+    const { secret } = this.#owner.identity;
+    const hello = this.#hello;
+    if (secret === null || hello === null || hello.nonce.length === 0) {
+      if (!isChallenge) return ACCEPTED;
+      return notProved("The cluster there has a secret, and this node has none");
+    }
+    if (!isChallenge) {
+      return hello.proof.length > 0 ? ACCEPTED : notProved("The node there did not prove the cluster's secret");
+    }
+    const unproved = { ...hello, proof: new Uint8Array(0) };
+    if (!isProved(secret, "listener", theirs, unproved)) {
+      return notProved("The cluster there has another secret than this node");
+    }
+    this.#hello = proved(secret, "dialler", unproved, theirs);
+    this.#owner.wiring.wheel.cancel(this.#repeatTimer);
+    this.#sendHello();
+    return ACCEPTED;
   }
 
   #stand(connection: Connection): void {

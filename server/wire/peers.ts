@@ -15,7 +15,7 @@
 
 import type { Listener, Socket, SocketHandler } from "../ports/network.ts";
 import { AcceptedLink, type AcceptedLinkOwner } from "./accepted-link.ts";
-import type { LocalIdentity, PeerIdentity, Refusal, Role } from "./handshake.ts";
+import type { LocalIdentity, PeerIdentity, Permission, Refusal, Role } from "./handshake.ts";
 import { Peer, type PeerOwner } from "./peer.ts";
 import type { FailureReason } from "./reply-handler.ts";
 import { type MessageHandler, type RequestHandler, Services } from "./services.ts";
@@ -30,7 +30,7 @@ import {
 
 export type { CallDone } from "./calls.ts";
 export type { Connection } from "./connection.ts";
-export type { LocalIdentity, PeerIdentity, Refusal, Role } from "./handshake.ts";
+export type { LocalIdentity, PeerIdentity, Permission, Refusal, Role } from "./handshake.ts";
 export { Peer } from "./peer.ts";
 export type { FailureReason, ReplyHandler } from "./reply-handler.ts";
 export type { MessageHandler, RequestHandler } from "./services.ts";
@@ -43,6 +43,8 @@ export interface PeersOptions {
   readonly limits?: Partial<WireLimits>;
   /** "" where this node may come in, else the sentence that it is refused with (a removed node). */
   readonly admit?: (identity: PeerIdentity) => string;
+  /** What a client's token allows, where the cluster has a secret; null: it is none of this cluster's. */
+  readonly permit?: (token: string) => Permission | null;
 }
 
 export class Peers implements PeerOwner, AcceptedLinkOwner {
@@ -58,6 +60,7 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
   /** Told when a handshake that this node began was refused, by the other side or by this one. */
   onRefused: ((peer: Peer, refusal: Refusal) => void) | null = null;
   readonly #admit: (identity: PeerIdentity) => string;
+  readonly #permit: (token: string) => Permission | null;
   readonly #members = new Map<string, Peer>();
   readonly #others = new Set<Peer>();
   readonly #accepted = new Set<AcceptedLink>();
@@ -69,6 +72,7 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
     this.wiring = new Wiring(ports, { ...wireLimitDefaults, ...options.limits });
     this.identity = identity;
     this.#admit = options.admit ?? (() => "");
+    this.#permit = options.permit ?? (() => null);
   }
 
   /** The timeouts of this node, for all who wait. */
@@ -162,6 +166,10 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
 
   admit(identity: PeerIdentity): string {
     return this.#admit(identity);
+  }
+
+  permit(token: string): Permission | null {
+    return this.#permit(token);
   }
 
   ended(peer: Peer, ok: boolean, reason: "" | FailureReason, elapsedMs: number): void {

@@ -44,7 +44,7 @@ export function layoutOf(digits: string, after: Layout | null = null): Layout {
 export function sourceOf(layouts: readonly Layout[], self: string, unhealthy = ""): PlanSource {
   const world = new WireWorld(1);
   const { clock } = world.node("self", "f");
-  const identity = { clusterId: () => SHAPE.clusterId, nodeId: self.repeat(16), name: "self" };
+  const identity = { clusterId: () => SHAPE.clusterId, nodeId: self.repeat(16), name: "self", secret: null };
   const network = world.network.port("plan", clock);
   const peers = new Peers({ clock, random: world.random, network, log: world.log }, identity);
   const members = new Map<string, Member>();

@@ -71,7 +71,7 @@ async function connectedPair(): Promise<{ listener: Listener; near: Witness; far
 
 function node(digit: string): Peers {
   const ports = { clock: systemClock, random: systemRandom, network: tcpNetwork, log: silent };
-  const identity = { clusterId: () => "c0ffee", nodeId: digit.repeat(16), name: digit };
+  const identity = { clusterId: () => "c0ffee", nodeId: digit.repeat(16), name: digit, secret: null };
   const peers = new Peers(ports, identity, { limits: { handshakeMs: 2_000 } });
   peers.onMessage("echo", (body, _from, reply) => reply(body));
   peers.onRequest(KIND_FETCH, (frame, connection) => {

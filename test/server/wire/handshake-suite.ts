@@ -45,7 +45,7 @@ const tries: readonly Try[] = [
   },
   {
     name: "a member with fields of a later version",
-    hello: { role: "peer", node: NODE, proof: Uint8Array.of(1), features: ["x"] },
+    hello: { role: "peer", node: NODE, later: Uint8Array.of(1), features: ["x"] },
     status: STATUS_OK,
     says: "",
   },
@@ -130,6 +130,9 @@ const rude: Readonly<Record<string, Uint8Array>> = {
   "a member without a node": helloOf({ role: "peer", node: null }),
   "a client with a node": helloOf({ node: NODE }),
   "an unknown role": helloOf({ role: "king", node: NODE }),
+  "a nonce of one byte": helloOf({ role: "peer", node: NODE, nonce: Uint8Array.of(1) }),
+  "a proof of 33 bytes": helloOf({ role: "peer", node: NODE, proof: new Uint8Array(33) }),
+  "a token that is no text": helloOf({ token: 7 }),
 };
 
 export const suite: Case[] = [

@@ -54,13 +54,13 @@ export class WireWorld {
   node(
     name: string,
     digit: string,
-    options: PeersOptions & { cluster?: string | null } = {},
+    options: PeersOptions & { cluster?: string | null; secret?: Uint8Array } = {},
   ): WireNode {
     const id = digit.repeat(16);
     const clock = new SimulatedClock(this.world, name);
     const ports = { clock, random: this.random, log: this.log };
     const cluster = options.cluster === undefined ? CLUSTER : options.cluster;
-    const identity = { clusterId: () => cluster, nodeId: id, name };
+    const identity = { clusterId: () => cluster, nodeId: id, name, secret: options.secret ?? null };
     const network = this.network.port(name, clock);
     const peers = new Peers({ ...ports, network }, identity, options);
     peers.onMessage("echo", (body, _from, reply) => reply(body));

@@ -60,6 +60,8 @@ export const RESULT_CODES = [
   "hints-full",
   "memory-full",
   "files-full",
+  "forbidden",
+  "rate-limited",
 ] as const;
 
 export const RESULT_OUTCOMES = ["done", "refused", "unknown"] as const;

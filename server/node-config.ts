@@ -31,6 +31,8 @@ export interface NodeConfig {
   readonly join: readonly string[];
   /** Whether an administrator lets this node in. */
   readonly joinStaged: boolean;
+  /** The cluster's; null: nobody is asked who he is. */
+  readonly secret: Uint8Array | null;
   readonly zone: string;
   readonly capacity: number;
   readonly engine: "log" | "memory";
@@ -70,6 +72,7 @@ export const nodeConfigDefaults: NodeConfig = {
   http: "127.0.0.1:7070",
   join: [],
   joinStaged: false,
+  secret: null,
   zone: "",
   capacity: 1,
   engine: "log",

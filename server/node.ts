@@ -25,6 +25,7 @@ import type { QuorumDefaults, Store } from "./coordination/store.ts";
 import { readinessOf, type Readiness } from "./coordination/readiness.ts";
 import { unreadyStore } from "./coordination/unready-store.ts";
 import type { ClusterReport, HttpCluster } from "./http/http-node.ts";
+import { Authorization } from "./membership/authorization.ts";
 import type { Buckets } from "./membership/buckets.ts";
 import { Identity } from "./membership/identity.ts";
 import { Membership } from "./membership/membership.ts";
@@ -39,7 +40,7 @@ import { HintRequests } from "./replication/hint-requests.ts";
 import { Replication, type Freshness } from "./replication/replication.ts";
 import { NO_REQUESTS } from "./replication/request-list.ts";
 import { SupersededRequests } from "./replication/superseded.ts";
-import { Peers } from "./wire/peers.ts";
+import { Peers, type Permission } from "./wire/peers.ts";
 
 /** A stop waits this long for requests under way. */
 const DRAIN_MS_MAX = 8_000;
@@ -66,6 +67,7 @@ export class Node {
   #identity: Identity | null = null;
   #peers: Peers | null = null;
   #membership: Membership | null = null;
+  #authorization: Authorization | null = null;
   #running: Running | null = null;
   #wasMember = false;
   #isStopped = false;
@@ -89,6 +91,7 @@ export class Node {
     } catch (error) {
       return done(`Cannot start: ${error instanceof Error ? error.message : String(error)}`);
     }
+    this.#identity.secret = this.#config.secret;
     this.#wasMember = this.#identity.clusterId() !== null;
     const limits = {
       frameBytesMax: frameBytesMax(this.#config.maxValueBytes),
@@ -96,8 +99,11 @@ export class Node {
     };
     const admit = (identity: Parameters<Membership["admit"]>[0]): string =>
       this.membership.admit(identity);
-    this.#peers = new Peers(ports, this.#identity, { limits, admit });
+    const permit = (token: string): Permission | null => this.authorization?.principal(token) ?? null;
+    this.#peers = new Peers(ports, this.#identity, { limits, admit, permit });
     this.#membership = this.#makeMembership(this.#identity, this.#peers);
+    const { secret } = this.#config;
+    if (secret !== null) this.#authorization = new Authorization(this.membership.tokens, secret, ports.clock);
     return this.#peers.listen(this.#config.tcp, (address, error) => {
       if (error !== "") return done(error);
       this.#tcpAddress = address;
@@ -139,7 +145,11 @@ export class Node {
     return this.membership.buckets;
   }
 
-  /** Tells all healthy members of changed bucket properties; calls back when they know. */
+  get authorization(): Authorization | null {
+    return this.#authorization;
+  }
+
+  /** Tells all healthy members of changed bucket properties or tokens; calls back when they know. */
   tellAll(done: () => void): void {
     this.membership.tellAll(done);
   }

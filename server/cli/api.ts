@@ -7,8 +7,9 @@
  */
 
 import { encodeBase64Url } from "../http/bytes.ts";
-import { setting, UsageError } from "./command-line.ts";
+import { type CommandLine, setting, UsageError } from "./command-line.ts";
 import { CommandFailure, FAILED, NOT_FOUND, UNKNOWN } from "./exit-code.ts";
+import { readSecretText } from "./secret-file.ts";
 
 export const NODE_OPTION = setting(
   "node",
@@ -16,6 +17,26 @@ export const NODE_OPTION = setting(
   "the node to ask, by its HTTP address",
   "http://127.0.0.1:7070",
 );
+
+/** How a command reaches a node. A token is no flag: what stands in a command line is seen by others. */
+export const TOKEN_OPTION = setting(
+  "token-file",
+  "FILE",
+  "where the token stands, for a cluster that has a secret",
+);
+
+export const NODE_OPTIONS = [NODE_OPTION, TOKEN_OPTION];
+
+/** The node that a command is told to ask. @throws UsageError */
+export function apiOf(line: CommandLine): Api {
+  return new Api(line.text("node"), tokenOf(line));
+}
+
+/** The token in the file that a command is told of; "": none. @throws UsageError */
+export function tokenOf(line: CommandLine): string {
+  const path = line.text("token-file");
+  return path === "" ? "" : readSecretText(path, line.place("token-file"));
+}
 
 /** The node answers within its own timeout, at most a minute; then the connection is given up. */
 const ANSWER_MS_MAX = 75_000;
@@ -32,13 +53,15 @@ export interface ApiRequest {
 
 export class Api {
   readonly #base: string;
+  readonly #token: string;
 
-  /** @throws UsageError */
-  constructor(nodeUrl: string) {
+  /** @param token "" where there is none @throws UsageError */
+  constructor(nodeUrl: string, token = "") {
     if (!/^https?:\/\/[^/?#]+\/?$/.test(nodeUrl)) {
       throw new UsageError(`The node is '${nodeUrl}', want a URL as in http://127.0.0.1:7070`);
     }
     this.#base = nodeUrl.replace(/\/$/, "");
+    this.#token = token;
   }
 
   /** Sends a request; answers of every status come back. @throws CommandFailure */
@@ -50,7 +73,7 @@ export class Api {
     try {
       return await fetch(`${this.#base}${target}`, {
         method,
-        headers,
+        headers: this.#token === "" ? headers : { ...headers, Authorization: `Bearer ${this.#token}` },
         // Safe: no body of ours lives in shared memory.
         body: body as Uint8Array<ArrayBuffer> | string | ReadableStream | null,
         redirect: "manual",

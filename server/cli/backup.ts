@@ -33,7 +33,7 @@ import {
   readDataDirectory,
 } from "../ports/disk.ts";
 import { writeOut } from "../ports/process.ts";
-import { Api } from "./api.ts";
+import { Api, tokenOf, TOKEN_OPTION } from "./api.ts";
 import type { Command } from "./command.ts";
 import { type CommandLine, option, setting, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
@@ -79,6 +79,7 @@ are not taken over.`,
   options: [
     setting("data", "DIR", "the directory to make", "./halo-data"),
     option("into", "URL", "a node of the cluster to give the objects to, by its HTTP address"),
+    TOKEN_OPTION,
     JSON_OPTION,
   ],
   positionalsMin: 1,
@@ -181,7 +182,7 @@ async function restore(line: CommandLine): Promise<number> {
 async function restoreToCluster(line: CommandLine, from: string): Promise<number> {
   const into = line.text("into");
   if (line.has("data")) throw new UsageError("--data and --into are both given, want one of them");
-  const api = new Api(into);
+  const api = new Api(into, tokenOf(line));
   const isJson = line.flag("json");
   const sentence = `Cannot restore ${from} into ${into}`;
   return explained(sentence, async () => {

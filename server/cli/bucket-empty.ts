@@ -13,7 +13,7 @@ import { encodeBase64Url } from "../http/bytes.ts";
 import { nameFrom, parameterBytes } from "../http/target.ts";
 import { systemClock } from "../ports/clock.ts";
 import { askLine, isInputTerminal, onStopSignal, writeError, writeOut } from "../ports/process.ts";
-import { Api, NODE_OPTION, outcomeOf } from "./api.ts";
+import { type Api, apiOf, NODE_OPTIONS, outcomeOf } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED, UNKNOWN } from "./exit-code.ts";
@@ -31,7 +31,7 @@ ${EXIT_CODES}`,
   options: [
     option("yes", "", "do not ask"),
     option("json", "", "answer in JSON, one line"),
-    NODE_OPTION,
+    ...NODE_OPTIONS,
   ],
   positionalsMin: 1,
   positionalsMax: 1,
@@ -47,7 +47,7 @@ const encoder = new TextEncoder();
 async function empty(line: CommandLine): Promise<number> {
   const [bucket = ""] = line.positionals;
   if (!line.flag("yes") && !(await isMeant(bucket))) return FAILED;
-  const emptying = new Emptying(new Api(line.text("node")), bucket, !line.flag("json"));
+  const emptying = new Emptying(apiOf(line), bucket, !line.flag("json"));
   onStopSignal(() => emptying.stop());
   const { deleted, unknown, refused, failure } = await emptying.run();
   if (line.flag("json")) writeOut(`${JSON.stringify({ bucket, deleted, unknown, refused })}\n`);

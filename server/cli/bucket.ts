@@ -4,7 +4,7 @@
  */
 
 import { writeOut } from "../ports/process.ts";
-import { Api, NODE_OPTION } from "./api.ts";
+import { apiOf, NODE_OPTIONS } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { DONE } from "./exit-code.ts";
@@ -19,7 +19,7 @@ interface BucketReport {
   readonly given: Properties;
 }
 
-const OPTIONS = [option("json", "", "answer in JSON, one line"), NODE_OPTION];
+const OPTIONS = [option("json", "", "answer in JSON, one line"), ...NODE_OPTIONS];
 
 export const bucketGetCommand: Command = {
   name: "bucket get",
@@ -31,7 +31,7 @@ export const bucketGetCommand: Command = {
   positionalsMax: 1,
   run: async (line) => {
     const target = bucketTarget(line);
-    tell(line, await new Api(line.text("node")).json<BucketReport>({ method: "GET", target }));
+    tell(line, await apiOf(line).json<BucketReport>({ method: "GET", target }));
     return DONE;
   },
 };
@@ -59,7 +59,7 @@ export const bucketResetCommand: Command = {
   positionalsMax: 1,
   run: async (line) => {
     const target = bucketTarget(line);
-    await new Api(line.text("node")).expect({ method: "DELETE", target });
+    await apiOf(line).expect({ method: "DELETE", target });
     if (line.flag("json")) writeOut('{"status":204}\n');
     else writeOut(`reset ${line.positionals[0]}\n`);
     return DONE;
@@ -83,7 +83,7 @@ function bucketTarget(line: CommandLine): string {
 
 async function set(line: CommandLine): Promise<number> {
   const changes = Object.fromEntries(line.positionals.slice(1).map(parseProperty));
-  const api = new Api(line.text("node"));
+  const api = apiOf(line);
   const target = bucketTarget(line);
   const { given } = await api.json<BucketReport>({ method: "GET", target });
   // A preset that is named now speaks for all that it stands for; the old one's words must not.
@@ -116,7 +116,7 @@ function tell(line: CommandLine, report: BucketReport): void {
 }
 
 async function list(line: CommandLine): Promise<number> {
-  const api = new Api(line.text("node"));
+  const api = apiOf(line);
   const answer = await api.json<{ buckets: BucketReport[] }>({ method: "GET", target: "/buckets" });
   if (line.flag("json")) {
     writeOut(`${JSON.stringify(answer)}\n`);

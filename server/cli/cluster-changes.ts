@@ -10,7 +10,7 @@
 
 import type { LayoutPlan } from "../membership/plan.ts";
 import { writeError, writeOut } from "../ports/process.ts";
-import { Api, NODE_OPTION } from "./api.ts";
+import { type Api, apiOf, NODE_OPTIONS } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
@@ -37,7 +37,7 @@ function changeCommand(
     takes,
     summary,
     about: `${about} ${ABOUT_NODES}\n${EXIT_CODES}`,
-    options: [...options, COMMIT, FORCE, JSON_OPTION, NODE_OPTION],
+    options: [...options, COMMIT, FORCE, JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: count,
     positionalsMax: count,
     run: (line) => change(line, `/cluster/${name}`, body(line)),
@@ -95,12 +95,12 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     takes: "",
     summary: "show what the staged changes come to",
     about: `Bytes are estimated from what the asked node holds.\n${EXIT_CODES}`,
-    options: [JSON_OPTION, NODE_OPTION],
+    options: [JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 0,
     positionalsMax: 0,
     run: async (line) => {
       const request = { method: "GET", target: "/cluster/plan" };
-      return show(await new Api(line.text("node")).json<LayoutPlan>(request), line);
+      return show(await apiOf(line).json<LayoutPlan>(request), line);
     },
   },
   {
@@ -111,12 +111,12 @@ export const CLUSTER_CHANGES: readonly Command[] = [
 whatever is staged. By force, a plan is committed that is refused for lack of nodes or of holders, and
 nodes that it removes have no vote: where these live, two layouts may get one number.
 ${EXIT_CODES}`,
-    options: [option("force", "", "see above"), JSON_OPTION, NODE_OPTION],
+    options: [option("force", "", "see above"), JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 1,
     positionalsMax: 1,
     run: (line) => {
       const { version, plan } = readVersion(line.positionals[0] ?? "");
-      return commit(new Api(line.text("node")), line, version, plan);
+      return commit(apiOf(line), line, version, plan);
     },
   },
   {
@@ -124,12 +124,12 @@ ${EXIT_CODES}`,
     takes: "[NODE]",
     summary: "drop what is staged",
     about: `With NODE, only what is staged for it. ${ABOUT_NODES}\n${EXIT_CODES}`,
-    options: [JSON_OPTION, NODE_OPTION],
+    options: [JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 0,
     positionalsMax: 1,
     run: async (line) => {
       const [node] = line.positionals;
-      const api = new Api(line.text("node"));
+      const api = apiOf(line);
       return show(await post<LayoutPlan>(api, "/cluster/revert", node === undefined ? {} : { node }), line);
     },
   },
@@ -163,7 +163,7 @@ async function change(line: CommandLine, target: string, body: Answer): Promise<
   if (line.flag("force") && !line.flag("commit")) {
     throw new UsageError("--force is given without --commit, want both or neither");
   }
-  const api = new Api(line.text("node"));
+  const api = apiOf(line);
   const plan = await post<LayoutPlan>(api, target, body);
   if (!line.flag("commit")) return show(plan, line);
   if (!line.flag("json")) writeOut(formatPlan(plan));

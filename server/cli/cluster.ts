@@ -3,7 +3,7 @@
 import type { Explanation, ReplicaReport } from "../coordination/store.ts";
 import type { ClusterReport, MemberReport } from "../http/http-node.ts";
 import { writeOut } from "../ports/process.ts";
-import { Api, nameTarget, NODE_OPTION } from "./api.ts";
+import { apiOf, nameTarget, NODE_OPTIONS } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import { type CommandLine, option } from "./command-line.ts";
 import { DONE } from "./exit-code.ts";
@@ -16,7 +16,7 @@ export const explainCommand: Command = {
   takes: "BUCKET/KEY",
   summary: "show where a name lives and how its replicas stand",
   about: EXIT_CODES,
-  options: [JSON_OPTION, NODE_OPTION],
+  options: [JSON_OPTION, ...NODE_OPTIONS],
   positionalsMin: 1,
   positionalsMax: 1,
   run: explain,
@@ -27,7 +27,7 @@ export const clusterStatusCommand: Command = {
   takes: "",
   summary: "show the members of the cluster",
   about: EXIT_CODES,
-  options: [JSON_OPTION, NODE_OPTION],
+  options: [JSON_OPTION, ...NODE_OPTIONS],
   positionalsMin: 0,
   positionalsMax: 0,
   run: status,
@@ -36,7 +36,7 @@ export const clusterStatusCommand: Command = {
 async function explain(line: CommandLine): Promise<number> {
   const [name = ""] = line.positionals;
   const target = nameTarget("/explain", name);
-  const explanation = await new Api(line.text("node")).json<Explanation>({ method: "GET", target });
+  const explanation = await apiOf(line).json<Explanation>({ method: "GET", target });
   if (line.flag("json")) {
     writeOut(`${JSON.stringify(explanation)}\n`);
     return DONE;
@@ -56,7 +56,7 @@ function replicaRow(replica: ReplicaReport): string[] {
 }
 
 async function status(line: CommandLine): Promise<number> {
-  const api = new Api(line.text("node"));
+  const api = apiOf(line);
   const report = await api.json<ClusterReport>({ method: "GET", target: "/cluster" });
   if (line.flag("json")) {
     writeOut(`${JSON.stringify(report)}\n`);

@@ -1,7 +1,7 @@
 /** halo list: the keys of a bucket, as they come, one page in memory. */
 
 import { writeOut } from "../ports/process.ts";
-import { Api, NODE_OPTION } from "./api.ts";
+import { apiOf, NODE_OPTIONS } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { DONE } from "./exit-code.ts";
@@ -21,7 +21,7 @@ ${EXIT_CODES}`,
     option("r", "N", "owners that must answer for each part: a number, one, quorum, all"),
     option("timeout", "MS", "milliseconds that the node may take for a page (default 5000)"),
     option("json", "", "answer in JSON, a line for each page"),
-    NODE_OPTION,
+    ...NODE_OPTIONS,
   ],
   positionalsMin: 1,
   positionalsMax: 1,
@@ -37,7 +37,7 @@ async function list(line: CommandLine): Promise<number> {
   for (const name of ["prefix", "r", "timeout"]) {
     if (line.has(name)) parameters[name] = line.text(name);
   }
-  for await (const page of keyPages(new Api(line.text("node")), { bucket, parameters })) {
+  for await (const page of keyPages(apiOf(line), { bucket, parameters })) {
     const keys = page.keys.slice(0, left);
     left -= keys.length;
     if (line.flag("json")) writeOut(`${JSON.stringify({ ...page, keys })}\n`);

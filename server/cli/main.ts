@@ -39,6 +39,7 @@ import { listCommand } from "./list.ts";
 import { deleteCommand, getCommand, putCommand } from "./objects.ts";
 import { serveCommand } from "./serve.ts";
 import { formatTable } from "./table.ts";
+import { TOKEN_COMMANDS } from "./token.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
 
@@ -82,6 +83,7 @@ const COMMANDS: readonly Command[] = [
   bucketResetCommand,
   bucketListCommand,
   bucketEmptyCommand,
+  ...TOKEN_COMMANDS,
   backupCommand,
   restoreCommand,
   verifyCommand,

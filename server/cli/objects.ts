@@ -7,7 +7,7 @@
 import { concatenate, encodeBase64 } from "../http/bytes.ts";
 import { decodeHeaderText, encodeHeaderText, META_PREFIX } from "../http/request-headers.ts";
 import { filePieces, inputPieces, OutFile, type Pieces, writeOut, writeOutPiece } from "../ports/process.ts";
-import { Api, nameTarget, NODE_OPTION } from "./api.ts";
+import { apiOf, nameTarget, NODE_OPTIONS } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import {
   type CommandLine,
@@ -55,7 +55,7 @@ ${EXIT_CODES}`,
     ...WRITE_QUORUMS,
     TIMEOUT_OPTION,
     JSON_OPTION,
-    NODE_OPTION,
+    ...NODE_OPTIONS,
   ],
   positionalsMin: 1,
   positionalsMax: 2,
@@ -75,7 +75,7 @@ ${EXIT_CODES}`,
     option("pr", "N", "of these, how many must be primaries"),
     TIMEOUT_OPTION,
     JSON_OPTION,
-    NODE_OPTION,
+    ...NODE_OPTIONS,
   ],
   positionalsMin: 1,
   positionalsMax: 1,
@@ -95,7 +95,7 @@ ${EXIT_CODES}`,
     ...WRITE_QUORUMS,
     TIMEOUT_OPTION,
     JSON_OPTION,
-    NODE_OPTION,
+    ...NODE_OPTIONS,
   ],
   positionalsMin: 1,
   positionalsMax: 1,
@@ -110,7 +110,7 @@ async function put(line: CommandLine): Promise<number> {
   if (line.has("ttl")) headers["Halo-TTL"] = line.text("ttl");
   if (line.flag("if-absent")) headers["If-None-Match"] = "*";
   for (const pair of line.list("meta")) addMeta(headers, pair);
-  const api = new Api(line.text("node"));
+  const api = apiOf(line);
   const stall = new Stall();
   try {
     const { body, length } = await readValue(line, stall);
@@ -127,7 +127,7 @@ async function put(line: CommandLine): Promise<number> {
 async function remove(line: CommandLine): Promise<number> {
   const [name = ""] = line.positionals;
   const target = objectTarget(line, ["w", "dw", "pw", "timeout"]);
-  const api = new Api(line.text("node"));
+  const api = apiOf(line);
   const response = await api.expect({ method: "DELETE", target, headers: writeHeaders(line) });
   tellWritten(line, "deleted", name, response);
   return DONE;
@@ -216,7 +216,7 @@ interface SiblingsJson {
 
 async function get(line: CommandLine): Promise<number> {
   const target = objectTarget(line, ["r", "pr", "timeout"]);
-  const api = new Api(line.text("node"));
+  const api = apiOf(line);
   const headers = { Accept: "application/json" };
   const stall = new Stall();
   try {

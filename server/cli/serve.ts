@@ -146,6 +146,7 @@ class RunningNode {
       valueBytesMax: this.#config.node.maxValueBytes,
       bodyBytesMax: this.#config.bodyBytesMax,
       statistics: () => this.#statistics(http, shares),
+      log: this.#log,
     });
     const data = this.#config.dataFolder;
     return { name: this.#name, http: http.address, tcp: node.tcpAddress, data };

@@ -27,6 +27,7 @@ import { type NodeConfig, nodeConfigDefaults } from "../node-config.ts";
 import { parseAddress } from "../ports/tcp-network.ts";
 import { systemMemory } from "../ports/memory.ts";
 import { type CommandLine, type Option, setting, UsageError } from "./command-line.ts";
+import { readClusterSecret } from "./secret-file.ts";
 
 /** Of the machine's memory, or of what a control group leaves of it. */
 const MEMORY_SHARE = 0.75;
@@ -129,6 +130,7 @@ export const SERVE_SETTINGS: readonly Option[] = [
     text(nodeConfigDefaults.snapshotBytes),
   ),
   setting("log", "FORM", "text or json (default: json under systemd, else text)"),
+  setting("secret-file", "FILE", "the cluster's secret: nodes prove it, clients need tokens (halo token)"),
   setting("insecure", "", "listen off the loopback interface without authentication"),
 ];
 
@@ -150,7 +152,7 @@ export interface ServeConfig {
 /** @param underSystemd whether standard error goes to the journal */
 export function readServeConfig(line: CommandLine, underSystemd: boolean): ServeConfig {
   const node = readNodeConfig(line);
-  if (!line.flag("insecure")) {
+  if (!line.flag("insecure") && node.secret === null) {
     checkLoopback(line, "http");
     checkLoopback(line, "tcp");
   }
@@ -185,6 +187,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     http: address(line, "http"),
     join: addresses(line, "join"),
     joinStaged: line.flag("join-staged"),
+    secret: secret(line),
     zone: words(line, "zone"),
     capacity: wholeNumber(line, "capacity", 1, CAPACITY_MAX),
     engine: engine(line),
@@ -274,10 +277,15 @@ function engine(line: CommandLine): "log" | "memory" {
   throw wrong(line, "engine", "log or memory");
 }
 
+function secret(line: CommandLine): Uint8Array | null {
+  const path = line.text("secret-file");
+  return path === "" ? null : readClusterSecret(path, line.place("secret-file"));
+}
+
 /** Nobody but this machine may reach a node that asks nobody who they are. */
 function checkLoopback(line: CommandLine, name: string): void {
   const host = parseAddress(line.text(name))?.host ?? "";
   if (host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host)) return;
-  const wanted = "a loopback address as in 127.0.0.1, or --insecure: there is no authentication";
+  const wanted = "a loopback address as in 127.0.0.1, or --secret-file, or --insecure for no authentication";
   throw wrong(line, name, wanted);
 }

@@ -21,7 +21,7 @@ import {
   type PutBody,
 } from "../../core/request-frames.ts";
 import type { Connection } from "../wire/connection.ts";
-import type { Peers } from "../wire/peers.ts";
+import type { PeerIdentity, Peers } from "../wire/peers.ts";
 import type { Coordinator } from "./coordinator.ts";
 import { encodeEnded, quorumOfByte, refused, unknown, type Ended } from "./results.ts";
 import type { PutRequest } from "./store.ts";
@@ -37,6 +37,8 @@ export function serveRequests(peers: Peers, coordinator: Coordinator): void {
     if (body === null || request === null) return refuseFrame(frame, connection);
     const isForwarded = (body.flags & PUT_FORWARDED) !== 0;
     const reply = replyTo(frame, connection);
+    const forbidden = refusalOf(from, "write", request.name);
+    if (forbidden !== null) return reply(forbidden);
     if ((body.flags & PUT_STAGED) === 0) return coordinator.putFor(request, isForwarded, reply);
     const { name } = request;
     const requestId = body.requestId.slice();
@@ -47,7 +49,7 @@ export function serveRequests(peers: Peers, coordinator: Coordinator): void {
       reply(ended);
     });
   });
-  peers.onRequest(KIND_GET, (frame, connection) => {
+  peers.onRequest(KIND_GET, (frame, connection, from) => {
     const body = readGet(frame.bytes, frame.start, frame.end);
     if (body === null || checkName(body.name) !== "" || !isTimeout(body.timeoutMs)) {
       return refuseFrame(frame, connection);
@@ -57,8 +59,19 @@ export function serveRequests(peers: Peers, coordinator: Coordinator): void {
     const pr = quorumOfByte(body.pr);
     const request = { name, options: { r, pr, timeoutMs: body.timeoutMs } };
     const isForwarded = (body.flags & GET_FORWARDED) !== 0;
+    const forbidden = refusalOf(from, "read", name);
+    if (forbidden !== null) return replyTo(frame, connection)(forbidden);
     return coordinator.getFor(request, isForwarded, replyTo(frame, connection));
   });
+}
+
+/** What the token of a client does not allow; null: it does. */
+function refusalOf({ permission }: PeerIdentity, need: "read" | "write", name: ObjectName): Ended | null {
+  if (permission === null) return null;
+  const sentence = permission.refusal(need, name.bytes, name.bucketLength);
+  if (sentence !== "") return refused("forbidden", sentence);
+  const waitMs = permission.takeTurn();
+  return waitMs === 0 ? null : refused("rate-limited", `The token has sent as many requests as it may, want ${waitMs} ms of rest`);
 }
 
 /** The request in a frame, its bytes copied; null where a field is out of range. */

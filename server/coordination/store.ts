@@ -39,8 +39,9 @@ export type ErrorCode =
   | "disk-full"
   | "hints-full"
   | "memory-full"
-  | "files-full";
-
+  | "files-full"
+  | "forbidden"
+  | "rate-limited";
 
 export interface ReadOptions {
   readonly r: Quorum;

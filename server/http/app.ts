@@ -2,7 +2,9 @@
  * A node's HTTP face: one function from a Request to a Response.
  *
  *   /kv/…  by hand, before the router: the hot road    server/http/objects
- *   rest   the Hono router      buckets, explain, cluster, probes, statistics
+ *   rest   the Hono router      buckets, explain, cluster, tokens, probes, statistics
+ *
+ * Every route but the probes is behind the gate (gate.ts): reading needs the role read, changing admin.
  *
  * It knows the node by the interface HttpNode alone and has no state but the bodies on their way
  * in. The router matches the raw path; bucket and key are read from the raw URL, since they are
@@ -13,25 +15,30 @@ import { Hono } from "hono";
 import type { Explanation } from "../coordination/store.ts";
 import type { HttpHandler } from "../ports/http-server.ts";
 import type { Order } from "../membership/administration.ts";
+import type { TokenRole } from "../membership/tokens.ts";
 import { BucketRoutes, json } from "./buckets.ts";
 import { ClusterRoutes } from "./cluster.ts";
+import { Gate, permit } from "./gate.ts";
 import type { HttpNode } from "./http-node.ts";
 import { type ObjectOptions, ObjectRoutes } from "./objects.ts";
 import { readQuery, timeoutOf } from "./parameters.ts";
 import { methodRefusal, problem, problemOf, Refusal } from "./problem.ts";
 import { RestoreRoute } from "./restore.ts";
-import { encodePath, nameFromKey64, pathOf, pathStart, queryOf, readTarget } from "./target.ts";
+import { encodePath, excerpt, nameFromKey64, pathOf, pathStart, queryOf, readTarget } from "./target.ts";
+import { TokenRoutes } from "./tokens.ts";
 
 export type { HttpNode } from "./http-node.ts";
 
 const OBJECTS = "/kv/";
 const BUCKETS = "/buckets/";
 const EXPLAIN = "/explain/";
+const TOKENS = "/tokens/";
 
 /** Puts the face together. The handler never throws and never rejects. */
 export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
-  const objects = new ObjectRoutes(node, options);
-  const router = createRouter(node, options);
+  const gate = new Gate(node, options.log ?? null);
+  const objects = new ObjectRoutes(node, gate, options);
+  const router = createRouter(node, gate, options);
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
@@ -44,11 +51,14 @@ export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
 
 type Handlers = Readonly<Record<string, HttpHandler>>;
 
-function createRouter(node: HttpNode, options: ObjectOptions): Hono {
-  const { clock, valueBytesMax, statistics } = options;
+function createRouter(node: HttpNode, gate: Gate, options: ObjectOptions): Hono {
+  const { clock, random, valueBytesMax, statistics } = options;
   const router = new Hono({ getPath: (request) => pathOf(request.url) });
   const buckets = new BucketRoutes(node, clock);
   const route = (path: string, handlers: Handlers): void => {
+    router.all(path, (context) => behindGate(gate, context.req.raw, handlers));
+  };
+  const open = (path: string, handlers: Handlers): void => {
     router.all(path, (context) => dispatch(context.req.raw, handlers));
   };
   const member = (handler: HttpHandler): HttpHandler => ofMember(node, handler);
@@ -58,7 +68,7 @@ function createRouter(node: HttpNode, options: ObjectOptions): Hono {
     PUT: member(plain((request) => buckets.set(request, behind(request, BUCKETS)))),
     DELETE: member(plain((request) => buckets.reset(request.url, behind(request, BUCKETS)))),
   });
-  route("/explain/*", { GET: member((request) => explain(node, request)) });
+  open("/explain/*", { GET: member((request) => explain(node, gate, request)) });
   route("/cluster", { GET: plain(() => json(node.clusterReport())) });
   const cluster = new ClusterRoutes(node, clock);
   const order = (change: Order["change"]): Handlers => ({
@@ -75,12 +85,39 @@ function createRouter(node: HttpNode, options: ObjectOptions): Hono {
   route("/cluster/replace", order("replace"));
   const restore = new RestoreRoute(node, clock, valueBytesMax);
   route("/cluster/restore", { POST: member(plain((request) => restore.take(request))) });
+  const tokens = new TokenRoutes(node, clock, random);
+  route("/tokens", {
+    GET: member(plain(() => tokens.list())),
+    POST: member(plain((request) => tokens.give(request))),
+  });
+  route("/tokens/*", { DELETE: member(plain((request) => tokens.takeBack(nameBehind(request, TOKENS)))) });
   route("/stats", { GET: plain(() => json({ ...node.statistics(), ...statistics?.() })) });
-  route("/healthz", { GET: plain(() => new Response("ok\n")) });
-  route("/readyz", { GET: (request) => readiness(node, request) });
+  open("/healthz", { GET: plain(() => new Response("ok\n")) });
+  open("/readyz", { GET: (request) => readiness(node, request) });
   router.notFound((context) => noRoute(context.req.path));
   router.onError((error) => problemOf(error));
   return router;
+}
+
+/** What is read needs the role read, the list of tokens and all that changes something the role admin. */
+function needOf(request: Request): TokenRole {
+  const isRead = request.method === "GET" || request.method === "HEAD";
+  return isRead && !pathOf(request.url).startsWith("/tokens") ? "read" : "admin";
+}
+
+async function behindGate(gate: Gate, request: Request, handlers: Handlers): Promise<Response> {
+  const need = needOf(request);
+  const principal = gate.enter(request);
+  const isAudited = need === "admin" && request.method !== "GET" && request.method !== "HEAD";
+  let response: Response;
+  try {
+    permit(principal, need, null);
+    response = await dispatch(request, handlers);
+  } catch (refusal) {
+    response = problemOf(refusal);
+  }
+  if (isAudited) gate.audit(principal, request, response.status);
+  return response;
 }
 
 function dispatch(request: Request, handlers: Handlers): Response | Promise<Response> {
@@ -111,7 +148,18 @@ function behind(request: Request, prefix: string): number {
   return pathStart(request.url) + prefix.length;
 }
 
-function explain(node: HttpNode, request: Request): Promise<Response> {
+/** The rest of the path as text. @throws Refusal bad-parameter */
+function nameBehind(request: Request, prefix: string): string {
+  const rest = pathOf(request.url).slice(prefix.length);
+  try {
+    return decodeURIComponent(rest);
+  } catch {
+    throw new Refusal("bad-parameter", `The name is '${excerpt(rest)}', want % followed by two hexadecimal digits.`);
+  }
+}
+
+function explain(node: HttpNode, gate: Gate, request: Request): Promise<Response> {
+  const principal = gate.enter(request);
   const target = readTarget(request.url, behind(request, EXPLAIN));
   const given = readQuery(target.query, ["timeout", "key64"]);
   const key64 = given.get("key64");
@@ -121,6 +169,7 @@ function explain(node: HttpNode, request: Request): Promise<Response> {
   }
   const name = target.name ?? nameFromKey64(target.bucket ?? new Uint8Array(0), key64 ?? "");
   const timeoutMs = timeoutOf(given);
+  permit(principal, "read", name.bytes, name.bucketLength);
   return new Promise((resolve) => {
     node.store.explain(name, timeoutMs, (explanation: Explanation) => {
       const bucket = encodePath(name.bytes.subarray(0, name.bucketLength));
@@ -142,6 +191,6 @@ function readiness(node: HttpNode, request: Request): Response {
 function noRoute(path: string): Response {
   const routes = "/kv/, /buckets, /explain/, /cluster, /cluster/layout, /cluster/plan, " +
     "/cluster/{stage, commit, revert, join, leave, remove, replace, restore}, " +
-    "/stats, /healthz, /readyz";
+    "/tokens, /stats, /healthz, /readyz";
   return problem("not-found", `There is no route ${path}, want ${routes}.`, "refused");
 }

@@ -7,6 +7,7 @@ import type { ObjectName } from "../../core/object-name.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { Quorum, Store } from "../coordination/store.ts";
 import type { CommitOrder, Committed, Order, Staging } from "../membership/administration.ts";
+import type { Authorization } from "../membership/authorization.ts";
 import type { Buckets } from "../membership/buckets.ts";
 import type { MembershipEvent } from "../membership/layout.ts";
 import type { LayoutPlan } from "../membership/plan.ts";
@@ -78,7 +79,9 @@ export interface HttpNode {
   /** Asked for anew with every request: a node has another one before it is a member. */
   readonly store: Store;
   readonly buckets: HttpBuckets;
-  /** Tells all healthy members of changed bucket properties; calls back when they know. */
+  /** Who may do what; null where the cluster has no secret: anybody, everything. */
+  readonly authorization: Authorization | null;
+  /** Tells all healthy members of changed bucket properties or tokens; calls back when they know. */
   tellAll(done: () => void): void;
   /** The cluster's own numbers, which buckets and requests may override. */
   readonly defaults: {

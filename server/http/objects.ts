@@ -16,9 +16,12 @@ import type { ObjectName } from "../../core/object-name.ts";
 import { encodeMeta } from "../../core/payload.ts";
 import type { PutRequest, Result } from "../coordination/store.ts";
 import { LargeValue } from "../coordination/value.ts";
+import type { Principal } from "../membership/authorization.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
 import { encodeBase64Url, fromLatin1 } from "./bytes.ts";
+import { type Gate, permit } from "./gate.ts";
 import type { HttpNode } from "./http-node.ts";
 import { answerListing, namesKey } from "./listing.ts";
 import { answerDelete, answerGet, answerPut } from "./object-answers.ts";
@@ -54,16 +57,20 @@ export interface ObjectOptions {
   readonly bodyBytesMax: number;
   /** What the process around the node has to add to its statistics. */
   readonly statistics?: () => Record<string, number>;
+  /** Where the acts of administrators are told; nowhere where it is absent. */
+  readonly log?: Log;
 }
 
 export class ObjectRoutes {
   readonly #node: HttpNode;
+  readonly #gate: Gate;
   readonly #random: Random;
   readonly #values: IncomingValues;
 
-  constructor(node: HttpNode, options: ObjectOptions) {
+  constructor(node: HttpNode, gate: Gate, options: ObjectOptions) {
     const { clock, random, valueBytesMax, bodyBytesMax } = options;
     this.#node = node;
+    this.#gate = gate;
     this.#random = random;
     const bodies = new RequestBodies(clock, "value", bodyBytesMax);
     this.#values = new IncomingValues(node, clock, bodies, valueBytesMax);
@@ -73,8 +80,10 @@ export class ObjectRoutes {
   handle(request: Request, start: number): Response | Promise<Response> {
     try {
       const method = request.method;
+      const principal = this.#gate.enter(request);
       const target = readTarget(request.url, start);
       const { bucket, query } = target;
+      if (principal !== null) permitTarget(principal, method, target);
       if (bucket !== null && isListing(method, query)) {
         return answerListing(this.#node, method, bucket, query);
       }
@@ -212,6 +221,13 @@ function answered(
   return new Promise((resolve) => {
     answer = resolve;
   });
+}
+
+/** @throws Refusal forbidden */
+function permitTarget(principal: Principal, method: string, { name, bucket }: Target): void {
+  const need = method === "GET" || method === "HEAD" ? "read" : "write";
+  if (name === null) permit(principal, need, bucket);
+  else permit(principal, need, name.bytes, name.bucketLength);
 }
 
 function isListing(method: string, query: string): boolean {

@@ -26,6 +26,7 @@ export type HttpCode =
   | "key-too-long"
   | "unsupported-media-type"
   | "minority"
+  | "unauthenticated"
   | "internal";
 
 interface Kind {
@@ -45,6 +46,8 @@ const KINDS: Readonly<Record<HttpCode, Kind>> = {
   "bad-bucket": kind(400, "Bad bucket"),
   "bad-context": kind(400, "Bad context"),
   "bad-header": kind(400, "Bad header"),
+  unauthenticated: kind(401, "Unauthenticated"),
+  forbidden: kind(403, "Forbidden"),
   "not-found": kind(404, "Not found"),
   method: kind(405, "Method not allowed"),
   "slow-request": kind(408, "Slow request"),
@@ -57,6 +60,7 @@ const KINDS: Readonly<Record<HttpCode, Kind>> = {
   "value-too-large": kind(413, "Value too large"),
   "key-too-long": kind(414, "Key too long"),
   "unsupported-media-type": kind(415, "Unsupported media type"),
+  "rate-limited": kind(429, "Rate limited"),
   internal: kind(500, "Internal error"),
   overloaded: kind(503, "Overloaded", 1),
   "quorum-unreachable": kind(503, "Quorum unreachable", 1),

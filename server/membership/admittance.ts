@@ -64,8 +64,9 @@ export class Admittance {
     this.#state = state;
     this.#consensus = consensus;
     this.#ask = ask;
-    peers.onMessage("join", (body, _from, reply, refuse) => {
-      if (isMember()) this.#applied(body, reply, refuse);
+    peers.onMessage("join", (body, from, reply, refuse) => {
+      if (from.role === "client") refuse("A client cannot join: that is for nodes");
+      else if (isMember()) this.#applied(body, reply, refuse);
       else refuse("This node is no member itself yet: ask again");
     });
   }

@@ -1,6 +1,6 @@
 /**
  * All that the members of a cluster agree on, as this node knows it: charter, layouts, members and
- * their history, staged changes, bucket properties. File `membership.cbor` in the data directory.
+ * their history, staged changes, bucket properties, tokens. File `membership.cbor` in the data directory.
  *
  *   digest     what is known, by numbers: newest layout, versions of records, stamps of buckets
  *   delta      what another one's digest lacks
@@ -39,6 +39,7 @@ import {
 import { type LinkMaker, Members } from "./members.ts";
 import { readStaged, Staged, type StagedChange, stagedDocument } from "./staged.ts";
 import { loadDocument, saveDocument } from "./state-file.ts";
+import { readTokenRecord, tokenDocument, type TokenRecord, Tokens } from "./tokens.ts";
 
 export const STATE_FILE = "membership.cbor";
 /** What others said is stored this long after it was heard, at the latest. */
@@ -62,6 +63,7 @@ export class ClusterState {
   readonly layouts: LiveLayouts;
   readonly buckets: Buckets;
   readonly staged: Staged;
+  readonly tokens: Tokens;
   readonly #ports: Ports;
   readonly #identity: Identity;
   readonly #hooks: ClusterStateHooks;
@@ -77,6 +79,7 @@ export class ClusterState {
     this.#hooks = hooks;
     this.members = new Members(selfId, linkTo);
     this.buckets = new Buckets(ports.clock, selfId, () => this.#saveOwnNews());
+    this.tokens = new Tokens(ports.clock, selfId, () => this.#saveOwnNews());
     const answered = (id: string) => this.members.answered(id);
     this.staged = new Staged(ports.clock, selfId, answered, () => this.#saveOwnNews());
     this.layouts = new LiveLayouts(selfId, {
@@ -151,6 +154,7 @@ export class ClusterState {
       records: this.members.everyone.map((member) => recordDocument(member.record)),
       buckets: this.buckets.records().map(bucketDocument),
       staged: this.staged.entries().map(stagedDocument),
+      tokens: this.tokens.records().map(tokenDocument),
     };
   }
 
@@ -249,6 +253,7 @@ export class ClusterState {
         record.node,
       ]),
       staged: this.staged.entries().map(({ node, stamp, issuer }) => [node, stamp, issuer]),
+      ...withTokens(this.tokens.records().map(({ name, stamp, node }) => [name, stamp, node])),
     };
   }
 
@@ -264,7 +269,8 @@ export class ClusterState {
     const newest = fields.whole("newest", 0);
     const versions = readPairs(fields, "records");
     const stamps = readStamps(fields);
-    const staged = readStagedStamps(fields);
+    const staged = readIssuedStamps(fields, "staged");
+    const tokens = readIssuedStamps(fields, "tokens");
     const isNews = (record: BucketRecord) => {
       const theirs = stamps.get(record.bucket);
       if (theirs === undefined || theirs.stamp !== record.stamp) {
@@ -284,6 +290,13 @@ export class ClusterState {
         if (theirs === undefined || theirs.stamp !== stamp) return (theirs?.stamp ?? -1) < stamp;
         return theirs.issuer < issuer;
       }).map(stagedDocument),
+      ...withTokens(
+        this.tokens.records().filter(({ name, stamp, node }) => {
+          const theirs = tokens.get(name);
+          if (theirs === undefined || theirs.stamp !== stamp) return (theirs?.stamp ?? -1) < stamp;
+          return theirs.issuer < node;
+        }).map(tokenDocument),
+      ),
     };
   }
 
@@ -326,6 +339,7 @@ export class ClusterState {
     for (const layout of delta.layouts) if (this.members.applyLayout(layout)) news = true;
     for (const record of delta.records) if (this.members.apply(record)) news = true;
     for (const entry of delta.staged) if (this.staged.apply(entry)) news = true;
+    for (const record of delta.tokens) if (this.tokens.apply(record)) news = true;
     this.staged.prune();
     return news;
   }
@@ -368,6 +382,7 @@ interface Delta {
   readonly records: readonly MemberRecord[];
   readonly buckets: readonly BucketRecord[];
   readonly staged: readonly StagedChange[];
+  readonly tokens: readonly TokenRecord[];
 }
 
 interface Whole {
@@ -401,7 +416,8 @@ function readDelta(fields: Fields, clusterId: string): Delta {
     events: fields.list("events", LIST_MAX).map((event) => readEvent(new Fields(event))),
     records: fields.list("records", LIST_MAX).map((record) => readRecord(new Fields(record))),
     buckets: fields.list("buckets", LIST_MAX).map((record) => readBucketRecord(new Fields(record))),
-    staged: stagedList(fields).map((entry) => readStaged(new Fields(entry))),
+    staged: laterList(fields, "staged").map((entry) => readStaged(new Fields(entry))),
+    tokens: laterList(fields, "tokens").map((record) => readTokenRecord(new Fields(record))),
   };
 }
 
@@ -423,20 +439,28 @@ function readPairs(fields: Fields, name: string): Map<string, number> {
   return pairs;
 }
 
-/** Absent in what was written before there were staged changes. */
-function stagedList(fields: Fields): readonly unknown[] {
-  return fields.has("staged") ? fields.list("staged", LIST_MAX) : [];
+/** A list that is absent in what was written before there was such a thing. */
+function laterList(fields: Fields, name: string): readonly unknown[] {
+  return fields.has(name) ? fields.list(name, LIST_MAX) : [];
 }
 
-function readStagedStamps(fields: Fields): Map<string, { stamp: number; issuer: string }> {
+/** Tokens are not spoken of where there are none: nodes that know nothing of them say the same. */
+function withTokens<One>(tokens: readonly One[]): { tokens?: readonly One[] } {
+  return tokens.length === 0 ? {} : { tokens };
+}
+
+function readIssuedStamps(
+  fields: Fields,
+  name: string,
+): Map<string, { stamp: number; issuer: string }> {
   const stamps = new Map<string, { stamp: number; issuer: string }>();
-  for (const entry of stagedList(fields)) {
-    if (!Array.isArray(entry)) throw new MalformedDocument("stamps of staged changes are no lists");
-    const [node, stamp, issuer]: unknown[] = entry;
-    if (typeof node !== "string" || typeof stamp !== "number" || typeof issuer !== "string") {
-      throw new MalformedDocument("stamps of staged changes are malformed");
+  for (const entry of laterList(fields, name)) {
+    if (!Array.isArray(entry)) throw new MalformedDocument(`stamps of ${name} are no lists`);
+    const [key, stamp, issuer]: unknown[] = entry;
+    if (typeof key !== "string" || typeof stamp !== "number" || typeof issuer !== "string") {
+      throw new MalformedDocument(`stamps of ${name} are malformed`);
     }
-    stamps.set(node, { stamp, issuer });
+    stamps.set(key, { stamp, issuer });
   }
   return stamps;
 }

@@ -34,6 +34,7 @@ import { foundLayout, type Layout, type MembershipEvent } from "./layout.ts";
 import type { LiveLayouts } from "./layouts.ts";
 import { isGone, type Member, type MemberRecord, type NodeAttributes } from "./member.ts";
 import { ClockSkew } from "./skew.ts";
+import type { Tokens } from "./tokens.ts";
 import { Votes } from "./votes.ts";
 
 export interface MembershipConfig {
@@ -220,6 +221,10 @@ export class Membership {
 
   get buckets(): Buckets {
     return this.#state.buckets;
+  }
+
+  get tokens(): Tokens {
+    return this.#state.tokens;
   }
 
   /** The changes of the membership, oldest first. */

@@ -47,6 +47,8 @@ export interface PeerIdentity {
 export interface Permission {
   /** "" where it may read or write objects of a bucket, the first `length` bytes; else one sentence. */
   refusal(need: "read" | "write", bucket: Uint8Array, length: number): string;
+  /** Counts a request: 0, or the milliseconds after which it may come again. */
+  takeTurn(): number;
 }
 
 /** Who we are; read anew for each handshake, since a node joins a cluster while it runs. */

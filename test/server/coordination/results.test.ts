@@ -40,6 +40,8 @@ const CODES: Record<ErrorCode, true> = {
   "hints-full": true,
   "memory-full": true,
   "files-full": true,
+  forbidden: true,
+  "rate-limited": true,
 };
 
 /** An end as it arrives at the other node. */

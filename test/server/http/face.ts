@@ -10,7 +10,9 @@ import type {
   Staging,
 } from "../../../server/membership/administration.ts";
 import type { LayoutPlan } from "../../../server/membership/plan.ts";
+import { Authorization } from "../../../server/membership/authorization.ts";
 import { Buckets } from "../../../server/membership/buckets.ts";
+import { Tokens } from "../../../server/membership/tokens.ts";
 import { type Clock, systemClock } from "../../../server/ports/clock.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
 import { SeededRandom } from "../../random.ts";
@@ -30,6 +32,8 @@ const idleClock: Clock = {
 export interface FaceOptions {
   readonly clock?: Clock;
   readonly valueBytesMax?: number;
+  /** The cluster's; absent: nobody is asked who he is. */
+  readonly secret?: Uint8Array;
 }
 
 export class Face {
@@ -44,16 +48,24 @@ export class Face {
   readonly cluster = new RecordedCluster();
   /** States that were stored at their owners, by name. */
   readonly restored = new Map<string, VersionSet>();
+  /** Whom requests are asked for; null: nobody is asked. */
+  readonly authorization: Authorization | null;
+  /** What was told to the log. */
+  readonly told: string[] = [];
   readonly #handle;
 
   constructor(options: FaceOptions = {}) {
     const { clock = idleClock, valueBytesMax = VALUE_BYTES_MAX } = options;
     const random = new SeededRandom(7);
+    const tokens = new Tokens(clock, () => "a1", () => this.isDiskFine);
+    this.authorization = options.secret === undefined ? null : new Authorization(tokens, options.secret, clock);
+    const tell = (event: string, fields: object = {}): void => void this.told.push(`${event} ${JSON.stringify(fields)}`);
     this.#handle = createApp(this.#node(), {
       clock,
       random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
       valueBytesMax,
       bodyBytesMax: BODY_BYTES_IN_FLIGHT_MAX,
+      log: { info: tell, warn: tell, error: tell },
     });
   }
 
@@ -94,6 +106,7 @@ export class Face {
       cluster: this.cluster,
       statistics: () => ({ puts: this.store.puts }),
       buckets: this.buckets,
+      authorization: this.authorization,
     };
   }
 }

@@ -34,14 +34,18 @@ export class MemoryStore implements Store {
   lastGet: GetRequest | null = null;
   lastList: ListRequest | null = null;
   puts = 0;
+  /** Whatever it was asked, how often. */
+  calls = 0;
   /** When set, the next request ends so. */
   nextResult: Partial<Result> | null = null;
 
   stage(_name: ObjectName): Stage {
+    this.calls++;
     return new MemoryStage(SLICE_BYTES);
   }
 
   put(request: PutRequest, done: (result: Result) => void): void {
+    this.calls++;
     this.lastPut = request;
     this.puts++;
     if (this.#forced(done)) return;
@@ -79,6 +83,7 @@ export class MemoryStore implements Store {
   }
 
   get(request: GetRequest, done: (result: Result) => void): void {
+    this.calls++;
     this.lastGet = request;
     if (this.#forced(done)) return;
     const versions = this.#versions(request.name);
@@ -90,6 +95,7 @@ export class MemoryStore implements Store {
 
   /** Pages in the order of names; a cursor is the last key's text. */
   list(request: ListRequest, done: (result: ListResult) => void): void {
+    this.calls++;
     this.lastList = request;
     const forced = this.nextResult;
     this.nextResult = null;
@@ -115,6 +121,7 @@ export class MemoryStore implements Store {
   }
 
   explain(name: ObjectName, _timeoutMs: number, done: (explanation: Explanation) => void): void {
+    this.calls++;
     const position = name.position0.toString(16).padStart(8, "0").repeat(4);
     done({ position, partition: 7, partitions: 1024, layout: 1, preference: [] });
   }

@@ -135,7 +135,7 @@ export const suite: Case[] = [
     name: "a client brings a token, and what it allows goes with its requests",
     run(check) {
       const world = new WireWorld(5);
-      const permission: Permission = { refusal: () => "" };
+      const permission: Permission = { refusal: () => "", takeTurn: () => 0 };
       const seen: (Permission | null)[] = [];
       const node = world.node("n1", "a", {
         secret: SECRET,

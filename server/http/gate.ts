@@ -1,0 +1,76 @@
+/**
+ * The gate before every route but the probes: who asks, and whether he may. Where the cluster has no secret
+ * nobody is asked.
+ *
+ *   Authorization: Bearer halo_…  ─→ principal ─→ its turn? ─→ role and bucket ─→ the route
+ *        none, unknown: 401            too often: 429       not enough: 403
+ *
+ * All of it comes before a body is read or data is touched. What administrators do is told to the audit log,
+ * done or refused, with the token's name and never the token.
+ */
+
+import type { Principal } from "../membership/authorization.ts";
+import type { TokenRole } from "../membership/tokens.ts";
+import type { Log } from "../ports/log.ts";
+import type { HttpNode } from "./http-node.ts";
+import { Refusal } from "./problem.ts";
+import { pathOf } from "./target.ts";
+
+const CHALLENGE = { "WWW-Authenticate": 'Bearer realm="halo"' };
+
+export class Gate {
+  readonly #node: Pick<HttpNode, "authorization">;
+  readonly #log: Log | null;
+
+  constructor(node: Pick<HttpNode, "authorization">, log: Log | null) {
+    this.#node = node;
+    this.#log = log;
+  }
+
+  /** Who asks; null: nobody is asked. @throws Refusal unauthenticated, rate-limited */
+  enter(request: Request): Principal | null {
+    const { authorization } = this.#node;
+    if (authorization === null) return null;
+    const principal = authorization.principal(bearer(request.headers.get("authorization")));
+    if (principal === null) {
+      throw new Refusal("unauthenticated", "The token is not known to this cluster, or has expired.", CHALLENGE);
+    }
+    const waitMs = principal.takeTurn();
+    if (waitMs === 0) return principal;
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+    const detail = `The token '${principal.name}' has sent as many requests as it may, want ${waitMs} ms of rest.`;
+    throw new Refusal("rate-limited", detail, { "Retry-After": String(seconds) });
+  }
+
+  /** Admits a request that is about no bucket, or about any. @throws Refusal */
+  admit(request: Request, need: TokenRole): Principal | null {
+    const principal = this.enter(request);
+    permit(principal, need, null);
+    return principal;
+  }
+
+  /** Tells of what an administrator has asked for. */
+  audit(principal: Principal | null, request: Request, status: number): void {
+    const fields = { who: principal?.name ?? "anybody", method: request.method, path: pathOf(request.url), status };
+    this.#log?.info("audit", fields);
+  }
+}
+
+/** @throws Refusal forbidden */
+export function permit(
+  principal: Principal | null,
+  need: TokenRole,
+  bucket: Uint8Array | null,
+  length = bucket?.length ?? 0,
+): void {
+  const refusal = principal?.refusal(need, bucket, length) ?? "";
+  if (refusal !== "") throw new Refusal("forbidden", `${refusal}.`);
+}
+
+/** @throws Refusal unauthenticated */
+function bearer(header: string | null): string {
+  const token = header === null ? null : /^bearer +([^\s,]+)$/i.exec(header.trim());
+  if (token !== null) return token[1];
+  const given = header === null ? "The request has no token" : "The Authorization header is no bearer token";
+  throw new Refusal("unauthenticated", `${given}, want Authorization: Bearer halo_….`, CHALLENGE);
+}

@@ -46,7 +46,11 @@ export interface DiskFile {
    * @throws DiskError
    */
   read(target: Uint8Array, start: number, end: number, position: number): number;
-  /** Makes all written bytes durable (fdatasync); calls back later, never before it returns. */
+  /**
+   * Makes all written bytes durable (fdatasync); calls back later, never before it returns. Two may be
+   * under way at one time, each for what was written before it was called; an error of the file is told
+   * to both.
+   */
   sync(done: (error: DiskError | null) => void): void;
   /** The same, waiting. @throws DiskError */
   syncNow(): void;

@@ -155,7 +155,7 @@ async function use(disk: Disk): Promise<void> {
   await measure("durable put", objects / 4, WRITERS, (done) => {
     write(engine, nameAt(next++));
     engine.sync(done);
-  });
+  }, writers);
   await close(engine);
 }
 
@@ -204,21 +204,24 @@ function write(engine: LogEngine, name: ObjectName): void {
   if (status !== "done") throw new Error(`write is ${status}`);
 }
 
-/** Runs a work so often, so many in a turn; the next turn begins when all of one are answered. */
+type Load = (count: number, inFlight: number, work: (done: () => void) => void) => Promise<void>;
+
 async function measure(
   title: string,
   count: number,
   inFlight: number,
   work: (done: () => void) => void,
+  load: Load = turns,
 ): Promise<void> {
   const cpu = process.cpuUsage();
   const began = performance.now();
-  await turns(Math.floor(count), inFlight, work);
+  await load(Math.floor(count), inFlight, work);
   const ms = performance.now() - began;
   const { user, system } = process.cpuUsage(cpu);
   note(title, (count * 1000) / ms, (user + system) / 1000 / ms);
 }
 
+/** Runs a work so often, so many in a turn; the next turn begins when all of one are answered. */
 function turns(count: number, inFlight: number, work: (done: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
     let answered = 0;
@@ -235,6 +238,24 @@ function turns(count: number, inFlight: number, work: (done: () => void) => void
       else if (answered % inFlight === 0) systemClock.soon(turn);
     };
     turn();
+  });
+}
+
+/** Runs a work so often by so many who each go on as soon as they are answered. */
+function writers(count: number, inFlight: number, work: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    let answered = 0;
+    let issued = 0;
+    const next = (): void => {
+      if (issued === count) return;
+      issued++;
+      work(done);
+    };
+    const done = (): void => {
+      if (++answered === count) resolve();
+      else next();
+    };
+    for (let writer = 0; writer < inFlight; writer++) next();
   });
 }
 

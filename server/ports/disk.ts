@@ -190,6 +190,11 @@ class OpenFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
   readonly #closed: () => void;
+  #isSyncing = false;
+  /** For a sync beside the first; null while there is none. */
+  #second: number | null = null;
+  #isSecondSyncing = false;
+  readonly #postponed: ((error: DiskError | null) => void)[] = [];
 
   constructor(path: string, descriptor: number, closed: () => void) {
     this.path = path;
@@ -228,8 +233,54 @@ class OpenFile implements DiskFile {
     return at - start;
   }
 
+  /**
+   * The kernel tells an error of the file once to each opening of it, so a second sync beside the first has
+   * an opening of its own: else one of them could be told that all is well. Where there is no descriptor
+   * left for that, it waits for the first.
+   */
   sync(done: (error: DiskError | null) => void): void {
-    fs.fdatasync(this.#descriptor, (error) => done(error ? callbackError(error) : null));
+    if (!this.#isSyncing) {
+      this.#isSyncing = true;
+      this.#syncBy(this.#descriptor, done, () => {
+        this.#isSyncing = false;
+      });
+      return;
+    }
+    this.#second ??= this.#openAgain();
+    if (this.#second === null || this.#isSecondSyncing) {
+      this.#postponed.push(done);
+      return;
+    }
+    this.#isSecondSyncing = true;
+    this.#syncBy(this.#second, done, () => {
+      this.#isSecondSyncing = false;
+    });
+  }
+
+  #syncBy(descriptor: number, done: (error: DiskError | null) => void, ended: () => void): void {
+    fs.fdatasync(descriptor, (error) => {
+      ended();
+      const postponed = this.#postponed.shift();
+      if (postponed !== undefined) this.sync(postponed);
+      else if (!this.#isSyncing && !this.#isSecondSyncing) this.#closeSecond();
+      done(error ? callbackError(error) : null);
+    });
+  }
+
+  /** The same file, whatever its name is by now; null where it cannot be opened. */
+  #openAgain(): number | null {
+    try {
+      return fs.openSync(`/proc/self/fd/${this.#descriptor}`, "r+");
+    } catch {
+      // No descriptor left, or no /proc: one sync at a time, as if nobody had asked for more.
+      return null;
+    }
+  }
+
+  #closeSecond(): void {
+    if (this.#second === null) return;
+    attempt(() => fs.closeSync(this.#second ?? -1));
+    this.#second = null;
   }
 
   syncNow(): void {
@@ -245,6 +296,7 @@ class OpenFile implements DiskFile {
   }
 
   close(): void {
+    this.#closeSecond();
     attempt(() => fs.closeSync(this.#descriptor));
     this.#closed();
   }

@@ -1,8 +1,9 @@
 /**
  * What is durable, and what may go because of it.
  *
- * A sync covers what was written before it began: all segments with unsynced records, in order.
- * When it has ended, later records carry its position as the durable one; where no later record is
+ * A sync covers what was written before it began: all segments with unsynced records, in order. Two may
+ * be under way; the second counts only when the first has ended well, whichever is done before.
+ * When one has ended, later records carry its position as the durable one; where no later record is
  * there yet, a small one is appended that says so, so that recovery can tell damage from a torn
  * tail. Segments without a live record, and without one before the sync began, lose their file:
  * what replaced their records is durable now. Young ones stay for a while: what was replaced in them
@@ -19,6 +20,19 @@ import type { LogWriter } from "./log-writer.ts";
 import type { RecordMap } from "./record-map.ts";
 import { isDeletable, type Segment, segmentPath } from "./segment.ts";
 
+/** A sync that is under way, and what will be so when it has ended well. */
+interface Round {
+  readonly active: Segment;
+  /** The active segment's end when it began. */
+  readonly end: number;
+  readonly writes: number;
+  /** Segments whose files may go then. */
+  readonly dead: Segment[];
+  readonly done: (durable: boolean) => void;
+  /** How it ended; undefined: it has not. */
+  error: DiskError | null | undefined;
+}
+
 export class LogSync {
   /** Bytes of records in files that were deleted. */
   bytesFreed: number;
@@ -31,6 +45,8 @@ export class LogSync {
   readonly #handOver: HandOver;
   readonly #group: GroupCommit;
   readonly #failed: (detail: string) => void;
+  /** Those under way, in the order in which they began. */
+  readonly #rounds: Round[];
   #writes: number;
   #writesDurable: number;
   #isFailed: boolean;
@@ -54,6 +70,7 @@ export class LogSync {
     this.#handOver = handOver;
     this.#group = new GroupCommit(soon, (done) => this.#start(done));
     this.#failed = failed;
+    this.#rounds = [];
     this.#writes = 0;
     this.#writesDurable = 0;
     this.#isFailed = false;
@@ -120,20 +137,35 @@ export class LogSync {
       done(false);
       return;
     }
-    const { end } = active;
-    const dead = this.#deletable(active);
+    const round: Round = { active, end: active.end, writes, dead: this.#deletable(active), done, error: undefined };
+    this.#rounds.push(round);
     const segments: Segment[] = [];
     for (const segment of this.#map.segments) if (segment.unsynced) segments.push(segment);
     this.#syncFrom(segments, 0, (error) => {
-      if (error === null) {
-        this.#setDurable(active, end);
-        this.#writesDurable = writes;
-        this.#delete(dead);
-        this.#tellKept();
-        this.#appendSynced();
-      } else this.#fail(`sync failed: ${error.message}`);
-      done(error === null);
+      round.error = error;
+      this.#endRounds();
     });
+  }
+
+  /** Ends those that are done and have none before them that is not. */
+  #endRounds(): void {
+    for (let round = this.#rounds[0]; round?.error !== undefined; round = this.#rounds[0]) {
+      this.#rounds.shift();
+      this.#endRound(round, round.error);
+    }
+  }
+
+  #endRound({ active, end, writes, dead, done }: Round, error: DiskError | null): void {
+    if (error !== null) this.#fail(`sync failed: ${error.message}`);
+    if (!this.#isFailed) {
+      this.#setDurable(active, end);
+      this.#writesDurable = writes;
+      this.#delete(dead);
+      this.#tellKept();
+    }
+    done(!this.#isFailed);
+    // Those who were told may have written already: then their records say it.
+    this.#appendSynced();
   }
 
   #syncFrom(segments: Segment[], index: number, done: (error: DiskError | null) => void): void {
@@ -197,6 +229,8 @@ export class LogSync {
   #delete(dead: Segment[]): void {
     try {
       for (const segment of dead) {
+        // The sync before has deleted it.
+        if (this.#map.segmentOf(segment.number) !== segment) continue;
         // A set that refers to a payload in it was written meanwhile, or somebody reads one.
         if (segment.live !== 0 || segment.holds > 0) break;
         this.#map.dropSegment(segment);

@@ -23,6 +23,7 @@ const cases: readonly (readonly [
   ["folders: listed in order, an absent one is empty", folders],
   ["remove() and rename()", renaming],
   ["sync() and preallocate() call back later, once", callbacks],
+  ["two syncs at one time, and more that wait, end once each", twoSyncs],
   ["replaceFile() and readFile()", replacing],
   ["free bytes are some", free],
 ];
@@ -50,6 +51,27 @@ export const suite: Case[] = [
     run: failedSync,
   },
 ];
+
+async function twoSyncs(disk: Disk, check: Check, wait: Wait): Promise<void> {
+  const file = disk.open("a", { create: true });
+  const ended: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    await wait((done) => {
+      let left = 5;
+      for (let index = 0; index < 5; index++) {
+        file.write(payloadOf(index, 10), 0, 10, index * 10);
+        file.sync((error) => {
+          check.equal(error, null, "it is durable");
+          ended.push(index);
+          if (--left === 0) done();
+        });
+      }
+      check.equal(ended.length, round * 5, "none before it returns");
+    });
+  }
+  check.same([...ended].sort(), [0, 1, 2, 3, 4].flatMap((index) => [index, index, index]), "each once");
+  file.close();
+}
 
 async function onReal(run: (typeof cases)[number][1], check: Check): Promise<void> {
   const folder = mkdtempSync(`${tmpdir()}/halo-disk-`);

@@ -37,6 +37,9 @@ export const suite: Case[] = [
     name: "one sync serves all that wait; those that come meanwhile are served by the next",
     run: group,
   },
+  { name: "as many as a sync serves get a second one beside it, answered in order", run: beside },
+  { name: "of two syncs the second counts only when the first ended well", run: besideAFailure },
+  { name: "who go on in step are told in halves, and a sync is always under way", run: inStep },
   { name: "nothing to sync: answered at once, without a sync", run: nothingToSync },
   {
     name: "free bytes below the reserve: full, deletes pass, and it recovers by itself",
@@ -155,6 +158,76 @@ function group(check: Check): void {
   // Five records, the segment's own and its folder, two syncs, one record that says what is
   // durable.
   check.equal(machine.disk.changes - before, 10, "two syncs in all");
+}
+
+/** So many writes that wait for a sync, from `first` on; what they are told, and when. */
+function ask(machine: Machine, engine: Engine, first: number, count: number, told: string[]): void {
+  for (let index = first; index < first + count; index++) {
+    put(engine, `k${index}`, index + 1, 10);
+    engine.sync((durable) => told.push(`${index} ${durable} ${Math.round(machine.world.elapsedMs)}`));
+  }
+}
+
+/** Two syncs, each of eight, that take so long; the second begins a millisecond after the first. */
+function two(firstMs: number, secondMs: number, failing: number): { told: string[]; unsynced: boolean } {
+  const machine = new Machine(1);
+  const engine = machine.open();
+  const told: string[] = [];
+  machine.disk.setSyncTime(firstMs, firstMs);
+  if (failing > 0) machine.disk.inject({ on: "sync", at: failing, effect: "EIO" });
+  ask(machine, engine, 0, 8, told);
+  machine.world.run(1);
+  machine.disk.setSyncTime(secondMs, secondMs);
+  ask(machine, engine, 8, 8, told);
+  machine.world.run(20);
+  return { told, unsynced: engine.unsynced };
+}
+
+function expected(first: string, second: string): string[] {
+  return Array.from({ length: 16 }, (_, index) => `${index} ${index < 8 ? first : second}`);
+}
+
+function beside(check: Check): void {
+  check.same(two(5, 5, 0).told, expected("true 5", "true 6"), "both run at one time");
+  check.same(two(9, 2, 0).told, expected("true 9", "true 9"), "who is done first waits");
+  check.equal(two(9, 2, 0).unsynced, false, "all is durable");
+  const machine = new Machine(1, { syncMsMin: 5, syncMsMax: 5 });
+  const engine = machine.open();
+  const told: string[] = [];
+  ask(machine, engine, 0, 8, told);
+  machine.world.run(1);
+  ask(machine, engine, 8, 7, told);
+  machine.world.run(20);
+  check.same(told[14], "14 true 10", "fewer wait for the first to end");
+}
+
+function besideAFailure(check: Check): void {
+  check.same(two(5, 5, 1).told, expected("false 5", "false 6"), "the first fails");
+  check.same(two(9, 2, 1).told, expected("false 9", "false 9"), "the first fails after the second's success");
+  check.same(two(5, 5, 2).told, expected("true 5", "false 6"), "the second fails");
+  check.same(two(9, 2, 2).told, expected("true 9", "false 9"), "and is told after the first");
+  check.equal(two(9, 2, 1).unsynced, true, "nothing is called durable");
+}
+
+function inStep(check: Check): void {
+  const machine = new Machine(1, { syncMsMin: 5, syncMsMax: 5 });
+  const engine = machine.open();
+  let answered = 0;
+  const writer = (key: number): void => {
+    put(engine, `k${key}`, key + 1, 10);
+    engine.sync((durable) => {
+      if (!durable) return;
+      answered++;
+      writer(key + 64);
+    });
+  };
+  for (let key = 0; key < 64; key++) writer(key);
+  machine.world.run(5.5);
+  check.equal(answered, 64, "the first sync served all");
+  const before = machine.disk.changes;
+  machine.world.run(50);
+  check.equal(answered, 64 * 11, "all go on as fast as syncs end");
+  check.equal(machine.disk.changes - before, 10 * (64 + 2), "with two syncs for 64 records");
 }
 
 function nothingToSync(check: Check): void {

@@ -31,6 +31,7 @@ import { Identity } from "./membership/identity.ts";
 import { Membership } from "./membership/membership.ts";
 import { NodeActor } from "./node-actor.ts";
 import type { NodeConfig } from "./node-config.ts";
+import { NodeRepair } from "./node-repair.ts";
 import { clusterReport, layoutReport, partitionBytes } from "./node-reports.ts";
 import { OBJECT_BUFFER_BYTES, openStore, type StoreParts } from "./node-stores.ts";
 import type { Timer } from "./ports/clock.ts";
@@ -53,7 +54,10 @@ interface Running {
   readonly hints: Engine;
   readonly replication: Replication;
   readonly coordinator: Coordinator;
+  readonly repair: NodeRepair;
 }
+
+const NOBODY = { members: [], silent: [] };
 
 export class Node {
   readonly #ports: Ports;
@@ -211,6 +215,14 @@ export class Node {
       stage: (orders) => administration.stage(orders),
       revert: (node) => administration.revert(node),
       commit: (order, done) => administration.commit(order, done),
+      repair: (wish, done) => {
+        if (this.#running === null) done(NOBODY);
+        else this.#running.repair.begin(wish, done);
+      },
+      repairs: (done) => {
+        if (this.#running === null) done(NOBODY);
+        else this.#running.repair.status(done);
+      },
     };
   }
 
@@ -376,7 +388,7 @@ export class Node {
       maxSkewMs,
     });
     serveRequests(peers, coordinator);
-    return { objects, hints, replication, coordinator };
+    return { objects, hints, replication, coordinator, repair: new NodeRepair(membership, replication) };
   }
 
   #members(): { membership: Membership; peers: Peers } {

@@ -30,6 +30,7 @@ const FLOORS = [
   "server/node-actor.ts",
   "server/node-stores.ts",
   "server/node-reports.ts",
+  "server/node-repair.ts",
   "server/node.ts",
   "server/cli",
 ];

@@ -37,6 +37,7 @@ import { devCommand } from "./dev.ts";
 import { CommandFailure, DONE, FAILED, USAGE } from "./exit-code.ts";
 import { listCommand } from "./list.ts";
 import { deleteCommand, getCommand, putCommand } from "./objects.ts";
+import { clusterRepairCommand } from "./repair.ts";
 import { serveCommand } from "./serve.ts";
 import { formatTable } from "./table.ts";
 import { TOKEN_COMMANDS } from "./token.ts";
@@ -78,6 +79,7 @@ const COMMANDS: readonly Command[] = [
   explainCommand,
   clusterStatusCommand,
   ...CLUSTER_CHANGES,
+  clusterRepairCommand,
   bucketGetCommand,
   bucketSetCommand,
   bucketResetCommand,

@@ -83,6 +83,10 @@ function createRouter(node: HttpNode, gate: Gate, options: ObjectOptions): Hono 
   route("/cluster/leave", order("leave"));
   route("/cluster/remove", order("remove"));
   route("/cluster/replace", order("replace"));
+  route("/cluster/repair", {
+    GET: member(plain(() => cluster.repairs())),
+    POST: member(plain((request) => cluster.repair(request))),
+  });
   const restore = new RestoreRoute(node, clock, valueBytesMax);
   route("/cluster/restore", { POST: member(plain((request) => restore.take(request))) });
   const tokens = new TokenRoutes(node, clock, random);
@@ -190,7 +194,7 @@ function readiness(node: HttpNode, request: Request): Response {
 
 function noRoute(path: string): Response {
   const routes = "/kv/, /buckets, /explain/, /cluster, /cluster/layout, /cluster/plan, " +
-    "/cluster/{stage, commit, revert, join, leave, remove, replace, restore}, " +
+    "/cluster/{stage, commit, revert, join, leave, remove, replace, repair, restore}, " +
     "/tokens, /stats, /healthz, /readyz";
   return problem("not-found", `There is no route ${path}, want ${routes}.`, "refused");
 }

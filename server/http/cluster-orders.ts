@@ -3,14 +3,17 @@
  * unknown field is refused, since it is most often a mistyped one.
  */
 
+import { BUCKET_BYTES_MAX } from "../../core/limits.ts";
 import { CAPACITY_MAX } from "../../core/placement/terms.ts";
 import type { CommitOrder, Order } from "../membership/administration.ts";
 import { ZONE_CHARS_MAX } from "../membership/member.ts";
+import type { RepairWish } from "./http-node.ts";
 import { Refusal } from "./problem.ts";
 
 /** Changes in one order: one a node, and a cluster has fewer nodes. */
 export const CHANGES_MAX = 1_000;
 const NODE_CHARS_MAX = 255;
+const SLASH = 0x2f;
 const CHANGES = ["join", "leave", "remove", "replace", "change"] as const;
 
 /** {"changes": […]} @throws Refusal */
@@ -63,6 +66,23 @@ export function readCommit(value: unknown): CommitOrder {
   }
   if (typeof force !== "boolean") throw wrong("force", force, "true or false");
   return { version, token, isForced: force };
+}
+
+/** {}, {"partition": 17} or {"bucket": "cart"} @throws Refusal */
+export function readRepair(value: unknown, partitions: number): RepairWish {
+  const { partition, bucket } = fieldsOf(value, ["partition", "bucket"]);
+  if (partition !== undefined && bucket !== undefined) {
+    throw new Refusal("bad-parameter", "partition and bucket are both given, want one of them or none.");
+  }
+  if (bucket !== undefined) {
+    const name = new TextEncoder().encode(readText("bucket", bucket, 1, BUCKET_BYTES_MAX));
+    if (name.length <= BUCKET_BYTES_MAX && !name.includes(SLASH)) return { partition: null, bucket: name };
+    throw wrong("bucket", bucket, `1 to ${BUCKET_BYTES_MAX} bytes without a slash`);
+  }
+  if (partition === undefined) return { partition: null, bucket: null };
+  const isOne = typeof partition === "number" && Number.isInteger(partition) && partition >= 0;
+  if (isOne && partition < partitions) return { partition, bucket: null };
+  throw wrong("partition", partition, `a number from 0 to ${partitions - 1}`);
 }
 
 function fieldsOf(value: unknown, names: readonly string[]): Record<string, unknown> {

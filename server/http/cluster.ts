@@ -9,6 +9,7 @@
  *   POST /cluster/replace               {"node": "n3", "by": "n7"}
  *   POST /cluster/revert                {} or {"node": "n3"}
  *   POST /cluster/commit                {"version": 7, "plan": "1f03a2b4", "force": false}
+ *   POST /cluster/repair                {}, {"partition": 17} or {"bucket": "cart"}: compare now; GET: how it stands
  *
  * Whatever stages or reverts answers the plan, when the healthy members know it as well. A commit
  * names the layout that was looked at: 409 `stale-layout` where that, or the plan, is another by now,
@@ -18,7 +19,7 @@
 import type { Order, Staging } from "../membership/administration.ts";
 import type { Clock } from "../ports/clock.ts";
 import { json } from "./buckets.ts";
-import { readCommit, readOrder, readOrders, readRevert } from "./cluster-orders.ts";
+import { readCommit, readOrder, readOrders, readRepair, readRevert } from "./cluster-orders.ts";
 import type { HttpNode } from "./http-node.ts";
 import { guarded, problem, problemOf } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
@@ -65,6 +66,20 @@ export class ClusterRoutes {
         });
       });
     });
+  }
+
+  /** Begun everywhere, and going on when this is answered. */
+  repair(request: Request): Promise<Response> {
+    return new Promise((resolve) => {
+      this.#read(request, resolve, (value) => {
+        const { partitions } = this.#node.clusterReport().layout;
+        this.#node.cluster.repair(readRepair(value, partitions), (report) => resolve(json(report)));
+      });
+    });
+  }
+
+  repairs(): Promise<Response> {
+    return new Promise((resolve) => this.#node.cluster.repairs((report) => resolve(json(report))));
   }
 
   /** Stages or reverts, and answers the plan once the others know. */

@@ -12,6 +12,7 @@ import type { Buckets } from "../membership/buckets.ts";
 import type { MembershipEvent } from "../membership/layout.ts";
 import type { LayoutPlan } from "../membership/plan.ts";
 import type { StagedChange } from "../membership/staged.ts";
+import type { RepairReport } from "../replication/repair.ts";
 
 /** The cluster's buckets; every node knows them all. */
 export type HttpBuckets = Pick<Buckets, "get" | "set" | "reset" | "list">;
@@ -73,6 +74,21 @@ export interface HttpCluster {
   stage(orders: readonly Order[]): Staging;
   revert(node: string | null): Staging;
   commit(order: CommitOrder, done: (outcome: Committed) => void): void;
+  /** Has every member compare its copies with the others' now; calls back with how that stands. */
+  repair(wish: RepairWish, done: (report: RepairsReport) => void): void;
+  repairs(done: (report: RepairsReport) => void): void;
+}
+
+/** What is to be compared: everything, one partition, or one bucket. */
+export interface RepairWish {
+  readonly partition: number | null;
+  readonly bucket: Uint8Array | null;
+}
+
+/** How the last repair stands at every member, and who did not say. */
+export interface RepairsReport {
+  readonly members: readonly ({ readonly node: string; readonly name: string } & RepairReport)[];
+  readonly silent: readonly string[];
 }
 
 export interface HttpNode {

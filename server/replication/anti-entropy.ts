@@ -2,6 +2,7 @@
  * Anti-entropy: replicas find out where they differ and make it good, without any read by a client.
  *
  *   every 10 s ─► a healthy peer that owns something too ─► one comparison with it (comparison.ts)
+ *   at once where an administrator wants it (repair.ts)
  *   every 0.2 s while this node is partial for something, with those that can complete it, or has
  *               something to show to new owners
  *
@@ -25,6 +26,7 @@ import type { LocalCopy } from "./local-copy.ts";
 import { ownedPartitions, ownersOf } from "./ownership.ts";
 import { LISTED_MAX, listRange, rangeDigest } from "./ranges.ts";
 import { Relinquished } from "./relinquished.ts";
+import { Repair, type RepairOrder, type RepairReport } from "./repair.ts";
 
 /** Between comparisons while all is well, and while they are waited for. */
 const INTERVAL_MS = 10_000;
@@ -49,6 +51,7 @@ export class AntiEntropy {
   readonly #copy: LocalCopy;
   readonly #completeness: Completeness;
   readonly #relinquished = new Relinquished();
+  readonly #repair = new Repair();
   #timer: Timer | null = null;
   #comparison: Comparison | null = null;
   #turn = 0;
@@ -78,6 +81,15 @@ export class AntiEntropy {
       if (answer === null) refuse("compare-range wants from, to, two digest words and a count");
       else reply(answer);
     });
+    peers.onMessage("repair", (body, from, reply, refuse) => {
+      const order = this.#serves(from) ? readOrder(body) : null;
+      if (order === null) refuse("repair wants a partition or null, and a bucket's tag or null");
+      else reply(this.repair(order));
+    });
+    peers.onMessage("repair-status", (_body, from, reply, refuse) => {
+      if (this.#serves(from)) reply(this.#repair.report);
+      else refuse("members alone are answered");
+    });
     peers.onMessage("fetch-entry", (body, from, reply, refuse) => {
       if (!this.#serves(from) || !isWords(body, 5)) refuse("fetch-entry wants five words");
       else this.#answerEntry(body, reply, refuse);
@@ -97,6 +109,21 @@ export class AntiEntropy {
     this.#isStopped = true;
     this.#timer?.cancel();
     this.#comparison?.abandon();
+  }
+
+  /** Begins a repair, unless one is under way, which is told of then. */
+  repair(order: RepairOrder): RepairReport {
+    const peers = this.#host.members.filter((member) => {
+      if (member.isSelf) return false;
+      const shared = this.#shared(member);
+      return order.partition === null ? shared.length > 0 : shared.includes(order.partition);
+    });
+    if (this.#repair.begin(order, peers)) this.hurry();
+    return this.#repair.report;
+  }
+
+  get repairReport(): RepairReport {
+    return this.#repair.report;
   }
 
   /** Whether all that is to be owned no more has been shown to those who own it from now on. */
@@ -128,21 +155,42 @@ export class AntiEntropy {
   }
 
   #begin(): void {
+    const wanted = this.#repair.next();
+    if (wanted !== null) return this.#repairWith(wanted.peer, wanted.order);
     const peers = this.#candidates();
     if (peers.length === 0) return this.#schedule(this.#intervalMs());
     const peer = peers[this.#turn++ % peers.length];
-    const partitions = this.#shared(peer);
+    return this.#compare(peer, this.#shared(peer), null, () => {});
+  }
+
+  #repairWith(peer: Member, { partition, bucketTag }: RepairOrder): void {
+    const shared = this.#shared(peer);
+    const partitions = partition === null ? shared : shared.filter((one) => one === partition);
+    this.#compare(peer, partitions, bucketTag, (comparison) => {
+      const { isWhole, differing, repairs } = comparison;
+      this.#repair.ended({ isWhole, differing, repaired: repairs });
+    });
+  }
+
+  #compare(
+    peer: Member,
+    partitions: number[],
+    bucketTag: number | null,
+    ended: (comparison: Comparison) => void,
+  ): void {
     const counts = this.#host.countsForCompleteness;
     const { number } = this.#newest;
-    this.#comparison = new Comparison(this.#host, this.#copy, peer, counts);
-    this.#comparison.run(partitions, (partition, peerIsComplete) => {
+    const comparison = new Comparison(this.#host, this.#copy, peer, counts, bucketTag);
+    this.#comparison = comparison;
+    comparison.run(partitions, (partition, peerIsComplete) => {
       this.#compared(partition, peer, peerIsComplete);
       this.#relinquished.compared(number, partition, peer.id);
     }, () => {
       this.#comparison = null;
       this.#completeness.save();
       this.#host.onCompared();
-      this.#schedule(this.#intervalMs());
+      ended(comparison);
+      this.#schedule(this.#repair.next() === null ? this.#intervalMs() : 0);
     });
   }
 
@@ -255,4 +303,12 @@ export class AntiEntropy {
       return reply([name.bytes.slice(), bytes]);
     });
   }
+}
+
+/** An order as it travels; null where it is none. */
+function readOrder(body: unknown): RepairOrder | null {
+  if (!Array.isArray(body) || body.length !== 2) return null;
+  const [partition, bucketTag] = body as [unknown, unknown];
+  const isWordOrNull = (value: unknown): value is number | null => value === null || isWords([value], 1);
+  return isWordOrNull(partition) && isWordOrNull(bucketTag) ? { partition, bucketTag } : null;
 }

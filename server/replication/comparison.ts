@@ -17,7 +17,7 @@
  */
 
 import { MERKLE_QUESTION_BYTES_MAX, MerkleDescent } from "../../core/merkle-descent.ts";
-import { ObjectName, checkName } from "../../core/object-name.ts";
+import { ObjectName, bucketTagOf, checkName } from "../../core/object-name.ts";
 import {
   PURPOSE_ANTI_ENTROPY,
   STATUS_DONE,
@@ -55,24 +55,41 @@ export class Comparison {
   readonly #copy: LocalCopy;
   readonly #peer: Member;
   readonly #counts: boolean;
+  /** Of this bucket alone objects are made good; null: of all. */
+  readonly #bucketTag: number | null;
   readonly #descent = new MerkleDescent();
   #isAbandoned = false;
   /** Whether everything in the partition at hand went well. */
   #isSound = true;
-  #repairs = 0;
+  /** Everything so far went well. */
+  isWhole = true;
+  /** Partitions that differed, and objects that were brought here or there. */
+  differing = 0;
+  repairs = 0;
 
-  /** @param counts whether what is compared now counts for completeness */
-  constructor(host: ReplicationHost, copy: LocalCopy, peer: Member, counts: boolean) {
+  /**
+   * @param counts whether what is compared now counts for completeness
+   * @param bucketTag of the bucket whose objects are made good; null: all
+   */
+  constructor(
+    host: ReplicationHost,
+    copy: LocalCopy,
+    peer: Member,
+    counts: boolean,
+    bucketTag: number | null = null,
+  ) {
     this.#host = host;
     this.#copy = copy;
     this.#peer = peer;
-    this.#counts = counts;
+    this.#counts = counts && bucketTag === null;
+    this.#bucketTag = bucketTag;
   }
 
   /** Ends it early: what is not compared yet does not count as compared. */
   abandon(): void {
     this.#isAbandoned = true;
     this.#isSound = false;
+    this.isWhole = false;
   }
 
   /** `compared` is called for each partition of which all went well, `done` at the end. */
@@ -90,9 +107,13 @@ export class Comparison {
     this.#host.counters.comparisons++;
     this.#call("compare-roots", [partitions, digests], (answer) => {
       const lists = readRoots(answer);
-      if (lists === null) return done();
+      if (lists === null) {
+        this.isWhole = false;
+        return done();
+      }
       const [differing, complete] = lists;
       const ended = (partition: number): void => {
+        if (!this.#isSound) this.isWhole = false;
         if (this.#counts && this.#isSound) compared(partition, complete.has(partition));
       };
       for (const partition of partitions) if (!differing.has(partition)) ended(partition);
@@ -107,6 +128,7 @@ export class Comparison {
       return done();
     }
     this.#host.counters.comparisonsDiffering++;
+    this.differing++;
     this.#isSound = true;
     this.#descent.begin();
     this.#nodes(partition, () => {
@@ -149,8 +171,13 @@ export class Comparison {
         return this.#ranges(left, done);
       }
       const listed = listRange(this.#copy.engine, from, to, here.count + LISTED_MAX);
-      return this.#objects(differences(listed, answer), () => this.#ranges(left, done));
+      const found = differences(listed, answer).filter(({ entry }) => this.#isWanted(entry.tag));
+      return this.#objects(found, () => this.#ranges(left, done));
     });
+  }
+
+  #isWanted(tag: number): boolean {
+    return this.#bucketTag === null || bucketTagOf(tag) === this.#bucketTag;
   }
 
   #objects(left: Difference[], done: () => void): void {
@@ -175,7 +202,7 @@ export class Comparison {
   }
 
   #object(difference: Difference, done: (isSound: boolean) => void): void {
-    this.#repairs++;
+    this.repairs++;
     if (!difference.isThere) return this.#push(difference, done);
     const { position0, position1, tag, digest0, digest1 } = difference.entry;
     return this.#call("fetch-entry", [position0, position1, tag, digest0, digest1], (answer) => {
@@ -241,8 +268,8 @@ export class Comparison {
   }
 
   #tell(): void {
-    if (this.#repairs === 0) return;
-    const fields = { peer: this.#peer.name, objects: this.#repairs };
+    if (this.repairs === 0) return;
+    const fields = { peer: this.#peer.name, objects: this.repairs };
     this.#host.log.info("replicas differed and were made equal", fields);
   }
 }

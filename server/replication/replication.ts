@@ -40,6 +40,7 @@ import { Hints, hintName, type HintsHost } from "./hints.ts";
 import { LocalCopy } from "./local-copy.ts";
 import { mergeWherePossible } from "./merge-sets.ts";
 import { ownedPartitions, ownersOf } from "./ownership.ts";
+import type { RepairOrder, RepairReport } from "./repair.ts";
 import { Replica, type ReplicaHost } from "./replica.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
@@ -174,6 +175,15 @@ export class Replication {
   recovered(): void {
     this.hints.scan();
     this.#antiEntropy.hurry();
+  }
+
+  /** Compares this node's copies with the others' now; what is under way is told by repairReport. */
+  repair(order: RepairOrder): RepairReport {
+    return this.#antiEntropy.repair(order);
+  }
+
+  get repairReport(): RepairReport {
+    return this.#antiEntropy.repairReport;
   }
 
   /** What is owned changed: bits of what is owned no longer go, and new partitions are compared. */

@@ -226,6 +226,12 @@ t.test("explain, cluster status and bucket show and set what the cluster knows",
     address: node.tcp,
   }]);
 
+  const repaired = await run(["cluster", "repair"]);
+  t.match(repaired, { code: 0, stdout: /^alpha +done +0 of 0 +0 +0 +-$/m });
+  t.match(await run(["cluster", "repair", "cart", "--json"]), { code: 0, stdout: /"silent":\[\]/ });
+  t.match(await run(["cluster", "repair", "cart", "--partition", "1"]), { code: 2, stderr: /both given/ });
+  t.match(await run(["cluster", "repair", "--partition", "1024"]), { code: 1, stderr: /from 0 to 1023/ });
+
   t.match((await run(["bucket", "list"])).stdout, "no bucket has properties");
   t.equal((await run(["bucket", "set", "cart", "policy=lww", "r=1"])).code, 0);
   t.equal((await run(["bucket", "set", "cart", "w=all"])).code, 0);

@@ -35,6 +35,37 @@ t.test("each route orders what it is named after, and answers the plan", async (
   t.match(await (await face.send("GET", "/cluster/layout")).json(), { version: 1, reading: 1 });
 });
 
+t.test("a repair is of everything, a partition or a bucket, and is told by every member", async (t) => {
+  const face = new Face();
+  const told = { members: [{ name: "n1", state: "done", failed: ["n3"] }], silent: ["n4"] };
+  for (const wish of [{}, { partition: 1023 }, { bucket: "käse" }]) {
+    const response = await post(face, "/cluster/repair", wish);
+    t.equal(response.status, 200);
+    t.match(await response.json(), told);
+  }
+  t.match(await (await face.send("GET", "/cluster/repair")).json(), told);
+  t.same(face.cluster.orders, [
+    { repair: { partition: null, bucket: null } },
+    { repair: { partition: 1023, bucket: null } },
+    { repair: { partition: null, bucket: new TextEncoder().encode("käse") } },
+  ]);
+  const wrong: [unknown, RegExp][] = [
+    [{ partition: 1024 }, /partition is 1024, want a number from 0 to 1023/],
+    [{ partition: -1 }, /partition is -1/],
+    [{ partition: "1" }, /partition is "1"/],
+    [{ bucket: "a/b" }, /bucket is "a\/b"/],
+    [{ bucket: "" }, /bucket is ""/],
+    [{ bucket: "ä".repeat(128) }, /want 1 to 255 bytes/],
+    [{ bucket: "a", partition: 1 }, /both given/],
+    [{ buckets: ["a"] }, /no field 'buckets'/],
+  ];
+  for (const [wish, detail] of wrong) {
+    const problem = await problemOf(await post(face, "/cluster/repair", wish));
+    t.match(problem, { code: "bad-parameter", detail }, JSON.stringify(wish));
+  }
+  t.equal(face.cluster.orders.length, 3, "nothing was begun");
+});
+
 t.test("a commit names the layout that was looked at", async (t) => {
   const face = new Face();
   const done = await post(face, "/cluster/commit", { version: 1, plan: "00c0ffee", force: true });

@@ -2,7 +2,7 @@
 
 import { BODY_BYTES_IN_FLIGHT_MAX } from "../../../core/limits.ts";
 import { createApp, type HttpNode } from "../../../server/http/app.ts";
-import type { HttpCluster, LayoutReport } from "../../../server/http/http-node.ts";
+import type { HttpCluster, LayoutReport, RepairsReport, RepairWish } from "../../../server/http/http-node.ts";
 import type {
   CommitOrder,
   Committed,
@@ -116,6 +116,10 @@ export class RecordedCluster implements HttpCluster {
   readonly orders: unknown[] = [];
   staging: Staging = { status: "done" };
   committed: Committed = { status: "done", version: 2 };
+  readonly repairsReport: RepairsReport = {
+    members: [{ node: "a1", name: "n1", state: "done", compared: 1, of: 2, differing: 3, repaired: 4, failed: ["n3"] }],
+    silent: ["n4"],
+  };
 
   layout(): LayoutReport {
     const shape = { version: 1, partitions: 1024, replicas: 3, live: [1], reading: 1 };
@@ -142,6 +146,15 @@ export class RecordedCluster implements HttpCluster {
   commit(order: CommitOrder, done: (outcome: Committed) => void): void {
     this.orders.push(order);
     done(this.committed);
+  }
+
+  repair(wish: RepairWish, done: (report: RepairsReport) => void): void {
+    this.orders.push({ repair: wish });
+    done(this.repairsReport);
+  }
+
+  repairs(done: (report: RepairsReport) => void): void {
+    done(this.repairsReport);
   }
 }
 

@@ -64,6 +64,8 @@ const ROUTES: readonly [string, string, "read" | "write" | "admin"][] = [
   ["POST", "/cluster/replace", "admin"],
   ["POST", "/cluster/revert", "admin"],
   ["POST", "/cluster/commit", "admin"],
+  ["GET", "/cluster/repair", "read"],
+  ["POST", "/cluster/repair", "admin"],
   ["POST", "/cluster/restore", "admin"],
   ["GET", "/tokens", "admin"],
   ["POST", "/tokens", "admin"],

@@ -54,7 +54,9 @@ t.test("under ulimit -n 64 a flood takes no descriptor from the log", async (tt)
   const done: number[] = [];
   const value = new Uint8Array(MIB);
   // More than a segment, so that files are opened meanwhile; a wave breaks upon every tenth write.
-  for (let tries = 0; done.length < 70 && tries < 2_000; tries++) {
+  // The door counts once a second while it is at rest: a fast machine has written all before that.
+  const isShutOnce = (): boolean => /too many connections/.test(node.output);
+  for (let tries = 0; (done.length < 70 || !isShutOnce()) && tries < 2_000; tries++) {
     if (done.length % 10 === 5 && waves.length < done.length * 20) {
       waves.push(...flood(url, tcp));
       await pause(20);
@@ -64,7 +66,7 @@ t.test("under ulimit -n 64 a flood takes no descriptor from the log", async (tt)
     else done.push(status);
   }
   tt.same(new Set(done), new Set([204]), "who gets in is served, none is refused for want of a file");
-  tt.equal(done.length, 70, "and they do get in");
+  tt.ok(done.length >= 70, `and they do get in: ${done.length}`);
   for (const socket of waves) socket.destroy();
   await untilTrue(async () => (await statusOf(() => fetch(`${url}/kv/b/before`))) === 200);
   const segments = readdirSync(join(folder, "objects")).filter((name) => name.endsWith(".log"));

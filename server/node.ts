@@ -77,6 +77,8 @@ export class Node {
   #isStopped = false;
   #tcpAddress = "";
   #syncTimer: Timer | null = null;
+  /** The disk did not take what is in the index. */
+  #hasLostWrites = false;
   /** Why the node cannot run although it is a member. */
   #failure = "";
 
@@ -198,6 +200,7 @@ export class Node {
     if (running === null || this.#isStopped) {
       return { ready: false, detail: this.membership.detail || "This node is stopping" };
     }
+    if (this.#hasLostWrites) return { ready: false, detail: "The disk failed; requests are passed on" };
     return readinessOf(this.membership, running.replication.partialCount(), forWrite);
   }
 
@@ -355,8 +358,8 @@ export class Node {
 
   #run(objects: Engine, hints: Engine): Running {
     const { membership, peers } = this.#members();
-    // Frames acknowledge writes: the kernel gets those first. A disk that takes none ends all talk.
-    peers.wiring.maySend = () => objects.handOver() && hints.handOver();
+    // Frames acknowledge writes: the kernel gets those first.
+    peers.wiring.maySend = () => this.#hasLostWrites || this.#isHandedOver(peers, objects, hints);
     const setBytesMax = frameBytesMax(this.#config.maxValueBytes) - FRAME_ROOM_BYTES;
     const replication = new Replication({
       ports: this.#ports,
@@ -373,6 +376,7 @@ export class Node {
       sliceBytes: this.#config.sliceBytes,
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
       actorText: () => this.#actor.text,
+      hasLostWrites: () => this.#hasLostWrites,
       onDotsForgotten: () => this.#actor.renew(),
     });
     const { maxValueBytes, clockEntriesMax, maxSkewMs } = this.#config;
@@ -389,6 +393,18 @@ export class Node {
     });
     serveRequests(peers, coordinator);
     return { objects, hints, replication, coordinator, repair: new NodeRepair(membership, replication) };
+  }
+
+  /**
+   * Whether the kernel has all that was written here. A disk that did not take it: what might tell of it is
+   * cut off with all connections, once. From then on this node is no replica, and passes requests on.
+   */
+  #isHandedOver(peers: Peers, objects: Engine, hints: Engine): boolean {
+    if (objects.handOver() && hints.handOver()) return true;
+    this.#hasLostWrites = true;
+    this.#ports.log.error("the disk failed: this node holds nothing any more that others may count on");
+    peers.cutAll("what was written here cannot be kept");
+    return false;
   }
 
   #members(): { membership: Membership; peers: Peers } {

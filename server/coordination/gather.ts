@@ -211,6 +211,10 @@ export class Gather implements ReplyHandler, TimerTarget {
   #readHere(slot: Slot, done: () => void): void {
     const { replication } = this.#parts;
     const { name, partition } = this.#request;
+    if (!replication.isReplica) {
+      this.#settle(slot, "failed");
+      return done();
+    }
     slot.isComplete = replication.isCompletePrimary(partition);
     slot.saysSuperseded = this.#isSupersededHere;
     const take = (set: VersionSet | null): void => {

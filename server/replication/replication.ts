@@ -72,6 +72,8 @@ export interface ReplicationParts {
   readonly scrubBytesPerSecond: number;
   /** This store's actor, for display. */
   readonly actorText: () => string;
+  /** Whether what is in the index is not on the disk, and will never be: this node is no replica then. */
+  readonly hasLostWrites: () => boolean;
   /** Told when the store can no longer be sure that it remembers all dots of its own. */
   readonly onDotsForgotten: () => void;
 }
@@ -227,6 +229,11 @@ export class Replication {
   /** Whether this node owns a partition in the layout that reads use, and its "nothing" counts. */
   isCompletePrimary(partition: number): boolean {
     return this.#ownedForReads[partition] === 1 && this.completeness.isComplete(partition);
+  }
+
+  /** Whether others may count on what is held here. */
+  get isReplica(): boolean {
+    return !this.#isStopped && this.#parts.membership.ready && !this.#parts.hasLostWrites();
   }
 
   /** Payloads of more bytes are large. */
@@ -459,7 +466,7 @@ export class Replication {
 
   #replicaHost(): ReplicaHost {
     const { membership } = this.#parts;
-    const isReady = (): boolean => !this.#isStopped && membership.ready;
+    const isReady = (): boolean => this.isReplica;
     return {
       objects: this.objects,
       hints: this.hints,
@@ -485,7 +492,7 @@ export class Replication {
       engine: objects,
       partitionBits: 31 - Math.clz32(this.#parts.partitions),
       refusal: (layout) => {
-        if (this.#isStopped || !membership.ready) return "this node is no member, or is stopping";
+        if (!this.isReplica) return "this node is no member, is stopping, or has lost what it held";
         return membership.layouts.isRetired(layout) ? "the layout has been retired" : "";
       },
       isCompletePrimary: (partition) => this.isCompletePrimary(partition),

@@ -197,6 +197,11 @@ export class Peer implements ConnectionOwner {
     this.#owner.wiring.ports.clock.soon(() => done(undefined, sentence));
   }
 
+  /** Cuts the connection, if there is one, and with it what waits there. */
+  cut(reason: string): void {
+    this.#connection?.close(reason);
+  }
+
   /** Closes the link for good: what waits fails, nothing more is accepted. */
   close(reason: string): void {
     if (this.#state === "closed") return;

@@ -150,6 +150,12 @@ export class Peers implements PeerOwner, AcceptedLinkOwner {
     });
   }
 
+  /** Cuts all connections, with what waits in them; they are made again when they are wanted. */
+  cutAll(reason: string): void {
+    for (const peer of [...this.#members.values(), ...this.#others]) peer.cut(reason);
+    for (const link of this.#accepted) link.connection.close(reason);
+  }
+
   /** Closes all links and the door; what waits fails in the turns to come. */
   close(): void {
     if (this.#closed) return;

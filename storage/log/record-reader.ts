@@ -40,6 +40,8 @@ export type RecordStatus = "found" | "other" | "damaged";
 const SCRATCH_BYTES = 8 << 10;
 /** What a list has beside its places. */
 const LIST_ROOM = 64;
+/** A longer payload is looked for in the file before memory is taken: its length may be damage. */
+const BELIEVED_BYTES = 1 << 20;
 const NO_BYTES = new Uint8Array(0);
 
 export class RecordReader {
@@ -149,6 +151,7 @@ export class RecordReader {
     const { length, nameLength } = header;
     // A length is believed as far as this payload can need it.
     if (length > HEADER_BYTES + nameLength + LIST_ROOM + this.lengthOf(index) * 8) return null;
+    if (length > BELIEVED_BYTES && offset + length > file.size()) return null;
     if (length > this.#listBytes.length) this.#listBytes = new Uint8Array(length);
     if (file.read(this.#listBytes, 0, length, offset) < length) return null;
     const { contentChecksum } = header;
@@ -214,8 +217,9 @@ export class RecordReader {
     const offset = this.placeOffset(index);
     const file = this.files.fileOf(segment, offset);
     if (file === null) return null;
-    const payload = new Uint8Array(length);
     const position = offset + HEADER_BYTES + this.header.nameLength;
+    if (length > BELIEVED_BYTES && position + length > file.size()) return null;
+    const payload = new Uint8Array(length);
     return file.read(payload, 0, length, position) < length ? null : payload;
   }
 

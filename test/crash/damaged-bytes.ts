@@ -23,6 +23,8 @@ import { FILE, machineWith, NAMES, one, readAll, recordStarts, SampleLog } from 
 
 /** Of the content checksum in a header. */
 const CHECKSUM_AT = 68;
+/** Nor is memory taken for bytes that the file does not have, beyond this. */
+const READ_BYTES_MAX = 1 << 20;
 /** No opening of a damaged file takes longer: it is read once. */
 const OPEN_MS_MAX = 1_000;
 
@@ -125,6 +127,8 @@ export function rewrites(check: Check, seed: number, rounds: number): Counts {
     const { status } = engine.write(one, log.two, LABELS);
     check.equal(status, "done", `${say}: goes on`);
   }
+  const { readBytesMax } = machine.disk;
+  check.ok(readBytesMax <= READ_BYTES_MAX, `a read asked for ${readBytesMax} bytes of ${file.length}`);
   check.ok(slowestMs < OPEN_MS_MAX, `the slowest start took ${slowestMs} ms`);
   return { damages: rounds };
 }

@@ -186,6 +186,8 @@ export class SimulatedDisk {
   changes: number;
   /** How often an injected fault has taken effect. */
   struck: number;
+  /** The most bytes that one read asked for. */
+  readBytesMax: number;
   readonly #world: World;
   readonly #random: SeededRandom;
   #syncMicrosMin = 0;
@@ -201,6 +203,7 @@ export class SimulatedDisk {
     this.capacityBytes = shape.capacityBytes ?? 2 ** 40;
     this.changes = 0;
     this.struck = 0;
+    this.readBytesMax = 0;
     this.#world = world;
     this.#random = random;
     const { syncMsMin = 0.1, syncMsMax = 2 } = shape;
@@ -545,6 +548,7 @@ class MountedFile implements DiskFile {
 
   read(target: Uint8Array, start: number, end: number, position: number): number {
     this.#begin("read");
+    this.#machine.readBytesMax = Math.max(this.#machine.readBytesMax, end - start);
     const { cached } = this.#inode;
     const count = Math.max(0, Math.min(end - start, cached.size - position));
     target.set(cached.bytes.subarray(position, position + count), start);

@@ -223,6 +223,7 @@ export class SmallNode {
       sliceBytes: SLICE_BYTES,
       scrubBytesPerSecond: 0,
       actorText: () => "",
+      hasLostWrites: () => false,
       onDotsForgotten: () => this.#renewActor(),
     });
     const coordinator = new Coordinator({

@@ -222,6 +222,12 @@ export class ClusterState {
     return this.updateSelf({ drained: last.layout });
   }
 
+  /** Whether this node has left and holds nothing any more: until others know, it alone can say so. */
+  get hasDrained(): boolean {
+    const last = this.members.lastEvent(this.#identity.nodeId);
+    return last?.kind === "left" && this.self.drained >= last.layout;
+  }
+
   #raiseTrackers(trackers: Trackers): boolean {
     const { adopted, synced, reading } = this.self;
     return this.updateSelf({

@@ -13,7 +13,7 @@
  * which in a small cluster is all of them.
  *
  * A node that has left or was removed hears so from whomever it asks, by the field `gone` beside the
- * answer: who says it has all that the node had to say, for good.
+ * answer: who says it has all that the node had to say (departure.ts says how many have to).
  *
  * Now and then the round goes to somebody whom it would not choose: a suspected member, or a removed
  * one (who learns of it so).
@@ -51,7 +51,7 @@ export class Gossip {
   readonly #skew: ClockSkew;
   readonly #seeds: readonly string[];
   readonly #beforeRound: () => void;
-  readonly #onGone: () => void;
+  readonly #onGone: (teller: string) => void;
   #roundTimer: Timer | null = null;
   #newsTimer: Timer | null = null;
   #running = false;
@@ -59,7 +59,7 @@ export class Gossip {
 
   /**
    * @param beforeRound puts into the state what this node has to say
-   * @param onGone a member says that this node is none any more
+   * @param onGone the member with this id says that this node is none any more
    */
   constructor(
     ports: Ports,
@@ -68,7 +68,7 @@ export class Gossip {
     skew: ClockSkew,
     seeds: readonly string[],
     beforeRound: () => void,
-    onGone: () => void,
+    onGone: (teller: string) => void,
   ) {
     this.#ports = ports;
     this.#peers = peers;
@@ -193,7 +193,7 @@ export class Gossip {
     const nowMs = this.#ports.clock.elapsedMs();
     this.#skew.measured(peer.id, reply.whole("wallMs", 0), sentMs, nowMs);
     if (!reply.has("digest")) {
-      if (reply.raw("gone") === true) this.#onGone();
+      if (reply.raw("gone") === true) this.#onGone(peer.id);
       over();
       return;
     }
@@ -203,7 +203,7 @@ export class Gossip {
       const merge = () => {
         const fields = new Fields(answer);
         this.#state.merge(fields.raw("delta"));
-        if (fields.raw("gone") === true) this.#onGone();
+        if (fields.raw("gone") === true) this.#onGone(peer.id);
       };
       if (error === "" && this.#running) this.#checked("gossip-delta", merge, () => {});
       over();

@@ -26,6 +26,7 @@ import { type Charter, foundCharter, type QuorumDefaults } from "./charter.ts";
 import { ClusterState, STATE_FILE } from "./cluster-state.ts";
 import { Consensus, type LayoutChange, type ProposalOutcome } from "./consensus.ts";
 import { MalformedDocument } from "./document.ts";
+import { Departure } from "./departure.ts";
 import { FailureDetector } from "./failure-detector.ts";
 import { Gossip } from "./gossip.ts";
 import type { Identity } from "./identity.ts";
@@ -92,6 +93,7 @@ export class Membership {
   readonly #consensus: Consensus;
   readonly #detector: FailureDetector;
   readonly #joining: Joining;
+  readonly #departure = new Departure();
   #attributes: NodeAttributes;
   #replica: Partial<Pick<MemberRecord, "partial" | "actor">> = {};
   #isHeeded = false;
@@ -116,7 +118,7 @@ export class Membership {
     this.#skew = new ClockSkew(ports.clock);
     this.#gossip = new Gossip(ports, peers, this.#state, this.#skew, config.join, () => {
       this.#state.updateSelf({ ...this.#attributes, ...this.#replica });
-    }, () => this.#dismissed());
+    }, (teller) => this.#dismissed(teller));
     this.#consensus = new Consensus(ports, peers, identity, this.#state, this.#votes);
     this.administration = new Administration(ports.clock, this.#state, this.#consensus);
     this.#detector = new FailureDetector(ports, {
@@ -135,7 +137,7 @@ export class Membership {
     });
     peers.onOutcome = (peer, ok, why, elapsedMs) => this.#detector.ended(peer, ok, why, elapsedMs);
     peers.onDisconnected = (peer) => this.#detector.disconnected(peer);
-    peers.onRefused = (_peer, refusal) => this.#refused(refusal);
+    peers.onRefused = (peer, refusal) => this.#refused(peer.id, refusal);
   }
 
   /**
@@ -381,8 +383,12 @@ export class Membership {
   }
 
   /** A member says that this node is none any more, and has told it why. */
-  #dismissed(): void {
-    if (this.ready) this.#leave(goneSentence(this.self));
+  #dismissed(teller: string): void {
+    if (this.ready && this.#mayEnd(teller)) this.#leave(goneSentence(this.self));
+  }
+
+  #mayEnd(teller: string): boolean {
+    return this.#departure.heard(teller, this.members, this.#state.hasDrained);
   }
 
   /** This node is no member any more, and its data directory never will be one's again. */
@@ -403,8 +409,9 @@ export class Membership {
     return node !== null && node.since > since && node.incarnation !== incarnation;
   }
 
-  #refused(refusal: Refusal): void {
-    if (this.ready && refusal.status === STATUS_NOT_ADMITTED) this.#leave(refusal.sentence);
+  #refused(teller: string, refusal: Refusal): void {
+    if (!this.ready || refusal.status !== STATUS_NOT_ADMITTED) return;
+    if (this.#mayEnd(teller)) this.#leave(refusal.sentence);
   }
 
   /** This node is no member any more: it takes no part, and says why. */

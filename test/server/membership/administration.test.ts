@@ -218,6 +218,30 @@ t.test("a node leaves: it stays until it holds nothing, and its directory is ref
   ]);
 });
 
+t.test("a node that has left ends when more than one know of it, and the news outlives the first", async (t) => {
+  const community = formed(39, 5);
+  const [a, , , , e] = community.machines;
+  const { id } = e.membership.self;
+  stage(a, { change: "leave", node: "n4" });
+  t.equal(commit(community, a).status, "done");
+  t.ok(community.world.runUntil(() => {
+    return community.machines.every(({ membership }) => membership.layouts.live.length === 1);
+  }, 30_000), community.logs());
+  // It reaches one of four alone, and that one nobody: who is told so dies with what it was told.
+  for (const name of ["n1", "n2", "n3"]) for (const other of ["n0", "n4"]) community.network.cut(other, name);
+  e.membership.reportDrained();
+  const knows = (): boolean => a.membership.memberById(id)?.status === "left";
+  t.ok(community.world.runUntil(knows, 60_000), community.logs());
+  community.world.run(30_000);
+  t.ok(e.membership.ready, "it goes on until the others know");
+  a.crash();
+  for (const name of ["n1", "n2", "n3"]) for (const other of ["n0", "n4"]) community.network.heal(other, name);
+  t.ok(community.world.runUntil(() => e.membership.stage === "removed", 60_000), community.logs());
+  t.ok(community.world.runUntil(() => {
+    return community.machines.slice(1, 4).every(({ membership }) => membership.memberById(id)?.status === "left");
+  }, 20_000), "all who are left know");
+});
+
 t.test("a dead node is removed, and refused when it comes back", async (t) => {
   const community = formed(38, 4);
   const [a, b, c, d] = community.machines;

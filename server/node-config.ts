@@ -17,6 +17,9 @@ import { COLD_MS_DEFAULT } from "../storage/log/compaction.ts";
 import { SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
 import { SNAPSHOT_BYTES_DEFAULT } from "../storage/log/snapshots.ts";
 import type { QuorumDefaults } from "./coordination/store.ts";
+import type { TransferSizes } from "./replication/replication.ts";
+import { CHUNK_ENTRIES_DEFAULT } from "./replication/transfer-chunk.ts";
+import { TRANSFER_ENTRIES_MIN_DEFAULT } from "./replication/transfers.ts";
 
 export interface NodeConfig {
   /** Unique in the cluster. */
@@ -54,6 +57,10 @@ export interface NodeConfig {
   readonly peerConnectionsMax: number;
   /** What is held is read and checked at this pace, once a day at most; 0: never. */
   readonly scrubBytesPerSecond: number;
+  /** Work in the background yields while more than one in a hundred requests takes longer. */
+  readonly foregroundP99Ms: number;
+  /** Entries of a chunk, and of the smallest partition that comes to a new owner in chunks. */
+  readonly transfer: TransferSizes;
   /** Payloads of more bytes are streamed, in slices of so many; equal at all nodes. */
   readonly streamBytesMin: number;
   readonly sliceBytes: number;
@@ -88,6 +95,8 @@ export const nodeConfigDefaults: NodeConfig = {
   memoryBytesMax: 0,
   peerConnectionsMax: 10_000,
   scrubBytesPerSecond: 2 ** 20,
+  foregroundP99Ms: 25,
+  transfer: { chunkEntries: CHUNK_ENTRIES_DEFAULT, entriesMin: TRANSFER_ENTRIES_MIN_DEFAULT },
   streamBytesMin: STREAM_BYTES_MIN,
   sliceBytes: SLICE_BYTES,
   segmentBytes: SEGMENT_BYTES_DEFAULT,

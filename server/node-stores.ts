@@ -9,7 +9,7 @@ import type { Engine, EngineOptions } from "../storage/engine.ts";
 import type { CompactionOptions } from "../storage/log/compaction.ts";
 import { openLogEngine, type LogEngine, type LogOptions } from "../storage/log/log-engine.ts";
 import { openMemoryEngine } from "../storage/memory/memory-engine.ts";
-import { BackgroundPace } from "./admission/background-pace.ts";
+import type { Background } from "./admission/background.ts";
 import type { Membership } from "./membership/membership.ts";
 import type { NodeConfig } from "./node-config.ts";
 import type { Ports } from "./ports/ports.ts";
@@ -30,6 +30,7 @@ export interface StoreParts {
   readonly membership: Membership;
   readonly superseded: SupersededRequests;
   readonly hintRequests: HintRequests;
+  readonly background: Background;
   /** "" or why no store may take more memory. */
   mayGrow(): string;
 }
@@ -74,17 +75,21 @@ function logOptions(parts: StoreParts, folder: StoreFolder): Omit<LogOptions, ke
     snapshotBytes: config.snapshotBytes,
     bufferBytes: folder === "objects" ? OBJECT_BUFFER_BYTES : 0,
     history: requestHistory(superseded, ports.clock, toldOfHints),
-    compaction: compactionOptions(ports, folder, config.compactionColdMs),
+    compaction: compactionOptions(parts, folder, config.compactionColdMs),
     progress: recoveryProgress(ports, folder),
     soon: (callback) => ports.clock.soon(callback),
   };
 }
 
-function compactionOptions(ports: Ports, folder: StoreFolder, coldMs: number): CompactionOptions {
+function compactionOptions(
+  { ports, background }: StoreParts,
+  folder: StoreFolder,
+  coldMs: number,
+): CompactionOptions {
   const { clock, log } = ports;
   return {
     clock,
-    pacer: new BackgroundPace(clock),
+    pacer: { after: (bytes, step) => background.after("compaction", bytes, step) },
     coldMs,
     told: (trouble) => log.warn("compaction", { folder, trouble }),
   };

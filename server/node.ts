@@ -18,6 +18,8 @@ import { frameBytesMax } from "../core/frame.ts";
 import type { ObjectName } from "../core/object-name.ts";
 import { DiskError } from "../storage/disk.ts";
 import type { Engine, VersionSet } from "../storage/engine.ts";
+import { Background } from "./admission/background.ts";
+import { LatencyWindow } from "./admission/latency-window.ts";
 import { MemoryWatermark } from "./admission/memory-watermark.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
 import { serveRequests } from "./coordination/remote.ts";
@@ -32,6 +34,7 @@ import { Membership } from "./membership/membership.ts";
 import { NodeActor } from "./node-actor.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { NodeRepair } from "./node-repair.ts";
+import { NodeWork } from "./node-work.ts";
 import { clusterReport, layoutReport, partitionBytes } from "./node-reports.ts";
 import { OBJECT_BUFFER_BYTES, openStore, type StoreParts } from "./node-stores.ts";
 import type { Timer } from "./ports/clock.ts";
@@ -55,6 +58,7 @@ interface Running {
   readonly replication: Replication;
   readonly coordinator: Coordinator;
   readonly repair: NodeRepair;
+  readonly work: NodeWork;
 }
 
 const NOBODY = { members: [], silent: [] };
@@ -67,6 +71,9 @@ export class Node {
   readonly #superseded = new SupersededRequests();
   readonly #hintRequests = new HintRequests();
   readonly #memory: MemoryWatermark;
+  /** How long requests took lately, and what may go on beside them. */
+  readonly #foreground: LatencyWindow;
+  readonly #background: Background;
   readonly #actor: NodeActor;
   #identity: Identity | null = null;
   #peers: Peers | null = null;
@@ -86,6 +93,8 @@ export class Node {
     this.#ports = ports;
     this.#config = config;
     this.#actor = new NodeActor(ports);
+    this.#foreground = new LatencyWindow(ports.clock);
+    this.#background = new Background(ports.clock, this.#foreground, config.foregroundP99Ms);
     this.#memory = new MemoryWatermark(ports, config.memoryBytesMax, () => this.#bytesHeld());
   }
 
@@ -226,6 +235,14 @@ export class Node {
         if (this.#running === null) done(NOBODY);
         else this.#running.repair.status(done);
       },
+      work: (done) => {
+        if (this.#running === null) done(NOBODY);
+        else this.#running.work.status(done);
+      },
+      pause: (order, done) => {
+        if (this.#running === null) done(NOBODY);
+        else this.#running.work.pause(order, done);
+      },
     };
   }
 
@@ -251,6 +268,8 @@ export class Node {
       partitionsSurplus: running.replication.surplusCount(),
       partitionsPartial: running.replication.partialCount(),
       requestsUnderWay: running.coordinator.underWay,
+      requestP99Ms: this.#foreground.percentile(0.99),
+      backgroundBytesPerSecondMax: Math.round(this.#background.bytesPerSecond),
       ...this.#watermarks(),
       ...prefixed("wire", this.#peers?.counters ?? {}),
     };
@@ -335,6 +354,7 @@ export class Node {
       membership: this.membership,
       superseded: this.#superseded,
       hintRequests: this.#hintRequests,
+      background: this.#background,
       mayGrow: () => this.#memory.refusal,
     };
   }
@@ -363,6 +383,7 @@ export class Node {
     const setBytesMax = frameBytesMax(this.#config.maxValueBytes) - FRAME_ROOM_BYTES;
     const replication = new Replication({
       ports: this.#ports,
+      background: this.#background,
       membership,
       peers,
       objects,
@@ -374,6 +395,7 @@ export class Node {
       setBytesMax,
       streamBytesMin: this.#config.streamBytesMin,
       sliceBytes: this.#config.sliceBytes,
+      transfer: this.#config.transfer,
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
       actorText: () => this.#actor.text,
       hasLostWrites: () => this.#hasLostWrites,
@@ -384,6 +406,7 @@ export class Node {
       ports: this.#ports,
       membership,
       replication,
+      foreground: this.#foreground,
       wheel: peers.wheel,
       hybridClock: this.#hybridClock,
       dots: this.#actor,
@@ -392,7 +415,11 @@ export class Node {
       maxSkewMs,
     });
     serveRequests(peers, coordinator);
-    return { objects, hints, replication, coordinator, repair: new NodeRepair(membership, replication) };
+    const background = this.#background;
+    const p99Ms = (): number => this.#foreground.percentile(0.99);
+    const work = new NodeWork({ membership, peers, replication, background, p99Ms });
+    const repair = new NodeRepair(membership, replication);
+    return { objects, hints, replication, coordinator, repair, work };
   }
 
   /**

@@ -14,7 +14,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { BackgroundPace } from "../../server/admission/background-pace.ts";
+import { Background } from "../../server/admission/background.ts";
+import { LatencyWindow } from "../../server/admission/latency-window.ts";
 import { systemClock } from "../../server/ports/clock.ts";
 import { openDataDirectory } from "../../server/ports/disk.ts";
 import type { Disk } from "../../storage/disk.ts";
@@ -79,10 +80,13 @@ function writeTo(engine: LogEngine, index: number): void {
   if (status !== "done") throw new Error(`write is ${status}`);
 }
 
+/** Slow requests do not hold it back: those of this process are not noted. */
+const background = new Background(systemClock, new LatencyWindow(systemClock), Infinity);
+
 function open(disk: Disk, isCompacting: boolean): LogEngine {
   const compaction: CompactionOptions = {
     clock: systemClock,
-    pacer: new BackgroundPace(systemClock),
+    pacer: { after: (bytes, step) => background.after("compaction", bytes, step) },
     told: (trouble) => console.log(trouble),
     deadRatioMin: 0.3,
     coldMs: 0,

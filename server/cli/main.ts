@@ -43,6 +43,7 @@ import { formatTable } from "./table.ts";
 import { TOKEN_COMMANDS } from "./token.ts";
 import { verifyCommand } from "./verify.ts";
 import { VERSION } from "./version.ts";
+import { WORK_COMMANDS } from "./work.ts";
 
 const versionCommand: Command = {
   name: "version",
@@ -80,6 +81,7 @@ const COMMANDS: readonly Command[] = [
   clusterStatusCommand,
   ...CLUSTER_CHANGES,
   clusterRepairCommand,
+  ...WORK_COMMANDS,
   bucketGetCommand,
   bucketSetCommand,
   bucketResetCommand,

@@ -69,7 +69,8 @@ export function progressLine(
   return `${label}  [${bar}] ${percent} %   ${text}${left}`;
 }
 
-function durationText(ms: number): string {
+/** "12 s", "3 min" */
+export function durationText(ms: number): string {
   const seconds = Math.ceil(Math.max(0, ms) / 1000);
   if (seconds < 100) return `${seconds} s`;
   const minutes = Math.ceil(seconds / 60);

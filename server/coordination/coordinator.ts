@@ -115,7 +115,7 @@ export class Coordinator implements Store {
     const { membership, replication } = this.#parts;
     replication.counters.gets++;
     if (this.#isStopped || !membership.coordinates) return done(notReady());
-    return this.#gets.get(request, isForwarded, done);
+    return this.#gets.get(request, isForwarded, this.#timed(done));
   }
 
   /** A put from a client or, `isForwarded`, from a node that handed it on. */
@@ -135,7 +135,17 @@ export class Coordinator implements Store {
     if ("result" in staged) return counted(staged);
     const examined = examine(this.#parts, staged.request, isForwarded);
     if ("result" in examined) return counted(examined);
-    return this.#route(examined, counted);
+    return this.#route(examined, this.#timed(counted));
+  }
+
+  /** Notes what a request took, whether its client is here or at another node. */
+  #timed(done: Done): Done {
+    const { ports, foreground } = this.#parts;
+    const beganMs = ports.clock.elapsedMs();
+    return (ended) => {
+      foreground.note(ports.clock.elapsedMs() - beganMs);
+      done(ended);
+    };
   }
 
   stage(name: ObjectName): Stage | null {

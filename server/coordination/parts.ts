@@ -2,6 +2,7 @@
 
 import type { HybridClock } from "../../core/hybrid-clock.ts";
 import type { ObjectName } from "../../core/object-name.ts";
+import type { LatencyWindow } from "../admission/latency-window.ts";
 import type { BucketProperties } from "../membership/buckets.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
@@ -16,6 +17,8 @@ export interface CoordinatorParts {
   readonly ports: Ports;
   readonly membership: Membership;
   readonly replication: Replication;
+  /** Told what requests took. */
+  readonly foreground: LatencyWindow;
   readonly wheel: TimerWheel;
   readonly hybridClock: HybridClock;
   readonly dots: Dots;

@@ -87,6 +87,11 @@ function createRouter(node: HttpNode, gate: Gate, options: ObjectOptions): Hono 
     GET: member(plain(() => cluster.repairs())),
     POST: member(plain((request) => cluster.repair(request))),
   });
+  // One report has both; each route is named after what is looked for.
+  route("/cluster/transfers", { GET: member(plain(() => cluster.work())) });
+  route("/cluster/background", { GET: member(plain(() => cluster.work())) });
+  route("/cluster/pause", { POST: member(plain((request) => cluster.pause(request, true))) });
+  route("/cluster/resume", { POST: member(plain((request) => cluster.pause(request, false))) });
   const restore = new RestoreRoute(node, clock, valueBytesMax);
   route("/cluster/restore", { POST: member(plain((request) => restore.take(request))) });
   const tokens = new TokenRoutes(node, clock, random);
@@ -194,7 +199,8 @@ function readiness(node: HttpNode, request: Request): Response {
 
 function noRoute(path: string): Response {
   const routes = "/kv/, /buckets, /explain/, /cluster, /cluster/layout, /cluster/plan, " +
-    "/cluster/{stage, commit, revert, join, leave, remove, replace, repair, restore}, " +
+    "/cluster/{stage, commit, revert, join, leave, remove, replace, repair, " +
+    "transfers, background, pause, resume, restore}, " +
     "/tokens, /stats, /healthz, /readyz";
   return problem("not-found", `There is no route ${path}, want ${routes}.`, "refused");
 }

@@ -5,9 +5,10 @@
 
 import { BUCKET_BYTES_MAX } from "../../core/limits.ts";
 import { CAPACITY_MAX } from "../../core/placement/terms.ts";
+import { BACKGROUND_KINDS } from "../admission/background.ts";
 import type { CommitOrder, Order } from "../membership/administration.ts";
 import { ZONE_CHARS_MAX } from "../membership/member.ts";
-import type { RepairWish } from "./http-node.ts";
+import type { MemberReport, PauseOrder, RepairWish } from "./http-node.ts";
 import { Refusal } from "./problem.ts";
 
 /** Changes in one order: one a node, and a cluster has fewer nodes. */
@@ -83,6 +84,17 @@ export function readRepair(value: unknown, partitions: number): RepairWish {
   const isOne = typeof partition === "number" && Number.isInteger(partition) && partition >= 0;
   if (isOne && partition < partitions) return { partition, bucket: null };
   throw wrong("partition", partition, `a number from 0 to ${partitions - 1}`);
+}
+
+/** {"kind": "scrub"} or {"kind": "scrub", "node": "n3"} @throws Refusal */
+export function readPause(value: unknown, members: readonly MemberReport[], isPaused: boolean): PauseOrder {
+  const { kind: name, node: given } = fieldsOf(value, ["kind", "node"]);
+  const kind = BACKGROUND_KINDS.find((known) => known === name);
+  if (kind === undefined) throw wrong("kind", name, `one of ${BACKGROUND_KINDS.join(", ")}`);
+  if (given === undefined) return { kind, node: null, isPaused };
+  const node = readText("node", given, 1, NODE_CHARS_MAX);
+  if (members.some(({ id, name }) => id === node || name === node)) return { kind, node, isPaused };
+  throw wrong("node", given, "the name or the id of a member");
 }
 
 function fieldsOf(value: unknown, names: readonly string[]): Record<string, unknown> {

@@ -10,6 +10,8 @@
  *   POST /cluster/revert                {} or {"node": "n3"}
  *   POST /cluster/commit                {"version": 7, "plan": "1f03a2b4", "force": false}
  *   POST /cluster/repair                {}, {"partition": 17} or {"bucket": "cart"}: compare now; GET: how it stands
+ *   GET  /cluster/transfers, background what is on its way to new owners; work in the background, and its pace
+ *   POST /cluster/pause|resume          {"kind": "scrub"} or {"kind": "scrub", "node": "n3"}
  *
  * Whatever stages or reverts answers the plan, when the healthy members know it as well. A commit
  * names the layout that was looked at: 409 `stale-layout` where that, or the plan, is another by now,
@@ -19,7 +21,7 @@
 import type { Order, Staging } from "../membership/administration.ts";
 import type { Clock } from "../ports/clock.ts";
 import { json } from "./buckets.ts";
-import { readCommit, readOrder, readOrders, readRepair, readRevert } from "./cluster-orders.ts";
+import { readCommit, readOrder, readOrders, readPause, readRepair, readRevert } from "./cluster-orders.ts";
 import type { HttpNode } from "./http-node.ts";
 import { guarded, problem, problemOf } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
@@ -80,6 +82,20 @@ export class ClusterRoutes {
 
   repairs(): Promise<Response> {
     return new Promise((resolve) => this.#node.cluster.repairs((report) => resolve(json(report))));
+  }
+
+  work(): Promise<Response> {
+    return new Promise((resolve) => this.#node.cluster.work((report) => resolve(json(report))));
+  }
+
+  /** A kind of work rests, or (`isPaused` false) goes on. */
+  pause(request: Request, isPaused: boolean): Promise<Response> {
+    return new Promise((resolve) => {
+      this.#read(request, resolve, (value) => {
+        const order = readPause(value, this.#node.clusterReport().members, isPaused);
+        this.#node.cluster.pause(order, (report) => resolve(json(report)));
+      });
+    });
   }
 
   /** Stages or reverts, and answers the plan once the others know. */

@@ -5,6 +5,7 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import type { BackgroundKind, BackgroundReport } from "../admission/background.ts";
 import type { Quorum, Store } from "../coordination/store.ts";
 import type { CommitOrder, Committed, Order, Staging } from "../membership/administration.ts";
 import type { Authorization } from "../membership/authorization.ts";
@@ -13,6 +14,7 @@ import type { MembershipEvent } from "../membership/layout.ts";
 import type { LayoutPlan } from "../membership/plan.ts";
 import type { StagedChange } from "../membership/staged.ts";
 import type { RepairReport } from "../replication/repair.ts";
+import type { TransferReport } from "../replication/transfers.ts";
 
 /** The cluster's buckets; every node knows them all. */
 export type HttpBuckets = Pick<Buckets, "get" | "set" | "reset" | "list">;
@@ -77,6 +79,33 @@ export interface HttpCluster {
   /** Has every member compare its copies with the others' now; calls back with how that stands. */
   repair(wish: RepairWish, done: (report: RepairsReport) => void): void;
   repairs(done: (report: RepairsReport) => void): void;
+  /** Work in the background at every member: transfers, pace, what is paused. */
+  work(done: (report: WorksReport) => void): void;
+  pause(order: PauseOrder, done: (report: WorksReport) => void): void;
+}
+
+/** A kind of work rests, or goes on; at one member (name or id), or (null) at all. */
+export interface PauseOrder {
+  readonly kind: BackgroundKind;
+  readonly node: string | null;
+  readonly isPaused: boolean;
+}
+
+export interface WorkReport {
+  readonly node: string;
+  readonly name: string;
+  readonly transfer: TransferReport;
+  readonly background: readonly BackgroundReport[];
+  /** What the admission controller allows all kinds together now. */
+  readonly bytesPerSecondMax: number;
+  /** What 99 % of the last minute's requests took at most. */
+  readonly p99Ms: number;
+}
+
+/** How work stands at every member, and who did not say. */
+export interface WorksReport {
+  readonly members: readonly WorkReport[];
+  readonly silent: readonly string[];
 }
 
 /** What is to be compared: everything, one partition, or one bucket. */

@@ -265,6 +265,12 @@ export class Membership {
     this.#replica = actor === "" ? { ...this.#replica, partial } : { partial, actor };
   }
 
+  /** Names of members that have not adopted the newest layout yet. */
+  get laggards(): string[] {
+    const { number } = this.layouts.current;
+    return this.members.filter(({ adopted }) => adopted < number).map(({ name }) => name);
+  }
+
   /** This node leaves and holds nothing any more that others may lack: it may go. */
   reportDrained(): void {
     if (this.ready) this.#state.reportDrained();

@@ -42,6 +42,8 @@ export interface AntiEntropyHost extends ReplicationHost {
   readonly countsForCompleteness: boolean;
   /** The set with as many bodies as fit a frame. */
   fit(set: VersionSet): WireSet;
+  /** Whether a partition comes in chunks now: then it is not compared. */
+  isUnderWay(partition: number): boolean;
   /** Something that was partial may be complete now. */
   onCompared(): void;
 }
@@ -149,8 +151,10 @@ export class AntiEntropy {
   #schedule(delayMs: number): void {
     if (this.#isStopped || this.#timer !== null) return;
     this.#timer = this.#host.clock.after(delayMs, () => {
-      this.#timer = null;
-      this.#begin();
+      this.#timer = this.#host.background.after("anti-entropy", 0, () => {
+        this.#timer = null;
+        this.#begin();
+      });
     });
   }
 
@@ -208,13 +212,14 @@ export class AntiEntropy {
     return useful.length > 0 ? useful : healthy;
   }
 
-  /** Partitions that both nodes own, each in some live layout. */
+  /** Partitions that both nodes own, each in some live layout, and that do not come here right now. */
   #shared(peer: Member): number[] {
     const own = ownedPartitions(this.#host.layouts, this.#host.self.id);
     const theirs = ownedPartitions(this.#host.layouts, peer.id);
     const shared: number[] = [];
     for (let partition = 0; partition < own.length; partition++) {
-      if (own[partition] === 1 && theirs[partition] === 1) shared.push(partition);
+      const isBoths = own[partition] === 1 && theirs[partition] === 1;
+      if (isBoths && !this.#host.isUnderWay(partition)) shared.push(partition);
     }
     return shared;
   }
@@ -244,23 +249,25 @@ export class AntiEntropy {
     this.#completeness.compared(partition, peer.id, peerIsComplete, [...owners]);
   }
 
-  /** [partitions that differ, partitions asked for that are complete here] */
+  /** [partitions that differ, those that are complete here, those that cannot be compared now] */
   #answerRoots(body: unknown): unknown {
     if (!Array.isArray(body) || body.length !== 2) return null;
     const [partitions, digests] = body as [unknown, unknown];
     if (!isWords(partitions, -1) || !isWords(digests, 2 * partitions.length)) return null;
     const differing: number[] = [];
     const complete: number[] = [];
+    const underWay: number[] = [];
     const root = new Uint32Array(2);
     const count = this.#host.layouts[0].partitions;
     for (let index = 0; index < partitions.length; index++) {
       if (partitions[index] >= count) return null;
       this.#copy.engine.tree(partitions[index]).rootInto(root, 0);
       const same = root[0] === digests[2 * index] && root[1] === digests[2 * index + 1];
-      if (!same) differing.push(partitions[index]);
+      if (this.#host.isUnderWay(partitions[index])) underWay.push(partitions[index]);
+      else if (!same) differing.push(partitions[index]);
       if (this.#completeness.isComplete(partitions[index])) complete.push(partitions[index]);
     }
-    return [differing, complete];
+    return [differing, complete, underWay];
   }
 
   /** The children of nodes of a partition's tree, as core/merkle-descent has it. */

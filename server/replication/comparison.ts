@@ -2,7 +2,7 @@
  * One comparison with one peer, from the roots to the last object: the side that asks.
  *
  *   roots     one message: the digests of all partitions that both own; the answer names those
- *             that differ
+ *             that differ, and leaves those for later that come in chunks just now (transfers.ts)
  *   nodes     in a partition that differs: down the hash tree (core/merkle-descent), sixteen
  *             children of each node that differs, as far as the smaller of both trees goes
  *   ranges    in a leaf that differs: a short one is listed; a long one, where one tree is small or
@@ -41,6 +41,8 @@ const MESSAGE_TIMEOUT_MS = 5_000;
 const RANGE_CUTS = 16;
 /** Objects on their way at once. */
 const OBJECTS_IN_FLIGHT = 8;
+/** What an object that differs costs, in the currency of the lane. */
+const OBJECT_COST = 2_048;
 
 interface Range {
   readonly from: number;
@@ -111,12 +113,14 @@ export class Comparison {
         this.isWhole = false;
         return done();
       }
-      const [differing, complete] = lists;
+      const [differing, complete, underWay] = lists;
       const ended = (partition: number): void => {
         if (!this.#isSound) this.isWhole = false;
         if (this.#counts && this.#isSound) compared(partition, complete.has(partition));
       };
-      for (const partition of partitions) if (!differing.has(partition)) ended(partition);
+      for (const partition of partitions) {
+        if (!differing.has(partition) && !underWay.has(partition)) ended(partition);
+      }
       return this.#partitions([...differing], ended, done);
     });
   }
@@ -191,7 +195,7 @@ export class Comparison {
         this.#object(difference, (isSound) => {
           inFlight--;
           if (!isSound) this.#isSound = false;
-          this.#host.clock.soon(pump);
+          this.#host.background.after("anti-entropy", OBJECT_COST, pump);
         });
       }
       if (inFlight > 0 || isEnded || (left.length > 0 && !this.#isAbandoned)) return;
@@ -283,11 +287,11 @@ function cut(range: Range): Range[] {
   return parts;
 }
 
-function readRoots(answer: unknown): [Set<number>, Set<number>] | null {
-  if (!Array.isArray(answer) || answer.length !== 2) return null;
-  const [differing, complete] = answer as [unknown, unknown];
-  if (!isWords(differing, -1) || !isWords(complete, -1)) return null;
-  return [new Set(differing), new Set(complete)];
+function readRoots(answer: unknown): [Set<number>, Set<number>, Set<number>] | null {
+  if (!Array.isArray(answer) || answer.length !== 3) return null;
+  const [differing, complete, underWay] = answer as [unknown, unknown, unknown];
+  if (!isWords(differing, -1) || !isWords(complete, -1) || !isWords(underWay, -1)) return null;
+  return [new Set(differing), new Set(complete), new Set(underWay)];
 }
 
 function readEntry(answer: unknown): { name: ObjectName; set: VersionSet } | null {

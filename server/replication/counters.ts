@@ -20,6 +20,10 @@ export class Counters {
   hintsHandedOver = 0;
   /** Copies given up of partitions that are owned no longer. */
   surplusDropped = 0;
+  /** Partitions that came in chunks to the end; the bytes of chunks, and objects that were new in them. */
+  transfersEnded = 0;
+  transferredBytes = 0;
+  transferredObjects = 0;
   comparisons = 0;
   comparisonsDiffering = 0;
   antiEntropyRepairs = 0;

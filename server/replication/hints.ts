@@ -38,6 +38,7 @@ const IN_FLIGHT_MAX = 16;
 const WINDOWS = 256;
 const DELIVERY_TIMEOUT_MS = 5_000;
 const OWNER_BYTES = 8;
+const OBJECT_COST = 1_024;
 
 export interface HintsHost extends ReplicationHost {
   /** The owner, where it is a member. */
@@ -193,7 +194,7 @@ export class Hints {
   #take(entry: Waiting): void {
     this.#inFlight++;
     this.copy.engine.readEntry(entry, (hint, outcome) => {
-      if (hint === null || outcome.status !== "found") this.#ended();
+      if (hint === null || outcome.status !== "found") this.#ended(0);
       else this.#give(hint, outcome.set);
     });
   }
@@ -202,7 +203,7 @@ export class Hints {
   #give(hint: ObjectName, set: VersionSet): void {
     const id = toHex(hint.bytes, 0, OWNER_BYTES);
     this.#owners?.add(id);
-    if (!this.#isWilling(id) || this.#unwilling.has(id)) return this.#ended();
+    if (!this.#isWilling(id) || this.#unwilling.has(id)) return this.#ended(0);
     const owner = this.#host.memberById(id);
     if (owner === undefined || !isReachable(owner)) return this.#handOver(id, hint, set);
     return this.#deliver(owner, hint, set);
@@ -223,7 +224,7 @@ export class Hints {
         this.#host.counters.hintsHandedOver++;
         this.#delivered(hint, digest);
       } else this.#unwilling.add(id);
-      this.#ended();
+      this.#ended(costOf(set));
     });
   }
 
@@ -235,7 +236,7 @@ export class Hints {
     const ended = (status: number, isDurable: boolean): void => {
       if (status === STATUS_DONE && isDurable) this.#delivered(hint, digest);
       else this.#unwilling.add(owner.id);
-      this.#ended();
+      this.#ended(costOf(set));
     };
     const told = this.#requests.of(hint.position0);
     const timeoutMs = DELIVERY_TIMEOUT_MS;
@@ -249,10 +250,11 @@ export class Hints {
     else this.#host.log.warn("a delivered hint could not be removed", { detail: outcome.detail });
   }
 
-  #ended(): void {
+  /** Not at once in any case: a delivery may end before the pump that began it has returned. */
+  #ended(cost: number): void {
     this.#inFlight--;
-    // A delivery may end before the pump that began it has returned; the next turn goes on.
-    this.#host.clock.soon(() => this.#pump());
+    if (cost === 0) this.#host.clock.soon(() => this.#pump());
+    else this.#host.background.after("handoff", cost, () => this.#pump());
   }
 
   #scanEnded(): void {
@@ -269,6 +271,11 @@ export class Hints {
       this.scan();
     });
   }
+}
+
+/** What the delivery of a set costs, in the currency of the lane. */
+function costOf(set: VersionSet): number {
+  return set.payloads.reduce((sum, payload) => sum + (payload?.length ?? 0), OBJECT_COST + set.head.length);
 }
 
 /** Whether a hint for this member can ever be delivered: it is still there, and is another node. */

@@ -2,6 +2,7 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import type { VersionSet } from "../../storage/engine.ts";
+import type { Background } from "../admission/background.ts";
 import type { Member } from "../membership/member.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
@@ -10,6 +11,7 @@ import type { Counters } from "./counters.ts";
 export interface ReplicationHost {
   readonly clock: Clock;
   readonly log: Log;
+  readonly background: Background;
   readonly counters: Counters;
   /** The number of the newest layout: written to records and sent with them. */
   layoutNumber(): number;

@@ -24,6 +24,7 @@ import { STALL_MS_MAX } from "../../core/limits.ts";
 import { partitionOf } from "../../core/ring.ts";
 import type { Engine, VersionSet } from "../../storage/engine.ts";
 import { hasLarge } from "../../storage/large-payload.ts";
+import type { Background } from "../admission/background.ts";
 import type { Layout } from "../membership/layout.ts";
 import { isGone, type Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
@@ -47,10 +48,15 @@ import { Scrub, type ScrubHost } from "./scrub.ts";
 import { StagedBodies } from "./staged-bodies.ts";
 import type { SupersededRequests } from "./superseded.ts";
 import { Surplus, type SurplusHost } from "./surplus.ts";
+import { TransferCursors } from "./transfer-cursors.ts";
+import { TransferSource, type TransferSourceHost } from "./transfer-source.ts";
+import { type TransferReport, Transfers, type TransfersHost } from "./transfers.ts";
 import { onWire } from "./wire-set.ts";
 
 export interface ReplicationParts {
   readonly ports: Ports;
+  /** What may go on beside requests. */
+  readonly background: Background;
   readonly membership: Membership;
   readonly peers: Peers;
   readonly objects: Engine;
@@ -68,6 +74,8 @@ export interface ReplicationParts {
   readonly streamBytesMin: number;
   /** Sets of more bytes than this do not fit a frame. */
   readonly setBytesMax: number;
+  /** Entries of a chunk, and of the smallest partition that comes in chunks. */
+  readonly transfer: TransferSizes;
   /** The pace at which what is held is read and checked; 0: it is not. */
   readonly scrubBytesPerSecond: number;
   /** This store's actor, for display. */
@@ -76,6 +84,11 @@ export interface ReplicationParts {
   readonly hasLostWrites: () => boolean;
   /** Told when the store can no longer be sure that it remembers all dots of its own. */
   readonly onDotsForgotten: () => void;
+}
+
+export interface TransferSizes {
+  readonly chunkEntries: number;
+  readonly entriesMin: number;
 }
 
 /** How a set is delivered; see delivery.ts. */
@@ -111,6 +124,7 @@ export class Replication {
   readonly #antiEntropy: AntiEntropy;
   readonly #scrub: Scrub;
   readonly #surplus: Surplus;
+  readonly #transfers: Transfers;
   /** Partitions that this node owns in the layout that reads use: a byte each. */
   #ownedForReads: Uint8Array = new Uint8Array(0);
   #isStopped = false;
@@ -146,6 +160,9 @@ export class Replication {
     );
     const held = this.objects;
     this.#surplus = new Surplus(this.#surplusHost(), peers, held, this.completeness);
+    const cursors = new TransferCursors(ports.disk);
+    this.#transfers = new Transfers(this.#transfersHost(), held, this.completeness, cursors);
+    new TransferSource(this.#transferSourceHost(), peers, held, this.completeness);
     new Replica(this.#replicaHost()).serve(peers);
     this.runs = new BucketRuns(this.#runsHost());
     this.runs.serve(peers);
@@ -156,6 +173,7 @@ export class Replication {
     if (freshness === "founded") this.completeness.completeAll();
     else if (freshness === "kept") this.completeness.restore();
     else this.completeness.partialAll();
+    this.#transfers.start();
     this.layoutsChanged();
     this.hints.start();
     this.#antiEntropy.start();
@@ -166,6 +184,7 @@ export class Replication {
   stop(): void {
     this.#isStopped = true;
     this.hints.stop();
+    this.#transfers.stop();
     this.#antiEntropy.stop();
     this.#scrub.stop();
     this.#surplus.stop();
@@ -176,12 +195,18 @@ export class Replication {
   /** A peer answers again: what is kept for it can go, and it may have missed more than that. */
   recovered(): void {
     this.hints.scan();
+    this.#transfers.hurry();
     this.#antiEntropy.hurry();
   }
 
   /** Compares this node's copies with the others' now; what is under way is told by repairReport. */
   repair(order: RepairOrder): RepairReport {
     return this.#antiEntropy.repair(order);
+  }
+
+  /** How what this node is to own and does not have whole comes here. */
+  get transferReport(): TransferReport {
+    return this.#transfers.report(this.surplusCount());
   }
 
   get repairReport(): RepairReport {
@@ -201,6 +226,7 @@ export class Replication {
     }
     this.completeness.save();
     this.#reportSynced();
+    this.#transfers.hurry();
     this.#antiEntropy.hurry();
   }
 
@@ -443,11 +469,44 @@ export class Replication {
     };
   }
 
+  #transfersHost(): TransfersHost {
+    const { membership } = this.#parts;
+    return {
+      ...this.#host(),
+      get self(): Member {
+        return membership.self;
+      },
+      get members(): readonly Member[] {
+        return membership.members;
+      },
+      get layouts(): readonly Layout[] {
+        return membership.layouts.live;
+      },
+      get laggards(): readonly string[] {
+        return membership.laggards;
+      },
+      entriesMin: this.#parts.transfer.entriesMin,
+      onCome: () => this.#antiEntropy.hurry(),
+    };
+  }
+
+  #transferSourceHost(): TransferSourceHost {
+    const isReplica = (): boolean => this.isReplica;
+    return {
+      partitions: this.#parts.partitions,
+      chunkEntries: this.#parts.transfer.chunkEntries,
+      get isReplica(): boolean {
+        return isReplica();
+      },
+    };
+  }
+
   #host(): HintsHost {
     const { ports, membership } = this.#parts;
     return {
       clock: ports.clock,
       log: ports.log,
+      background: this.#parts.background,
       counters: this.#parts.counters,
       memberById: (id) => membership.memberById(id),
       storeAtOwners: (name, set, superseded, done) => {
@@ -530,6 +589,7 @@ export class Replication {
         return live.length === 1 || syncTarget === current.number;
       },
       fit: (set: VersionSet) => this.#fit(set),
+      isUnderWay: (partition) => this.#transfers.isUnderWay(partition),
       onCompared: () => this.#reportSynced(),
     };
   }

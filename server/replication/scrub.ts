@@ -10,7 +10,7 @@
  * for by its place on the ring, since a damaged record may not tell its name. Hints are read too; their
  * damage is told, and cannot be repaired: no other node keeps the same.
  *
- * Paced by bytes a second. A round begins once a day at most, and only indexed records are read: what is
+ * Paced by bytes a second, and by what else goes on (admission/background.ts). A round begins once a day at most, and only indexed records are read: what is
  * damaged and dead harms nobody. Where no replica can help, the record stays damaged, is told again by
  * the next round, and reads of it are errors, never "not found".
  */
@@ -73,6 +73,8 @@ export class Scrub {
     this.#waiting.push({ ...entry });
     return true;
   };
+  /** Bytes that the last tick has read. */
+  #cost = 0;
   /** Bytes that may be read now; below 0 after a large set. */
   #allowance = 0;
   /** Entries to be repaired, and whether one is on its way. */
@@ -109,7 +111,11 @@ export class Scrub {
 
   #tickAfter(delayMs: number): void {
     if (this.#isStopped) return;
-    this.#timer = this.#host.clock.after(delayMs, () => this.#tick());
+    const cost = this.#cost;
+    this.#cost = 0;
+    this.#timer = this.#host.clock.after(delayMs, () => {
+      this.#timer = this.#host.background.after("scrub", cost, () => this.#tick());
+    });
   }
 
   #tick(): void {
@@ -153,6 +159,7 @@ export class Scrub {
       counters.scrubbedRecords++;
       counters.scrubbedBytes += bytesRead(outcome);
       this.#allowance -= bytesRead(outcome);
+      this.#cost += bytesRead(outcome);
       if (outcome.status !== "damaged") return;
       counters.scrubDamaged++;
       const { folder, hasReplicas } = store;

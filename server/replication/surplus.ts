@@ -34,8 +34,8 @@ import { ENTRY_BYTES, listRange, readEntries, type ListedEntry } from "./ranges.
 const INTERVAL_MS = 5_000;
 /** A layout has retired: look soon, when the others have heard of it, too. */
 const HURRY_MS = 300;
-/** Between two windows: some tens of thousands of entries a second at most. */
-const PAUSE_MS = 5;
+/** What a window costs, in the currency of the lane. */
+const WINDOW_COST = 32 << 10;
 /** Entries that a window has, about; and those of it that are looked at in one go. */
 const WINDOW_ENTRIES = 64;
 const LISTED_ENTRIES_MAX = 1_024;
@@ -139,7 +139,7 @@ export class Surplus {
       return this.#schedule(INTERVAL_MS);
     }
     return this.#release(window, () => {
-      this.#host.clock.after(PAUSE_MS, () => this.#next(left));
+      this.#host.background.after("transfer", WINDOW_COST, () => this.#next(left));
     });
   }
 

@@ -3,7 +3,7 @@
  * end of the log, as ordinary writes of the same state.
  *
  *   choose ─▶ gather ⇄ move ─▶ … ─▶ sync ─▶ the segment is empty: it goes as every empty one does
- *      ▲        each step some KiB or half a millisecond; then the pacer says how long to wait
+ *      ▲        each step some KiB or half a millisecond; then the pacer says when to go on
  *      └── wait ◀── nothing is worth it, or it did not work
  *
  * Compaction itself deletes nothing and changes no rule of recovery: a crash after any step finds a
@@ -45,8 +45,8 @@ const SLACK_BYTES = 4 << 10;
 
 /** Says how fast compaction may go. */
 export interface Pacer {
-  /** Milliseconds to wait before the next step, after one that wrote or read so many bytes. */
-  grant(bytes: number): number;
+  /** Calls `step` when it may be taken, after one that wrote or read so many bytes; 0: none was. */
+  after(bytes: number, step: () => void): { cancel(): void };
 }
 
 /** Waiting, as the clock port does it. */
@@ -161,10 +161,18 @@ export class Compaction {
 
   #wait(delayMs: number, callback: () => void): void {
     if (this.#isStopped) return;
-    this.#timer = this.#options.clock.after(delayMs, () => {
-      this.#timer = null;
-      if (!this.#isStopped && !this.#host.isSealed()) callback();
-    });
+    this.#timer = this.#options.clock.after(delayMs, () => this.#goOn(callback));
+  }
+
+  /** As the pacer says, after a step of so many bytes. */
+  #paced(bytes: number, callback: () => void): void {
+    if (this.#isStopped) return;
+    this.#timer = this.#options.pacer.after(bytes, () => this.#goOn(callback));
+  }
+
+  #goOn(callback: () => void): void {
+    this.#timer = null;
+    if (!this.#isStopped && !this.#host.isSealed()) callback();
   }
 
   #check(): void {
@@ -189,7 +197,7 @@ export class Compaction {
       this.#failed(error);
       return;
     }
-    this.#wait(this.#options.pacer.grant(0), () => this.#step(source));
+    this.#paced(0, () => this.#step(source));
   }
 
   #step(source: Segment): void {
@@ -206,7 +214,7 @@ export class Compaction {
       return;
     }
     if (this.#batch.isAtEnd) this.#finish(source);
-    else this.#wait(this.#options.pacer.grant(bytes), () => this.#step(source));
+    else this.#paced(bytes, () => this.#step(source));
   }
 
   /** Goes on for the time of one step; returns the bytes that it took. */
@@ -242,7 +250,7 @@ export class Compaction {
       if (this.#isStopped || !durable) return;
       this.#trouble = "";
       this.#judge(source);
-      this.#wait(this.#options.pacer.grant(0), () => this.#check());
+      this.#paced(0, () => this.#check());
     });
   }
 

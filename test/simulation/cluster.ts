@@ -34,6 +34,8 @@ const SYNC_SLACK_MS = 50;
 const PORT = 7071;
 /** Small, so that a run rolls over segments. */
 const SEGMENT_BYTES = 64 << 10;
+/** Partitions are small here, and every one comes to a new owner in chunks. */
+const TRANSFER = { chunkEntries: 2, entriesMin: 1 };
 /** One value in twenty is large, and travels in up to fifty slices. */
 const STREAM_BYTES_MIN = 500;
 const SLICE_BYTES = 2_000;
@@ -202,6 +204,7 @@ export class Cluster implements Servers, Breakable {
       streamBytesMin: STREAM_BYTES_MIN,
       sliceBytes: SLICE_BYTES,
       compactionColdMs: shape.compactionColdMs,
+      transfer: TRANSFER,
     });
     const process = { node, clock, isRunning: false };
     machine.process = process;

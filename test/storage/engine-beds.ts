@@ -144,14 +144,8 @@ export class Machine {
   compaction(options?: Partial<CompactionOptions>): CompactionOptions {
     const { world } = this;
     return {
-      clock: {
-        elapsedMs: () => world.elapsedMs,
-        after: (delayMs, callback) => {
-          const event = world.after(delayMs, callback);
-          return { cancel: () => world.cancel(event) };
-        },
-      },
-      pacer: { grant: () => 0.05 },
+      clock: { elapsedMs: () => world.elapsedMs, after: (delayMs, callback) => this.after(delayMs, callback) },
+      pacer: { after: (_bytes, step) => this.after(0.05, step) },
       told: (trouble) => this.troubles.push(trouble),
       deadRatioMin: 0.3,
       deadBytesMin: 100,
@@ -160,6 +154,11 @@ export class Machine {
       checkMs: 0.1,
       ...options,
     };
+  }
+
+  after(delayMs: number, callback: () => void): { cancel(): void } {
+    const event = this.world.after(delayMs, callback);
+    return { cancel: () => this.world.cancel(event) };
   }
 
   /** Lets time pass until a callback has come. */

@@ -66,6 +66,30 @@ t.test("a repair is of everything, a partition or a bucket, and is told by every
   t.equal(face.cluster.orders.length, 3, "nothing was begun");
 });
 
+t.test("work in the background is told by every member, and a kind of it is paused everywhere or at one", async (t) => {
+  const face = new Face();
+  const told = { members: [{ name: "n1", transfer: { left: 3, of: 12 }, p99Ms: 1.5 }], silent: ["n4"] };
+  t.match(await (await face.send("GET", "/cluster/transfers")).json(), told);
+  t.match(await (await face.send("GET", "/cluster/background")).json(), told);
+  t.match(await (await post(face, "/cluster/pause", { kind: "scrub" })).json(), told);
+  t.match(await (await post(face, "/cluster/resume", { kind: "anti-entropy", node: "n1" })).json(), told);
+  t.same(face.cluster.orders, [
+    { pause: { kind: "scrub", node: null, isPaused: true } },
+    { pause: { kind: "anti-entropy", node: "n1", isPaused: false } },
+  ]);
+  const wrong: [unknown, RegExp][] = [
+    [{}, /kind is not given, want one of handoff, transfer/],
+    [{ kind: "sleep" }, /kind is "sleep"/],
+    [{ kind: "scrub", node: "n9" }, /node is "n9", want the name or the id of a member/],
+    [{ kind: "scrub", nodes: [] }, /no field 'nodes'/],
+  ];
+  for (const [order, detail] of wrong) {
+    const problem = await problemOf(await post(face, "/cluster/pause", order));
+    t.match(problem, { code: "bad-parameter", detail }, JSON.stringify(order));
+  }
+  t.equal(face.cluster.orders.length, 2, "nothing else was paused");
+});
+
 t.test("a commit names the layout that was looked at", async (t) => {
   const face = new Face();
   const done = await post(face, "/cluster/commit", { version: 1, plan: "00c0ffee", force: true });

@@ -2,7 +2,14 @@
 
 import { BODY_BYTES_IN_FLIGHT_MAX } from "../../../core/limits.ts";
 import { createApp, type HttpNode } from "../../../server/http/app.ts";
-import type { HttpCluster, LayoutReport, RepairsReport, RepairWish } from "../../../server/http/http-node.ts";
+import type {
+  HttpCluster,
+  LayoutReport,
+  PauseOrder,
+  RepairsReport,
+  RepairWish,
+  WorksReport,
+} from "../../../server/http/http-node.ts";
 import type {
   CommitOrder,
   Committed,
@@ -99,7 +106,12 @@ export class Face {
       clusterReport: () => ({
         cluster: "c1",
         self: "a1",
-        members: [],
+        members: [
+          {
+            ...{ id: "a1", name: "n1", address: "n1:7071", http: "n1:7070", zone: "", capacity: 1 },
+            ...{ status: "member", healthy: true, partitions: 3072 },
+          },
+        ],
         layout: { version: this.isMember ? 1 : 0, partitions: 1024, replicas: 3, live: [1] },
         staged: [],
       }),
@@ -118,6 +130,20 @@ export class RecordedCluster implements HttpCluster {
   committed: Committed = { status: "done", version: 2 };
   readonly repairsReport: RepairsReport = {
     members: [{ node: "a1", name: "n1", state: "done", compared: 1, of: 2, differing: 3, repaired: 4, failed: ["n3"] }],
+    silent: ["n4"],
+  };
+  readonly worksReport: WorksReport = {
+    members: [{
+      node: "a1",
+      name: "n1",
+      transfer: {
+        ...{ left: 3, of: 12, entries: 40, entriesOf: 100, bytes: 4_000, bytesPerSecond: 1_000, secondsLeft: 6 },
+        ...{ partition: 17, from: "n2", stuck: "", surplus: 0, isPaused: false },
+      },
+      background: [{ kind: "scrub", isPaused: true, waiting: 1, bytes: 9, bytesPerSecond: 0 }],
+      bytesPerSecondMax: 1 << 20,
+      p99Ms: 1.5,
+    }],
     silent: ["n4"],
   };
 
@@ -155,6 +181,15 @@ export class RecordedCluster implements HttpCluster {
 
   repairs(done: (report: RepairsReport) => void): void {
     done(this.repairsReport);
+  }
+
+  work(done: (report: WorksReport) => void): void {
+    done(this.worksReport);
+  }
+
+  pause(order: PauseOrder, done: (report: WorksReport) => void): void {
+    this.orders.push({ pause: order });
+    done(this.worksReport);
   }
 }
 

@@ -8,6 +8,8 @@
 import { valueBytes } from "../../../server/coordination/value.ts";
 import { HybridClock } from "../../../core/hybrid-clock.ts";
 import { ObjectName } from "../../../core/object-name.ts";
+import { Background } from "../../../server/admission/background.ts";
+import { LatencyWindow } from "../../../server/admission/latency-window.ts";
 import { Coordinator } from "../../../server/coordination/coordinator.ts";
 import { serveRequests } from "../../../server/coordination/remote.ts";
 import type {
@@ -208,8 +210,10 @@ export class SmallNode {
   #open(): void {
     const { membership, peers, counters } = this;
     const isFounder = membership.layouts.current.number === 1;
+    const foreground = new LatencyWindow(this.clock);
     const replication = new Replication({
       ports: this.#ports,
+      background: new Background(this.clock, foreground, 25),
       membership,
       peers,
       objects: this.objects,
@@ -221,6 +225,7 @@ export class SmallNode {
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
       streamBytesMin: STREAM_BYTES_MIN,
       sliceBytes: SLICE_BYTES,
+      transfer: { chunkEntries: 16, entriesMin: 32 },
       scrubBytesPerSecond: 0,
       actorText: () => "",
       hasLostWrites: () => false,
@@ -228,6 +233,7 @@ export class SmallNode {
     });
     const coordinator = new Coordinator({
       ports: this.#ports,
+      foreground,
       membership,
       replication,
       wheel: peers.wheel,

@@ -428,9 +428,9 @@ function steps(check: Check): void {
   const machine = new Machine(12);
   const grants: number[] = [];
   const pacer = {
-    grant: (bytes: number): number => {
+    after: (bytes: number, step: () => void): { cancel(): void } => {
       grants.push(bytes);
-      return 7;
+      return machine.after(7, step);
     },
   };
   const store = halfDead(machine, 100, 200, open(machine, { pacer, stepBytes: 1500 }));

@@ -71,6 +71,8 @@ export const STATUS_STALE = 6;
 export const STATUS_MALFORMED = 7;
 /** Not a member, or still starting. */
 export const STATUS_NOT_READY = 8;
+/** REPLICATE: its round has closed. What there is now has to be read again, under the label of now. */
+export const STATUS_CLOSED = 9;
 
 const FIXED = 24;
 const SET_FIXED = 8;

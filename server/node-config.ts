@@ -7,6 +7,7 @@ import {
   CLOCK_ENTRIES_MAX_DEFAULT,
   PARTITIONS_DEFAULT,
   REPLICAS_DEFAULT,
+  REQUEST_ID_KEPT_MS,
   SKEW_MS_MAX_DEFAULT,
   SLICE_BYTES,
   STREAM_BYTES_MIN,
@@ -59,6 +60,9 @@ export interface NodeConfig {
   readonly scrubBytesPerSecond: number;
   /** Work in the background yields while more than one in a hundred requests takes longer. */
   readonly foregroundP99Ms: number;
+  /** Tombstones and what has expired go so long after their time at the earliest; looked for so often. */
+  readonly reapAfterMs: number;
+  readonly reapIntervalMs: number;
   /** Entries of a chunk, and of the smallest partition that comes to a new owner in chunks. */
   readonly transfer: TransferSizes;
   /** Payloads of more bytes are streamed, in slices of so many; equal at all nodes. */
@@ -96,6 +100,8 @@ export const nodeConfigDefaults: NodeConfig = {
   peerConnectionsMax: 10_000,
   scrubBytesPerSecond: 2 ** 20,
   foregroundP99Ms: 25,
+  reapAfterMs: REQUEST_ID_KEPT_MS,
+  reapIntervalMs: 60_000,
   transfer: { chunkEntries: CHUNK_ENTRIES_DEFAULT, entriesMin: TRANSFER_ENTRIES_MIN_DEFAULT },
   streamBytesMin: STREAM_BYTES_MIN,
   sliceBytes: SLICE_BYTES,

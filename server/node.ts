@@ -64,6 +64,8 @@ interface Running {
 const NOBODY = { members: [], silent: [] };
 
 export class Node {
+  /** Told of the head of each set that is forgotten here, for inspection. */
+  onReaped: (head: Uint8Array) => void = () => {};
   readonly #ports: Ports;
   readonly #config: NodeConfig;
   readonly #counters = new Counters();
@@ -201,6 +203,11 @@ export class Node {
   storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void {
     if (this.#running === null || this.#isStopped) return done("This node is not ready");
     return this.#running.replication.storeAtOwners(name, set, NO_REQUESTS, done);
+  }
+
+  /** Whether a state of this round may have been deleted since, and the delete forgotten. */
+  isOutdated(name: ObjectName, round: number): boolean {
+    return this.#running?.replication.isOutdated(name, round) ?? false;
   }
 
   readiness(forWrite: boolean): Readiness {
@@ -396,6 +403,12 @@ export class Node {
       streamBytesMin: this.#config.streamBytesMin,
       sliceBytes: this.#config.sliceBytes,
       transfer: this.#config.transfer,
+      reaping: { afterMs: this.#config.reapAfterMs, intervalMs: this.#config.reapIntervalMs },
+      onReaped: (head) => this.onReaped(head),
+      drainRequests: (done) => {
+        if (this.#running === null) done();
+        else this.#running.coordinator.drain(done);
+      },
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
       actorText: () => this.#actor.text,
       hasLostWrites: () => this.#hasLostWrites,

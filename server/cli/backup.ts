@@ -23,6 +23,7 @@ import {
 import { ACTOR_FILE } from "../../storage/actor.ts";
 import { type BackupFile, copyChecked, LogBackup } from "../../storage/log/log-backup.ts";
 import { NewerFormatError } from "../../storage/log/segment-scan.ts";
+import type { ClusterReport } from "../http/http-node.ts";
 import { MalformedDocument } from "../membership/document.ts";
 import { readStoredState, STATE_FILES } from "../membership/stored-state.ts";
 import { systemClock } from "../ports/clock.ts";
@@ -32,7 +33,7 @@ import {
   openDataDirectory,
   readDataDirectory,
 } from "../ports/disk.ts";
-import { writeOut } from "../ports/process.ts";
+import { writeError, writeOut } from "../ports/process.ts";
 import { Api, tokenOf, TOKEN_OPTION } from "./api.ts";
 import type { Command } from "./command.ts";
 import { type CommandLine, option, setting, UsageError } from "./command-line.ts";
@@ -79,6 +80,7 @@ are not taken over.`,
   options: [
     setting("data", "DIR", "the directory to make", "./halo-data"),
     option("into", "URL", "a node of the cluster to give the objects to, by its HTTP address"),
+    option("older", "", "with --into: also what the cluster may have deleted since and forgotten about"),
     TOKEN_OPTION,
     JSON_OPTION,
   ],
@@ -187,10 +189,17 @@ async function restoreToCluster(line: CommandLine, from: string): Promise<number
   const sentence = `Cannot restore ${from} into ${into}`;
   return explained(sentence, async () => {
     const { disk, manifest } = openBackup(from, sentence);
-    const { objects, hints, damaged } = await restoreInto(api, disk, !isJson);
+    const { cluster } = await api.json<ClusterReport>({ method: "GET", target: "/cluster" });
+    // Rounds of another cluster say nothing about this one.
+    const isOlder = line.flag("older") || cluster !== manifest.cluster;
+    const restored = await restoreInto(api, disk, isOlder, !isJson);
+    const { objects, hints, outdated, damaged } = restored;
     const { node, taken } = manifest;
-    if (isJson) writeOut(`${JSON.stringify({ into, node, taken, objects, hints, damaged })}\n`);
+    if (isJson) writeOut(`${JSON.stringify({ into, node, taken, ...restored })}\n`);
     else writeOut(`${into}: ${objects} objects and ${hints} hints of node ${node} as of ${taken}\n`);
+    if (outdated > 0 && !isJson) {
+      writeError(`halo: ${outdated} of them may have been deleted since and were left out; --older gives them as well\n`);
+    }
     if (damaged === 0) return DONE;
     const why = `${damaged} objects of it are damaged, want a backup of another replica as well`;
     throw new CommandFailure(FAILED, `${from} is restored, but ${why}`);

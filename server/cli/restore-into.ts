@@ -6,7 +6,8 @@
  * Each set goes as the finished state that it is, with its old dots: the cluster's nodes make their own
  * by actors of their own. Several backups, of all nodes of the lost cluster, go one after the other, in
  * any order: what they share is joined, and the newest of it stays. What replaced or deleted an object
- * is in the state; what a log has replaced is not sent.
+ * is in the state; what a log has replaced is not sent. What the cluster may have deleted since, and forgotten that
+ * it did, is left out and counted.
  */
 
 import { versionCount } from "../../core/version-set.ts";
@@ -16,7 +17,7 @@ import type { Disk } from "../../storage/disk.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { LogVerification } from "../../storage/log/verification.ts";
 import { concatenate } from "../http/bytes.ts";
-import { packState, RESTORE_BODY_BYTES, type RestoreAnswer } from "../http/restore.ts";
+import { ANY_ROUND, packState, RESTORE_BODY_BYTES, type RestoreAnswer } from "../http/restore.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Api } from "./api.ts";
 import { CommandFailure, FAILED } from "./exit-code.ts";
@@ -31,41 +32,49 @@ const AGAIN_MS = 1_000;
 export interface RestoredCount {
   objects: number;
   hints: number;
+  /** Those of both that may have been deleted since, and were left out. */
+  outdated: number;
   /** Objects of the backup that are damaged there. */
   damaged: number;
 }
 
-/** Gives all of a backup to the cluster. @throws CommandFailure, DiskError, NewerFormatError */
+/**
+ * Gives all of a backup to the cluster. @throws CommandFailure, DiskError, NewerFormatError
+ * @param isOlder whether what this cluster may have deleted and forgotten since is given as well
+ */
 export async function restoreInto(
   api: Api,
   backup: Disk,
+  isOlder: boolean,
   isShown: boolean,
 ): Promise<RestoredCount> {
-  const objects = await restoreFolder(api, backup, "objects", 0, isShown);
-  const hints = await restoreFolder(api, backup, "hints", OWNER_BYTES, isShown);
-  return { objects: objects.sets, hints: hints.sets, damaged: objects.damaged + hints.damaged };
+  const feed = new Feed(api, isOlder);
+  const objects = await restoreFolder(feed, backup, "objects", 0, isShown);
+  const hints = await restoreFolder(feed, backup, "hints", OWNER_BYTES, isShown);
+  const damaged = objects.damaged + hints.damaged;
+  return { objects: objects.sets, hints: hints.sets, outdated: feed.outdated, damaged };
 }
 
 /** @param prefix bytes of each name that are not the object's */
 async function restoreFolder(
-  api: Api,
+  feed: Feed,
   backup: Disk,
   folder: string,
   prefix: number,
   isShown: boolean,
 ): Promise<{ sets: number; damaged: number }> {
   const verification = new LogVerification(backup, folder);
-  const feed = new Feed(api);
+  const before = feed.bytes;
   const progress = new Progress(`restore ${folder}`, isShown);
   try {
     // Reading all and sending all: half of the way each.
     const { bytesTotal } = verification;
     while (verification.step()) progress.update(verification.bytesDone, 2 * bytesTotal);
     let sets = 0;
-    for (const { name, set } of verification.objects()) {
-      await feed.give(name.slice(prefix), set);
+    for (const { name, set, round } of verification.objects()) {
+      await feed.give(name.slice(prefix), set, round);
       sets++;
-      const share = feed.bytes / Math.max(1, verification.liveBytes);
+      const share = (feed.bytes - before) / Math.max(1, verification.liveBytes);
       progress.update(bytesTotal * (1 + Math.min(1, share)), 2 * bytesTotal);
     }
     await feed.flush();
@@ -79,28 +88,36 @@ async function restoreFolder(
 /** States on their way to the cluster, as many together as fit. */
 class Feed {
   bytes: number;
+  /** States that were left out, since they may have been deleted. */
+  outdated: number;
   readonly #api: Api;
+  readonly #isOlder: boolean;
   #packed: Uint8Array[];
   #length: number;
 
-  constructor(api: Api) {
+  constructor(api: Api, isOlder: boolean) {
     this.bytes = 0;
+    this.outdated = 0;
     this.#api = api;
+    this.#isOlder = isOlder;
     this.#packed = [];
     this.#length = 0;
   }
 
-  async give(name: Uint8Array, set: VersionSet): Promise<void> {
+  async give(name: Uint8Array, set: VersionSet, written: number): Promise<void> {
+    const round = this.#isOlder ? ANY_ROUND : written;
     const count = versionCount(set.head, 0);
     const payloadBytes = set.payloads.reduce((sum, payload) => sum + (payload?.length ?? 0), 0);
-    if (count < 2 || payloadBytes <= RESTORE_BODY_BYTES / 2) return this.#add(packState(name, set));
+    if (count < 2 || payloadBytes <= RESTORE_BODY_BYTES / 2) return this.#add(packState(name, set, round));
     // Version by version, and at last the head over them: each is an honest state (replication/delivery).
     for (let index = 0; index < count; index++) {
       const payload = set.payloads[index] ?? null;
-      await this.#add(packState(name, { head: singleVersion(set.head, 0, index), payloads: [payload] }));
+      const single = { head: singleVersion(set.head, 0, index), payloads: [payload] };
+      await this.#add(packState(name, single, round));
     }
     await this.flush();
-    await this.#add(packState(name, { head: set.head, payloads: set.payloads.map(() => null) }));
+    const head = { head: set.head, payloads: set.payloads.map(() => null) };
+    await this.#add(packState(name, head, round));
     return this.flush();
   }
 
@@ -120,7 +137,8 @@ class Feed {
     this.#length = 0;
     for (let attempt = 1;; attempt++) {
       const request = { method: "POST", target: "/cluster/restore", body };
-      const { failed, detail } = await this.#api.json<RestoreAnswer>(request);
+      const { outdated, failed, detail } = await this.#api.json<RestoreAnswer>(request);
+      if (failed === 0) this.outdated += outdated;
       if (failed === 0) return;
       if (attempt === ATTEMPTS) {
         const advice = "want all nodes up and another try: what is stored already does no harm";

@@ -112,6 +112,12 @@ export const SERVE_SETTINGS: readonly Option[] = [
     text(nodeConfigDefaults.scrubBytesPerSecond),
   ),
   setting(
+    "reap-after-ms",
+    "MS",
+    "what was deleted or has expired is forgotten so much later, at the earliest",
+    text(nodeConfigDefaults.reapAfterMs),
+  ),
+  setting(
     "foreground-p99-ms",
     "MS",
     "work in the background yields while more than 1 % of all requests take longer",
@@ -215,6 +221,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     memoryBytesMax: memoryBytes(line),
     peerConnectionsMax: wholeNumber(line, "max-peer-connections", 1, CONNECTIONS_MAX),
     scrubBytesPerSecond: wholeNumber(line, "scrub-bytes-per-second", 0, 2 ** 40),
+    reapAfterMs: wholeNumber(line, "reap-after-ms", 0, 2 ** 40),
     foregroundP99Ms: wholeNumber(line, "foreground-p99-ms", 1, 60_000),
     segmentBytes: wholeNumber(line, "segment-bytes", SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
     compactionColdMs: wholeNumber(line, "compaction-cold-ms", 0, 86_400_000),

@@ -139,6 +139,10 @@ function showBackground(line: CommandLine, report: WorksReport): number {
   else {
     const header = ["node", "p99 ms", "pace", ...BACKGROUND_KINDS];
     writeOut(formatTable([header, ...report.members.map(backgroundRow)]));
+    for (const { name, reaping } of report.members) {
+      if (reaping.stuck === "") continue;
+      writeOut(`${name}: ${reaping.waiting} deletes cannot be forgotten yet: ${reaping.stuck}\n`);
+    }
     tellSilent(report.silent);
   }
   return report.silent.length === 0 ? DONE : FAILED;

@@ -224,7 +224,8 @@ export class Coordinator implements Store {
     if (!tally.canBeMet(plan.targets)) return done(quorumUnreachable(plan, need));
     const { name } = request;
     const timeoutMs = leftMs(this.#parts, putCase);
-    const work = { name, partition, copies, plan, need, tally, maker, timeoutMs, found };
+    const { round } = putCase;
+    const work = { name, partition, copies, plan, need, tally, maker, timeoutMs, found, round };
     const epoch = this.#requests.begin();
     const answered = (end: PutEnd): void => this.#putEnded(putCase, plan, maker, tally, end, done);
     return new Put(this.#parts, work, answered, () => this.#requests.end(epoch)).start();
@@ -298,7 +299,7 @@ export class Coordinator implements Store {
         const detail = "This node's copy is damaged and no other replica answered with a sound one";
         return done(refused("quorum-unreachable", detail));
       }
-      const labels = { layout: membership.layouts.current.number, round: 0 };
+      const labels = { layout: membership.layouts.current.number, round: putCase.round };
       return replication.objects.restore(name, set, labels, () => {
         const maker = makerOf(this.#parts, putCase);
         const repaired = { ...putCase, isRepaired: true };

@@ -125,6 +125,8 @@ export class Gather implements ReplyHandler, TimerTarget {
   readonly #ended: () => void;
   readonly #slots: Slot[] = [];
   #local: Slot | null = null;
+  /** The label of what is read from the beginning on (replication/rounds.ts). */
+  readonly #round: number;
   #localDigest0 = 0;
   #localDigest1 = 0;
   #reader: Member | null = null;
@@ -155,6 +157,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     this.#request = request;
     this.#answered = answered;
     this.#ended = ended;
+    this.#round = parts.replication.rounds.label(request.partition);
     const { targets } = request.plan;
     for (let index = 0; index < targets.length; index++) this.#addSlot(targets[index]);
   }
@@ -504,7 +507,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     const { replication } = this.#parts;
     const { plan, name } = this.#request;
     const layout = plan.layouts[plan.layouts.length - 1].number;
-    replication.objects.restore(name, merged, { layout, round: 0 }, (change) => {
+    replication.objects.restore(name, merged, { layout, round: this.#round }, (change) => {
       if (change.isChanged) replication.counters.readRepairs++;
     });
   }
@@ -513,7 +516,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     const { replication } = this.#parts;
     const { name, timeoutMs } = this.#request;
     replication.counters.readRepairs++;
-    const how = { purpose: PURPOSE_REPAIR, durable: false, hintFor: null, timeoutMs };
+    const how = { purpose: PURPOSE_REPAIR, durable: false, hintFor: null, timeoutMs, round: this.#round };
     const load = (give: (set: VersionSet | null) => void): void => give(merged);
     replication.deliver(slot.target.member, name, merged, how, load, () => {});
   }

@@ -25,6 +25,8 @@ export interface PutCase {
   readonly copies: number;
   readonly need: WriteNeed;
   readonly partition: number;
+  /** The label of what is read for it from its beginning on (replication/rounds.ts). */
+  readonly round: number;
   readonly isForwarded: boolean;
   /** By the monotonic clock: what is asked first takes its time from the write. */
   readonly deadlineMs: number;
@@ -70,6 +72,7 @@ export function examine(
     copies,
     need,
     partition,
+    round: replication.rounds.label(partition),
     isForwarded,
     deadlineMs: ports.clock.elapsedMs() + request.options.timeoutMs,
     mayBeRetry: Math.abs(ageMs) > REQUEST_ID_FRESH_MS_MAX,

@@ -28,6 +28,7 @@ import {
   PURPOSE_WRITE,
   REPLICATE_DURABLE,
   REPLICATE_HINTED,
+  STATUS_CLOSED,
   STATUS_DONE,
   STATUS_INCOMPLETE,
   type WireSet,
@@ -73,6 +74,8 @@ export interface PutWork {
   readonly tally: Tally;
   readonly maker: EventMaker;
   readonly timeoutMs: number;
+  /** The label of all that was read for it (replication/rounds.ts). */
+  readonly round: number;
   /** A set of others in which the write is live or superseded already: no version is made. */
   readonly found: VersionSet | null;
 }
@@ -155,13 +158,13 @@ export class Put implements TimerTarget, ReplyHandler {
   #keep(local: Target, found: VersionSet): Change {
     const { hints, objects } = this.#parts.replication;
     const { name } = this.#work;
-    if (local.hintFor !== null) return hints.store(local.hintFor, name, found);
+    if (local.hintFor !== null) return hints.store(local.hintFor, name, found, this.#labels());
     return objects.join(name, found, this.#labels());
   }
 
   #labels(): WriteLabels {
     const { layouts } = this.#work.plan;
-    return { layout: layouts[layouts.length - 1].number, round: 0 };
+    return { layout: layouts[layouts.length - 1].number, round: this.#work.round };
   }
 
   #made(local: Target | null, change: Change): void {
@@ -228,7 +231,7 @@ export class Put implements TimerTarget, ReplyHandler {
     const body = {
       purpose: PURPOSE_WRITE,
       flags: (this.#asksDurable ? REPLICATE_DURABLE : 0) | (hintFor === null ? 0 : REPLICATE_HINTED),
-      round: 0,
+      round: this.#work.round,
       target: hintFor?.idBytes ?? NO_TARGET,
       name: name.bytes,
       requests: this.#superseded,
@@ -243,7 +246,10 @@ export class Put implements TimerTarget, ReplyHandler {
     const target = this.#targets[index];
     if (isStored(frame)) this.#storedThere(target, isStoredDurably(frame));
     else if (frame.status === STATUS_INCOMPLETE) this.#deliverWhole(target);
-    else this.#missed(target);
+    else {
+      if (frame.status === STATUS_CLOSED) this.#parts.replication.learnRounds(target.member);
+      this.#missed(target);
+    }
   }
 
   failed(index: number): void {
@@ -283,6 +289,7 @@ export class Put implements TimerTarget, ReplyHandler {
       durable: this.#asksDurable,
       hintFor: target.hintFor?.idBytes ?? null,
       timeoutMs,
+      round: this.#work.round,
       superseded: this.#superseded,
       moved: () => this.#moved(target),
     };
@@ -373,7 +380,7 @@ export class Put implements TimerTarget, ReplyHandler {
   /** The coordinator is the next healthy node; without room for hints it leaves it to the one behind it. */
   #standInHere(standIn: Target, owner: Member): void {
     const { hints } = this.#parts.replication;
-    const { status } = hints.store(owner, this.#work.name, this.#set, this.#superseded);
+    const { status } = hints.store(owner, this.#work.name, this.#set, this.#labels(), this.#superseded);
     if (status === STATUS_DONE) this.#storedHere(standIn);
     else this.#extend(standIn);
   }
@@ -416,7 +423,7 @@ export class Put implements TimerTarget, ReplyHandler {
 
   #keepHint(owner: Member): void {
     this.#load((set) => {
-      if (set !== null) this.#parts.replication.hints.store(owner, this.#work.name, set);
+      if (set !== null) this.#parts.replication.hints.store(owner, this.#work.name, set, this.#labels());
     });
   }
 }

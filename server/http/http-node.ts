@@ -13,6 +13,7 @@ import type { Buckets } from "../membership/buckets.ts";
 import type { MembershipEvent } from "../membership/layout.ts";
 import type { LayoutPlan } from "../membership/plan.ts";
 import type { StagedChange } from "../membership/staged.ts";
+import type { ReapingReport } from "../replication/reaper.ts";
 import type { RepairReport } from "../replication/repair.ts";
 import type { TransferReport } from "../replication/transfers.ts";
 
@@ -95,6 +96,7 @@ export interface WorkReport {
   readonly node: string;
   readonly name: string;
   readonly transfer: TransferReport;
+  readonly reaping: ReapingReport;
   readonly background: readonly BackgroundReport[];
   /** What the admission controller allows all kinds together now. */
   readonly bytesPerSecondMax: number;
@@ -140,6 +142,8 @@ export interface HttpNode {
   readiness(forWrite: boolean): { readonly ready: boolean; readonly detail: string };
   /** Stores a finished state durably at all owners of its name; calls back with "" or one sentence. */
   storeAtOwners(name: ObjectName, set: VersionSet, done: (detail: string) => void): void;
+  /** Whether a state that was written in this round of its partition may have been deleted and forgotten since. */
+  isOutdated(name: ObjectName, round: number): boolean;
   clusterReport(): ClusterReport;
   readonly cluster: HttpCluster;
   /** Counters and gauges by name, for /stats. */

@@ -1,8 +1,12 @@
 /**
  * POST /cluster/restore: finished states from a backup, stored durably at all owners of their names.
  *
- *   body    states one after the other: name length u32, set length u32, name, set (as replicas send it)
- *   answer  {"stored": 250, "failed": 0, "detail": ""}
+ *   body    states one after the other: name length u32, set length u32, round u32, name, set (as replicas send it)
+ *   answer  {"stored": 249, "outdated": 1, "failed": 0, "detail": ""}
+ *
+ * What was written before its partition's round closed (replication/rounds.ts) is outdated: it may have been
+ * deleted, and the delete forgotten. It is left out, unless it comes without a round (ANY_ROUND): of another
+ * cluster, or because an administrator wants it all the same.
  *
  * A state is joined with what is held: one that came before, through this node or another, changes
  * nothing, and an older one than what is held is superseded by it. So whoever is not sure says it again.
@@ -24,7 +28,9 @@ import type { HttpNode } from "./http-node.ts";
 import { guarded, problemOf, Refusal } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
 
-const FIXED = 8;
+const FIXED = 12;
+/** The round of a state that is taken whatever was forgotten since. */
+export const ANY_ROUND = 0xffffffff;
 /** States are sent together up to about this size; a larger one comes alone. */
 export const RESTORE_BODY_BYTES = 1 << 20;
 /** Head and name of a state, beyond its one large value. */
@@ -32,6 +38,8 @@ const STATE_ROOM_BYTES = 256 << 10;
 
 export interface RestoreAnswer {
   readonly stored: number;
+  /** States that may have been deleted since they were written: left out. */
+  readonly outdated: number;
   readonly failed: number;
   /** Why the first of the failed ones was not stored; "" where all were. */
   readonly detail: string;
@@ -40,16 +48,18 @@ export interface RestoreAnswer {
 interface State {
   readonly name: ObjectName;
   readonly set: VersionSet;
+  readonly round: number;
 }
 
 /** A state as it stands in the body. */
-export function packState(name: Uint8Array, set: VersionSet): Uint8Array {
+export function packState(name: Uint8Array, set: VersionSet, round: number): Uint8Array {
   const { head } = set;
   const payloads = set.payloads.map((payload) => (payload === null ? null : wholeBytes(payload)));
   const length = setLength({ head, payloads });
   const bytes = new Uint8Array(FIXED + name.length + length);
   writeU32(bytes, 0, name.length);
   writeU32(bytes, 4, length);
+  writeU32(bytes, 8, round);
   bytes.set(name, FIXED);
   writeSet({ head, payloads }, bytes, FIXED + name.length);
   return bytes;
@@ -86,10 +96,18 @@ export class RestoreRoute {
   #store(states: readonly State[], done: (answer: RestoreAnswer) => void): void {
     let left = states.length;
     let stored = 0;
+    let outdated = 0;
     let first = "";
-    const finish = (): void => done({ stored, failed: states.length - stored, detail: first });
+    const finish = (): void => {
+      done({ stored, outdated, failed: states.length - stored - outdated, detail: first });
+    };
     if (left === 0) return finish();
     for (const state of states) {
+      if (state.round !== ANY_ROUND && this.#node.isOutdated(state.name, state.round)) {
+        outdated++;
+        if (--left === 0) finish();
+        continue;
+      }
       this.#storeOne(state, (detail) => {
         if (detail === "") stored++;
         else if (first === "") first = detail;
@@ -142,7 +160,7 @@ function readStates(bytes: Uint8Array): State[] | null {
     const name = bytes.slice(at + FIXED, nameEnd);
     const set = checkName(name) === "" ? readSet(bytes, nameEnd, end) : null;
     if (set === null) return null;
-    states.push({ name: new ObjectName(name), set });
+    states.push({ name: new ObjectName(name), set, round: readU32(bytes, at + 8) });
     at = end;
   }
   return states;

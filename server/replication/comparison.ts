@@ -24,7 +24,7 @@ import {
   STATUS_INCOMPLETE,
   readSet,
 } from "../../core/replica-frames.ts";
-import type { VersionSet } from "../../storage/engine.ts";
+import type { VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplicationHost } from "./host.ts";
 import type { LocalCopy } from "./local-copy.ts";
@@ -61,7 +61,9 @@ export class Comparison {
   readonly #bucketTag: number | null;
   readonly #descent = new MerkleDescent();
   #isAbandoned = false;
-  /** Whether everything in the partition at hand went well. */
+  /** The partition at hand. */
+  #partition = 0;
+  /** Whether everything in it went well. */
   #isSound = true;
   /** Everything so far went well. */
   isWhole = true;
@@ -133,6 +135,7 @@ export class Comparison {
     }
     this.#host.counters.comparisonsDiffering++;
     this.differing++;
+    this.#partition = partition;
     this.#isSound = true;
     this.#descent.begin();
     this.#nodes(partition, () => {
@@ -209,18 +212,23 @@ export class Comparison {
     this.repairs++;
     if (!difference.isThere) return this.#push(difference, done);
     const { position0, position1, tag, digest0, digest1 } = difference.entry;
+    const labels = this.#host.labelsIn(this.#partition);
     return this.#call("fetch-entry", [position0, position1, tag, digest0, digest1], (answer) => {
       // Gone since it was listed: what replaced it will be seen by the next comparison.
       if (answer === null) return done(true);
       const fetched = readEntry(answer);
       if (fetched === null) return done(false);
-      return this.#take(fetched.name, fetched.set, done);
+      return this.#take(fetched.name, fetched.set, labels, done);
     });
   }
 
   /** Joins their set; where they lack something of ours, sends them the join. */
-  #take(name: ObjectName, set: VersionSet, done: (isSound: boolean) => void): void {
-    const labels = { layout: this.#host.layoutNumber(), round: 0 };
+  #take(
+    name: ObjectName,
+    set: VersionSet,
+    labels: WriteLabels,
+    done: (isSound: boolean) => void,
+  ): void {
     const change = this.#copy.join(name, set, labels);
     // Theirs does not fit a frame: they get ours, find that they are ahead, and send theirs.
     if (change.status === STATUS_INCOMPLETE) return this.#send(name, () => done(false));

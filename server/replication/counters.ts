@@ -24,6 +24,10 @@ export class Counters {
   transfersEnded = 0;
   transferredBytes = 0;
   transferredObjects = 0;
+  /** Rounds that this node led to their end; sets that were forgotten here; states refused as of a closed round. */
+  roundsClosed = 0;
+  setsReaped = 0;
+  closedRefused = 0;
   comparisons = 0;
   comparisonsDiffering = 0;
   antiEntropyRepairs = 0;

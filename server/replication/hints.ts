@@ -22,12 +22,12 @@ import { ObjectName as Name } from "../../core/object-name.ts";
 import { PURPOSE_HINT, STATUS_DONE } from "../../core/replica-frames.ts";
 import { toHex } from "../../core/bytes.ts";
 import { headDigestInto } from "../../core/version-set.ts";
-import type { IndexEntry, VersionSet } from "../../storage/engine.ts";
+import type { IndexEntry, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import { isGone, type Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { HintRequests } from "./hint-requests.ts";
 import type { ReplicationHost } from "./host.ts";
-import type { Change, EventMaker, LocalCopy } from "./local-copy.ts";
+import { type Change, closedChange, type EventMaker, type LocalCopy } from "./local-copy.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 
 /** How often hints are looked through while there are any. */
@@ -41,6 +41,10 @@ const OWNER_BYTES = 8;
 const OBJECT_COST = 1_024;
 
 export interface HintsHost extends ReplicationHost {
+  /** Whether a state with a label of this round is too old to be kept. */
+  isClosed(name: ObjectName, round: number): boolean;
+  /** Told of each hint that is kept. */
+  onHintKept(): void;
   /** The owner, where it is a member. */
   memberById(id: string): Member | undefined;
   /** Stores a set durably at all who own its name; calls back with "" or why not. */
@@ -102,9 +106,10 @@ export class Hints {
     owner: Member,
     name: ObjectName,
     set: VersionSet,
+    labels: WriteLabels,
     told: Uint8Array = NO_REQUESTS,
   ): Change {
-    const labels = { layout: this.#host.layoutNumber(), round: 0 };
+    if (this.#host.isClosed(name, labels.round)) return closedChange();
     const change = this.copy.join(hintName(owner.idBytes, name), set, labels, told);
     this.#count(owner, change);
     return change;
@@ -112,7 +117,7 @@ export class Hints {
 
   /** Makes a version as a stand-in: on top of what is kept here for the same owner. */
   event(owner: Member, name: ObjectName, maker: EventMaker): Change {
-    const labels = { layout: this.#host.layoutNumber(), round: 0 };
+    const labels = this.#host.labelsOf(name);
     const change = this.copy.event(hintName(owner.idBytes, name), maker, labels);
     this.#count(owner, change);
     return change;
@@ -120,6 +125,7 @@ export class Hints {
 
   #count(owner: Member, change: Change): void {
     if (change.status === STATUS_DONE) {
+      this.#host.onHintKept();
       this.#host.counters.hintsStored++;
       this.#owners?.add(owner.id);
       this.#schedule(SCAN_INTERVAL_MS);

@@ -1,7 +1,7 @@
 /** What hints and anti-entropy need of the room around them (replication.ts hands it over). */
 
 import type { ObjectName } from "../../core/object-name.ts";
-import type { VersionSet } from "../../storage/engine.ts";
+import type { VersionSet, WriteLabels } from "../../storage/engine.ts";
 import type { Background } from "../admission/background.ts";
 import type { Member } from "../membership/member.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -13,10 +13,15 @@ export interface ReplicationHost {
   readonly log: Log;
   readonly background: Background;
   readonly counters: Counters;
-  /** The number of the newest layout: written to records and sent with them. */
-  layoutNumber(): number;
   /**
-   * Sends a set to a member and asks for a durable write: what is given up here has to be safe there.
+   * Labels of what is read of a name from now on: the newest layout's number, and the round. To be taken before
+   * anything is read or asked for.
+   */
+  labelsOf(name: ObjectName): WriteLabels;
+  /** The same of a partition. */
+  labelsIn(partition: number): WriteLabels;
+  /**
+   * Sends a set that was read just now to a member and asks for a durable write: what is given up here has to be safe there.
    * @param load gives the same set, or a later one, with all bodies
    * @param done STATUS_… of core/replica-frames, and whether it is durable there
    * @param superseded writes that the set's versions have superseded, to be told with it

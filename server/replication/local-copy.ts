@@ -10,6 +10,7 @@
  * INVARIANTS
  *   honest clocks   a set is applied only when all bodies that are new here came with it
  *   three outcomes  a status says what happened; nothing is written unless it says DONE
+ *   no closed round a state that was read before its partition's round closed is refused (rounds.ts)
  *   no late twins   a version whose request id was superseded here stays superseded; what the log does
  *                   not tell of that at the next start is noted in it
  */
@@ -19,6 +20,7 @@ import { crc32c } from "../../core/crc32c.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   REQUEST_BYTES,
+  STATUS_CLOSED,
   STATUS_DAMAGED,
   STATUS_DONE,
   STATUS_FAILED,
@@ -108,6 +110,8 @@ export class LocalCopy {
   readonly #superseded: SupersededRequests;
   readonly #counters: Counters;
   readonly #bodies: StagedBodies;
+  /** Whether a state with a label of this round is too old to be applied (rounds.ts). */
+  readonly #isClosed: (name: ObjectName, round: number) => boolean;
   /** Told which writes were superseded under a name, as far as that is news (request-list.ts). */
   onSuperseded: ((name: ObjectName, requests: Uint8Array) => void) | null = null;
   /** Told of every read that found damage, before anything is made of it. */
@@ -115,14 +119,19 @@ export class LocalCopy {
   /** Told when a set has taken the place of one whose head could not be read: its dots are forgotten. */
   onForgotten: () => void = () => {};
 
-  /** @param bodies large payloads that came before the sets that refer to them */
+  /**
+   * @param bodies large payloads that came before the sets that refer to them
+   * @param isClosed whether a state with a label of this round is not to be applied; default: none
+   */
   constructor(
     engine: Engine,
     clock: Clock,
     superseded: SupersededRequests,
     counters: Counters,
     bodies: StagedBodies,
+    isClosed: (name: ObjectName, round: number) => boolean = () => false,
   ) {
+    this.#isClosed = isClosed;
     this.engine = engine;
     this.#clock = clock;
     this.#superseded = superseded;
@@ -148,6 +157,7 @@ export class LocalCopy {
     labels: WriteLabels,
     told: Uint8Array = NO_REQUESTS,
   ): Change {
+    if (this.#isClosed(name, labels.round)) return this.#tooOld();
     const outcome = this.#readHead(name);
     if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
     const change = this.#joinOver(name, outcome, incoming, labels, false, told);
@@ -167,10 +177,16 @@ export class LocalCopy {
   ): void {
     this.engine.read(name, (whole) => {
       if (whole.status !== "damaged") return done(this.join(name, incoming, labels));
+      if (this.#isClosed(name, labels.round)) return done(this.#tooOld());
       const outcome = this.#readHead(name);
       if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
       return done(this.#joinOver(name, outcome, incoming, labels, true, NO_REQUESTS));
     });
+  }
+
+  #tooOld(): Change {
+    this.#counters.closedRefused++;
+    return closedChange();
   }
 
   /** Joins, with the large payloads that came before the set; those that it needed are part of it then. */
@@ -477,6 +493,11 @@ function done(set: VersionSet, isChanged: boolean, superseded: Uint8Array = NO_R
     isChanged,
     superseded,
   };
+}
+
+/** Of a state whose round has closed. */
+export function closedChange(): Change {
+  return failure(STATUS_CLOSED, "its round has closed: what there is now has to be read again");
 }
 
 function failure(status: number, detail: string, of: Room = "disk"): Change {

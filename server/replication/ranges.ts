@@ -55,6 +55,16 @@ export function listRange(engine: Engine, from: number, to: number, count: numbe
   return bytes.subarray(0, offset);
 }
 
+/** Packs entries as listRange() does. */
+export function listEntries(entries: readonly ListedEntry[]): Uint8Array {
+  const bytes = new Uint8Array(entries.length * ENTRY_BYTES);
+  entries.forEach(({ position0, position1, tag, digest0, digest1 }, index) => {
+    const words = [position0, position1, tag, digest0, digest1];
+    words.forEach((word, place) => writeU32(bytes, index * ENTRY_BYTES + place * 4, word));
+  });
+  return bytes;
+}
+
 export interface ListedEntry {
   readonly position0: number;
   readonly position1: number;

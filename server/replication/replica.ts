@@ -74,6 +74,9 @@ export interface ReplicaHost {
   readonly isReady: boolean;
   isRetired(layout: number): boolean;
   memberById(id: string): Member | undefined;
+  /** Told of a set that is kept here although its partition is not owned. */
+  onStray(): void;
+  owns(name: ObjectName): boolean;
   /** Whether this node owns the name's partition, and its "nothing" counts. */
   isCompletePrimary(name: ObjectName): boolean;
   isSuperseded(name: ObjectName, bytes: Uint8Array, id: number, checksum: number): boolean;
@@ -127,14 +130,15 @@ export class Replica {
     const { purpose, flags, round, targetStart, requestsStart, requestsEnd } = replicateView;
     const isDurable = (flags & REPLICATE_DURABLE) !== 0;
     const told = bytes.subarray(requestsStart, requestsEnd);
+    const labels = { layout, round };
     if ((flags & REPLICATE_HINTED) !== 0) {
       const ownerId = toHex(bytes, targetStart, targetStart + ACTOR_BYTES);
       const owner = this.#host.memberById(ownerId);
       if (owner === undefined) return refuse(STATUS_STALE);
-      const change = this.#host.hints.store(owner, name, set, told);
+      const change = this.#host.hints.store(owner, name, set, labels, told);
       return this.#stored(this.#host.hints.copy, change, isDurable, connection, correlation, layout);
     }
-    const labels = { layout, round };
+    if (!this.#host.owns(name)) this.#host.onStray();
     if (purpose === PURPOSE_REPAIR) {
       return this.#host.objects.restore(name, set, labels, (change) => {
         this.#stored(this.#host.objects, change, isDurable, connection, correlation, layout);

@@ -14,6 +14,7 @@
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   PURPOSE_ANTI_ENTROPY,
+  STATUS_CLOSED,
   STATUS_DONE,
   STATUS_FAILED,
   replicateLength,
@@ -22,7 +23,7 @@ import {
 } from "../../core/replica-frames.ts";
 import { STALL_MS_MAX } from "../../core/limits.ts";
 import { partitionOf } from "../../core/ring.ts";
-import type { Engine, VersionSet } from "../../storage/engine.ts";
+import type { Engine, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import { hasLarge } from "../../storage/large-payload.ts";
 import type { Background } from "../admission/background.ts";
 import type { Layout } from "../membership/layout.ts";
@@ -42,7 +43,10 @@ import { LocalCopy } from "./local-copy.ts";
 import { mergeWherePossible } from "./merge-sets.ts";
 import { ownedPartitions, ownersOf } from "./ownership.ts";
 import type { RepairOrder, RepairReport } from "./repair.ts";
+import { Reaper, type ReaperHost, type ReapingReport } from "./reaper.ts";
 import { Replica, type ReplicaHost } from "./replica.ts";
+import { RoundMember, type RoundMemberHost } from "./round-member.ts";
+import { Rounds } from "./rounds.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub, type ScrubHost } from "./scrub.ts";
 import { StagedBodies } from "./staged-bodies.ts";
@@ -82,8 +86,19 @@ export interface ReplicationParts {
   readonly actorText: () => string;
   /** Whether what is in the index is not on the disk, and will never be: this node is no replica then. */
   readonly hasLostWrites: () => boolean;
+  /** Of tombstones: how old they are when they may go at the earliest, and how often they are looked for. */
+  readonly reaping: ReapingTimes;
+  /** Told of the head of each set that is forgotten here. */
+  readonly onReaped: (head: Uint8Array) => void;
+  /** Calls back when all requests that have begun have ended. */
+  readonly drainRequests: (done: () => void) => void;
   /** Told when the store can no longer be sure that it remembers all dots of its own. */
   readonly onDotsForgotten: () => void;
+}
+
+export interface ReapingTimes {
+  readonly afterMs: number;
+  readonly intervalMs: number;
 }
 
 export interface TransferSizes {
@@ -97,6 +112,8 @@ export interface DeliveryManner {
   readonly durable: boolean;
   readonly hintFor: Uint8Array | null;
   readonly timeoutMs: number;
+  /** The label of the set, where it was not read just now. */
+  readonly round?: number;
   readonly superseded?: Uint8Array;
   /** Told whenever a slice of a large payload has moved. */
   readonly moved?: () => void;
@@ -105,6 +122,9 @@ export interface DeliveryManner {
 /** A state that is stored at all owners: syncs of a busy disk are waited for. */
 const STORE_TIMEOUT_MS = 10_000;
 
+const ROUNDS_TIMEOUT_MS = 5_000;
+const ROUNDS_ASKED_EVERY_MS = 1_000;
+
 /** What the data directory says of itself at start. */
 export type Freshness = "founded" | "kept" | "lost";
 
@@ -112,6 +132,7 @@ export class Replication {
   readonly objects: LocalCopy;
   readonly hints: Hints;
   readonly completeness: Completeness;
+  readonly rounds: Rounds;
   /** What this replica answers a listing. */
   readonly runs: BucketRuns;
   readonly superseded: SupersededRequests;
@@ -125,8 +146,12 @@ export class Replication {
   readonly #scrub: Scrub;
   readonly #surplus: Surplus;
   readonly #transfers: Transfers;
+  readonly #reaper: Reaper;
   /** Partitions that this node owns in the layout that reads use: a byte each. */
   #ownedForReads: Uint8Array = new Uint8Array(0);
+  /** The same in any live layout. */
+  #owned: Uint8Array = new Uint8Array(0);
+  #roundsAskedMs = -Infinity;
   #isStopped = false;
 
   constructor(parts: ReplicationParts) {
@@ -137,7 +162,11 @@ export class Replication {
     this.bodies = new StagedBodies(ports.clock);
     this.pushes = new BodyPushes(parts.sliceBytes);
     const { superseded, counters, bodies } = this;
-    this.objects = new LocalCopy(parts.objects, ports.clock, superseded, counters, bodies);
+    this.rounds = new Rounds(ports.disk, parts.partitions);
+    const isClosed = (name: ObjectName, round: number): boolean => {
+      return this.rounds.isClosed(this.partitionOf(name), round);
+    };
+    this.objects = new LocalCopy(parts.objects, ports.clock, superseded, counters, bodies, isClosed);
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
     this.objects.onForgotten = () => parts.onDotsForgotten();
     const kept = new LocalCopy(parts.hints, ports.clock, superseded, counters, bodies);
@@ -163,6 +192,9 @@ export class Replication {
     const cursors = new TransferCursors(ports.disk);
     this.#transfers = new Transfers(this.#transfersHost(), held, this.completeness, cursors);
     new TransferSource(this.#transferSourceHost(), peers, held, this.completeness);
+    const roundMember = new RoundMember(this.#roundMemberHost(), held, this.completeness, this.rounds);
+    roundMember.serve(peers);
+    this.#reaper = new Reaper(this.#reaperHost(), parts.objects, roundMember);
     new Replica(this.#replicaHost()).serve(peers);
     this.runs = new BucketRuns(this.#runsHost());
     this.runs.serve(peers);
@@ -173,12 +205,23 @@ export class Replication {
     if (freshness === "founded") this.completeness.completeAll();
     else if (freshness === "kept") this.completeness.restore();
     else this.completeness.partialAll();
+    this.rounds.restore();
+    this.#askForRounds();
     this.#transfers.start();
     this.layoutsChanged();
     this.hints.start();
     this.#antiEntropy.start();
     this.#scrub.start();
     this.#surplus.start();
+    this.#reaper.start();
+  }
+
+  /** Which labels the others use: those of this node were forgotten with its last process. */
+  #askForRounds(): void {
+    for (const { isSelf, peer } of this.#parts.membership.members) {
+      if (isSelf || peer === null) continue;
+      peer.call("rounds", null, ROUNDS_TIMEOUT_MS, (labels) => void this.rounds.adopt(labels));
+    }
   }
 
   stop(): void {
@@ -188,6 +231,7 @@ export class Replication {
     this.#antiEntropy.stop();
     this.#scrub.stop();
     this.#surplus.stop();
+    this.#reaper.stop();
     this.bodies.stop();
     this.completeness.save();
   }
@@ -202,6 +246,11 @@ export class Replication {
   /** Compares this node's copies with the others' now; what is under way is told by repairReport. */
   repair(order: RepairOrder): RepairReport {
     return this.#antiEntropy.repair(order);
+  }
+
+  /** How the rounds that this node leads stand. */
+  get reapingReport(): ReapingReport {
+    return this.#reaper.report();
   }
 
   /** How what this node is to own and does not have whole comes here. */
@@ -220,6 +269,8 @@ export class Replication {
     const { live, reading } = membership.layouts;
     this.#ownedForReads = ownedPartitions([reading], membership.self.id);
     const owned = ownedPartitions(live, membership.self.id);
+    this.#owned = owned;
+    this.rounds.breakWatches();
     for (let partition = 0; partition < owned.length; partition++) {
       if (owned[partition] === 0) this.completeness.release(partition);
       else this.#completeIfAlone(partition);
@@ -271,6 +322,22 @@ export class Replication {
     return partitionOf(name.position0, this.#parts.membership.layouts.current.partitionBits);
   }
 
+  #labelsOf(name: ObjectName): WriteLabels {
+    return this.#labelsIn(this.partitionOf(name));
+  }
+
+  #labelsIn(partition: number): WriteLabels {
+    return { layout: this.layoutNumber, round: this.rounds.label(partition) };
+  }
+
+  /** A member has refused a state as of a closed round: this node has missed some; it asks which labels count. */
+  learnRounds({ peer }: Member): void {
+    const { clock } = this.#parts.ports;
+    if (peer === null || clock.elapsedMs() - this.#roundsAskedMs < ROUNDS_ASKED_EVERY_MS) return;
+    this.#roundsAskedMs = clock.elapsedMs();
+    peer.call("rounds", null, ROUNDS_TIMEOUT_MS, (labels) => void this.rounds.adopt(labels));
+  }
+
   /** The number of the newest layout: frames carry it. */
   get layoutNumber(): number {
     return this.#parts.membership.layouts.current.number;
@@ -306,14 +373,17 @@ export class Replication {
       superseded,
       hintFor,
       layout,
-      round: 0,
+      round: how.round ?? this.rounds.label(this.partitionOf(name)),
       timeoutMs,
       setBytesMax,
       load,
       pushes: this.pushes,
       moved,
     };
-    new Delivery(options, done).start();
+    new Delivery(options, (delivered) => {
+      if (delivered.failure === "" && delivered.status === STATUS_CLOSED) this.learnRounds(member);
+      done(delivered);
+    }).start();
   }
 
   /**
@@ -364,10 +434,14 @@ export class Replication {
         else done(status === STATUS_DONE && isDurable ? "" : `status ${status}`);
       });
     }
-    const labels = { layout: this.#parts.membership.layouts.current.number, round: 0 };
-    const change = this.objects.join(name, set, labels, superseded);
+    const change = this.objects.join(name, set, this.#labelsOf(name), superseded);
     if (change.status !== STATUS_DONE) return done(change.detail);
     return this.objects.engine.sync((isDurable) => done(isDurable ? "" : "it could not be synced"));
+  }
+
+  /** Whether a state that was read in this round is not to be applied any more. */
+  isOutdated(name: ObjectName, round: number): boolean {
+    return this.rounds.isClosed(this.partitionOf(name), round);
   }
 
   /** What a stand-in holds of a name: hints for its owners, and what it has itself. */
@@ -490,6 +564,56 @@ export class Replication {
     };
   }
 
+  #roundMemberHost(): RoundMemberHost {
+    const { membership, ports, reaping, drainRequests } = this.#parts;
+    const isReplica = (): boolean => this.isReplica;
+    const hintCount = (): number => this.hints.count;
+    return {
+      get isReplica(): boolean {
+        return isReplica();
+      },
+      get selfId(): string {
+        return membership.self.id;
+      },
+      get layouts(): readonly Layout[] {
+        return membership.layouts.live;
+      },
+      get hintCount(): number {
+        return hintCount();
+      },
+      nowMs: () => ports.clock.nowMs(),
+      reapAfterMs: reaping.afterMs,
+      drainRequests,
+      onReaped: (head) => {
+        this.counters.setsReaped++;
+        this.#parts.onReaped(head);
+      },
+    };
+  }
+
+  #reaperHost(): ReaperHost {
+    const { membership, ports, reaping } = this.#parts;
+    const isReplica = (): boolean => this.isReplica;
+    return {
+      ...this.#host(),
+      get isReplica(): boolean {
+        return isReplica();
+      },
+      get self(): Member {
+        return membership.self;
+      },
+      get members(): readonly Member[] {
+        return membership.members;
+      },
+      get layouts(): readonly Layout[] {
+        return membership.layouts.live;
+      },
+      reapAfterMs: reaping.afterMs,
+      intervalMs: reaping.intervalMs,
+      draw: () => ports.random.below(2 ** 31),
+    };
+  }
+
   #transferSourceHost(): TransferSourceHost {
     const isReplica = (): boolean => this.isReplica;
     return {
@@ -512,7 +636,10 @@ export class Replication {
       storeAtOwners: (name, set, superseded, done) => {
         this.storeAtOwners(name, set, superseded, done);
       },
-      layoutNumber: () => membership.layouts.current.number,
+      labelsOf: (name) => this.#labelsOf(name),
+      labelsIn: (partition) => this.#labelsIn(partition),
+      isClosed: (name, round) => this.rounds.isClosed(this.partitionOf(name), round),
+      onHintKept: () => this.rounds.breakWatches(),
       deliverDurably: (member, name, set, purpose, timeoutMs, load, done, superseded) => {
         const told = superseded ?? NO_REQUESTS;
         const how = { purpose, durable: true, hintFor: null, timeoutMs, superseded: told };
@@ -537,6 +664,8 @@ export class Replication {
       },
       isRetired: (layout) => membership.layouts.isRetired(layout),
       memberById: (id) => membership.memberById(id),
+      owns: (name) => this.#owned[this.partitionOf(name)] === 1,
+      onStray: () => this.rounds.breakWatches(),
       isCompletePrimary: (name) => this.isCompletePrimary(this.partitionOf(name)),
       isSuperseded: (...about) => this.isSuperseded(...about),
       collectAsStandIn: (name, done) => this.collectAsStandIn(name, done),

@@ -11,6 +11,7 @@
 import { crc32c } from "../../core/crc32c.ts";
 import { STATUS_DONE, STATUS_FULL } from "../../core/replica-frames.ts";
 import { STALL_MS_MAX } from "../../core/limits.ts";
+import type { WriteLabels } from "../../storage/engine.ts";
 import type { Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
 import { isWords } from "./comparison.ts";
@@ -102,17 +103,17 @@ export class Transfer {
     if (peer === null) return this.#end(`${this.peer.name} is not connected`);
     const { position0, position1, tag } = this.#cursor;
     const question = [this.partition, position0, position1, tag];
+    const labels = this.#host.labelsIn(this.partition);
     return peer.call("transfer-chunk", question, CHUNK_TIMEOUT_MS, (answer, error) => {
       if (this.#isOver) return;
       if (error !== "") return this.#end(`${this.peer.name}: ${error}`);
       const chunk = readChunk(answer);
       if (chunk === null) this.#end(`${this.peer.name} sent a chunk that fails its checksum, or is none`);
-      else this.#take(chunk);
+      else this.#take(chunk, labels);
     });
   }
 
-  #take(chunk: Chunk): void {
-    const labels = { layout: this.#host.layoutNumber(), round: 0 };
+  #take(chunk: Chunk, labels: WriteLabels): void {
     const { counters } = this.#host;
     for (const { name, set } of chunk.sets) {
       const change = this.#copy.join(name, set, labels);

@@ -47,6 +47,13 @@ export interface DamagedPlace {
   readonly hits: "live" | "dead" | "unknown";
 }
 
+/** An object that is held, and the round of its partition in which it was written. */
+export interface VerifiedObject {
+  readonly name: Uint8Array;
+  readonly set: VersionSet;
+  readonly round: number;
+}
+
 export interface VerificationReport {
   /** Files with records in them. */
   segments: number;
@@ -150,7 +157,7 @@ export class LogVerification {
    * Every object that is held, along the ring; those that cannot be read are left out, and the report
    * has them. REQUIRES: step() has answered false. @throws DiskError
    */
-  *objects(): Generator<{ readonly name: Uint8Array; readonly set: VersionSet }> {
+  *objects(): Generator<VerifiedObject> {
     const width = 2 ** 32 / WINDOWS;
     for (let window = 0; window < WINDOWS; window++) {
       const entries: IndexEntry[] = [];
@@ -307,7 +314,7 @@ export class LogVerification {
     this.report.damages = [...this.#places.values()];
   }
 
-  #read(entry: IndexEntry): { name: Uint8Array; set: VersionSet } | null {
+  #read(entry: IndexEntry): VerifiedObject | null {
     if (!this.#seek(entry)) return null;
     const { segment, offset, length, reader } = this.#map;
     if (reader.peek(segment, offset, length, null) !== "found") return null;
@@ -317,7 +324,8 @@ export class LogVerification {
       if (payload === null || (payload instanceof ChunkedPayload && !isSound(payload))) return null;
       payloads.push(payload);
     }
-    return { name: reader.name.slice(), set: { head: reader.head.slice(), payloads } };
+    const { round } = reader.header;
+    return { name: reader.name.slice(), set: { head: reader.head.slice(), payloads }, round };
   }
 
   /** Puts the map's cursor on an entry. */

@@ -34,6 +34,7 @@ const SYNC_SLACK_MS = 50;
 const PORT = 7071;
 /** Small, so that a run rolls over segments. */
 const SEGMENT_BYTES = 64 << 10;
+const REAP_INTERVAL_MS = 2_000;
 /** Partitions are small here, and every one comes to a new owner in chunks. */
 const TRANSFER = { chunkEntries: 2, entriesMin: 1 };
 /** One value in twenty is large, and travels in up to fifty slices. */
@@ -88,6 +89,8 @@ export interface ClusterOptions {
   readonly losses: Losses;
   /** A node is gone; what it was asked will not be answered. */
   readonly died: (node: number) => void;
+  /** Told of the head of each set that a node forgets. */
+  readonly reaped?: (head: Uint8Array) => void;
 }
 
 export class Cluster implements Servers, Breakable {
@@ -205,9 +208,12 @@ export class Cluster implements Servers, Breakable {
       sliceBytes: SLICE_BYTES,
       compactionColdMs: shape.compactionColdMs,
       transfer: TRANSFER,
+      reapAfterMs: shape.reapAfterMs,
+      reapIntervalMs: REAP_INTERVAL_MS,
     });
     const process = { node, clock, isRunning: false };
     machine.process = process;
+    node.onReaped = (head) => this.#options.reaped?.(head);
     node.start((error) => {
       if (/has left this cluster/.test(error)) return this.#drop(machine, false);
       if (error !== "") throw new Error(`${machine.name} does not start: ${error}`);

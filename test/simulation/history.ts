@@ -67,6 +67,8 @@ export interface Write {
   durable: number;
   /** Some read has shown it. */
   wasShown: boolean;
+  /** It was a delete, and all owners had it, when a node forgot it. */
+  wasReaped: boolean;
 }
 
 /** What is known of a write before it is sent. */
@@ -106,6 +108,7 @@ export class History {
       primaries: 0,
       durable: 0,
       wasShown: false,
+      wasReaped: false,
     };
     this.#writes.push(write);
     this.#byRequest.set(write.requestId, write);
@@ -113,6 +116,12 @@ export class History {
     if (siblings === undefined) this.#byKey.set(write.key, [write]);
     else siblings.push(write);
     return write;
+  }
+
+  /** A node has forgotten the version of a request. */
+  reaped(requestId: string): void {
+    const write = this.byRequest(requestId);
+    if (write !== null) write.wasReaped = true;
   }
 
   byId(id: number): Write | null {

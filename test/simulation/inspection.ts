@@ -127,6 +127,11 @@ export function holdersOf(cluster: Cluster, key: string, requestId: string): num
 }
 
 /** Whether a node holds a write live under its name, or as a hint for anybody it ever knew. */
+/** The requests of the versions in a head. */
+export function requestIdsOf(head: Uint8Array): string[] {
+  return versionsOf({ head, payloads: [] }).map(({ requestId }) => requestId);
+}
+
 export function holdsWrite(node: Node, key: string, requestId: string): boolean {
   const { objects, hints } = node;
   if (objects === null || hints === null) return false;

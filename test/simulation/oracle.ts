@@ -12,6 +12,7 @@
  *   read           shows only whole values that somebody wrote to this key, none twice, none beside
  *                  one that overwrote it; and if its primaries and those that acknowledged a write
  *                  before it are more than all primaries, it shows that write or what replaced it
+ *   forgotten      a delete that a round has forgotten (wasReaped) counts as held
  *   lww            one version; never none after an acknowledged write; any write may have won but
  *                  one that an acknowledged write saw
  *
@@ -30,7 +31,7 @@
 import { valueBytes } from "../../server/coordination/value.ts";
 import { equalBytes } from "../../core/object-name.ts";
 import type { Sibling } from "../../server/coordination/store.ts";
-import { type History, mayCover, mayHaveTwin, type Policy, type Write } from "./history.ts";
+import { type History, mayCover, mayHaveTwin, reachMs, type Policy, type Write } from "./history.ts";
 import type { Losses } from "./losses.ts";
 
 export type Verdict =
@@ -224,7 +225,9 @@ export class Oracle {
 
   #checkWinner(key: string, writes: readonly Write[], live: readonly Write[]): void {
     if (live.length > 1) this.accuse("lww", key, `${live.length} versions held: ${listOf(live)}`);
-    const acknowledged = writes.find((write) => this.#mustBeHeld(write));
+    // A delete that was forgotten had won over all that did not begin after its last effect.
+    const reapedMs = Math.max(-1, ...writes.filter(({ wasReaped }) => wasReaped).map(reachMs));
+    const acknowledged = writes.find((write) => write.beganMs > reapedMs && this.#mustBeHeld(write));
     if (acknowledged !== undefined && live.length === 0) {
       this.accuse("lost", key, `#${acknowledged.id} was acknowledged and nothing is held`);
     }
@@ -283,7 +286,7 @@ export class Oracle {
     writes: readonly Write[],
     visited: Set<Write>,
   ): boolean {
-    if (isIn(write, live)) return true;
+    if (isIn(write, live) || write.wasReaped) return true;
     visited.add(write);
     return writes.some((later) => {
       if (later.outcome === "refused" || visited.has(later)) return false;

@@ -88,6 +88,8 @@ export interface Shape {
    * then a restart tells less of retries than the store promises.
    */
   readonly compactionColdMs: number;
+  /** Tombstones go so soon. */
+  readonly reapAfterMs: number;
   readonly network: NetworkShape;
   readonly faults: FaultShape;
   readonly administration: AdministrationShape;
@@ -99,6 +101,7 @@ const REPLICAS = 3;
 const LISTINGS = 0x11575;
 /** And so does the age from which segments are emptied. */
 const COLD = 0xc01d;
+const REAP_AFTER_MS = 1_000;
 const COLD_SOON_MS = 2_000;
 
 /** The run that belongs to a seed. */
@@ -115,6 +118,7 @@ export function drawShape(seed: number, operations: number): Shape {
     engine,
     clockEntriesMax: random.chance(1, 4) ? 10 : 64,
     syncMsMax: random.chance(1, 2) ? 2 : 1 + random.below(150),
+    reapAfterMs: REAP_AFTER_MS,
     compactionColdMs: new SeededRandom(seed ^ COLD).chance(1, 2) ? COLD_SOON_MS : COLD_MS_DEFAULT,
     network: drawNetwork(random, isCalm),
     faults: drawFaults(random, isCalm, nodes, engine === "log"),

@@ -27,6 +27,7 @@ import {
   holdersOf,
   repairsOf,
   surplusOf,
+  requestIdsOf,
 } from "./inspection.ts";
 import { Faults } from "./faults.ts";
 import { History, reachMs, type Write } from "./history.ts";
@@ -111,6 +112,9 @@ export class Simulation {
       trace: this.trace,
       losses: this.losses,
       died: (node) => this.workload.calls.nodeDied(node),
+      reaped: (head) => {
+        for (const id of requestIdsOf(head)) this.history.reaped(id);
+      },
     });
     this.workload = new Workload({
       servers: this.cluster,

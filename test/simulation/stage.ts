@@ -5,6 +5,7 @@
 
 import { valueBytes } from "../../server/coordination/value.ts";
 import { ObjectName } from "../../core/object-name.ts";
+import type { WorkReport, WorksReport } from "../../server/http/http-node.ts";
 import type {
   PutRequest,
   ReadOptions,
@@ -41,11 +42,11 @@ export class Stage {
   readonly cluster: Cluster;
   readonly #random: SeededRandom;
 
-  /** Founds a cluster of `nodes`, settled and ready; `spares` machines stand beside it. */
-  constructor(nodes: number, seed = 1, spares = 0) {
+  /** Founds a cluster of `nodes`, settled and ready; `spares` machines stand beside it. @param more of its shape */
+  constructor(nodes: number, seed = 1, spares = 0, more: Partial<Shape> = {}) {
     this.#random = new SeededRandom(seed + 1);
     this.cluster = new Cluster({
-      shape: quietShape(nodes, seed, spares),
+      shape: { ...quietShape(nodes, seed, spares), ...more },
       world: this.world,
       random: new SeededRandom(seed),
       trace: this.trace,
@@ -99,6 +100,13 @@ export class Stage {
   /** Deletes through one node. */
   delete(node: number, key: string | Uint8Array, extras: PutExtras = {}): Result {
     return this.put(node, key, "", { ...extras, isDelete: true });
+  }
+
+  /** How work in the background stands at all members, as one of them tells it. */
+  work(node: number): readonly WorkReport[] {
+    const cluster = this.cluster.node(node)?.cluster;
+    if (cluster === undefined) throw new Error(`node ${node} is down`);
+    return this.#awaitAny<WorksReport>((done) => cluster.work(done)).members;
   }
 
   get(node: number, key: string | Uint8Array, options: Partial<ReadOptions> = {}): Result {
@@ -219,6 +227,7 @@ function quietShape(nodes: number, seed: number, spares: number): Shape {
     clockEntriesMax: 10,
     syncMsMax: 2,
     compactionColdMs: 2_000,
+    reapAfterMs: 3_600_000,
     network: { lossPercent: 0, duplicatePercent: 0, delayMeanMs: 1 },
     faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: never },
     administration: { ...NO_ADMINISTRATION, spares },

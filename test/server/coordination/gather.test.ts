@@ -132,7 +132,7 @@ t.test("a reader that is the next healthy node looks among its hints, and goes o
   first.put(NAME, "value", { w: 3 });
   const set = first.held(NAME);
   if (set === null) throw new Error("the first owner holds nothing");
-  fourth.replication.hints.store(third.seenBy(fourth), NAME, set);
+  fourth.replication.hints.store(third.seenBy(fourth), NAME, set, { layout: 1, round: 0 });
   for (const owner of [first, second]) forget(owner, NAME);
   const read = (): Result => {
     const request = { name: NAME, options: { r: 3, pr: 0, timeoutMs: 300 } };

@@ -10,6 +10,7 @@ import { bodiesOf, type OneVersion, setOfOne } from "./one-version.ts";
 import { nameOf, SmallCluster, type SmallNode } from "./small-cluster.ts";
 
 const NAME = nameOf("cart/user-17");
+const LABELS = { layout: 1, round: 0 };
 const A: OneVersion = { actor: "a", counter: 1, body: "alpha", request: 1 };
 const B: OneVersion = { actor: "b", counter: 1, body: "beta", request: 2 };
 
@@ -25,7 +26,7 @@ class Trial {
   }
 
   store(set: VersionSet, name = NAME): Change {
-    return this.keeper.replication.hints.store(this.owner.seenBy(this.keeper), name, set);
+    return this.keeper.replication.hints.store(this.owner.seenBy(this.keeper), name, set, LABELS);
   }
 
   get waiting(): number {
@@ -91,7 +92,7 @@ t.test("an owner that refuses is not asked for each hint, and others' hints go o
   const [other] = trial.cluster.preference(NAME);
   trial.owner.objects.isFull = true;
   for (let number = 0; number < 100; number++) trial.store(setOfOne(A), nameOf(`many/${number}`));
-  trial.keeper.replication.hints.store(other.seenBy(trial.keeper), NAME, setOfOne(B));
+  trial.keeper.replication.hints.store(other.seenBy(trial.keeper), NAME, setOfOne(B), LABELS);
   tt.equal(trial.waiting, 101, "a hundred, and one for another owner");
   trial.cluster.until("the other's is gone", () => trial.waiting === 100);
   trial.cluster.run(9_000);
@@ -127,6 +128,7 @@ t.test("hundreds of hints for several owners are all handed over", (tt) => {
       owner.seenBy(trial.keeper),
       nameOf(`many/${number}`),
       setOfOne({ ...A, counter: number + 1 }),
+      LABELS,
     );
   }
   tt.equal(trial.waiting, 300, "all wait");

@@ -25,7 +25,7 @@ import { Membership } from "../../../server/membership/membership.ts";
 import type { Ports } from "../../../server/ports/ports.ts";
 import { Counters } from "../../../server/replication/counters.ts";
 import { HintRequests } from "../../../server/replication/hint-requests.ts";
-import { Replication } from "../../../server/replication/replication.ts";
+import { type ReapingTimes, Replication } from "../../../server/replication/replication.ts";
 import { SupersededRequests } from "../../../server/replication/superseded.ts";
 import { Peers } from "../../../server/wire/peers.ts";
 import type { ReadOutcome, VersionSet } from "../../../storage/engine.ts";
@@ -54,6 +54,8 @@ export interface ClusterOptions {
   /** Sets of more bytes than this do not fit a frame. */
   readonly setBytesMax?: number;
   readonly hintBytesMax?: number;
+  /** Tombstones are looked for so often, and go so soon; default: never. */
+  readonly reaping?: ReapingTimes;
 }
 
 export type PutExtras = Partial<
@@ -71,6 +73,8 @@ export class SmallNode {
   readonly membership: Membership;
   readonly peers: Peers;
   readonly counters = new Counters();
+  readonly foreground: LatencyWindow;
+  readonly background: Background;
   readonly objects: FaultyEngine;
   readonly hints: FaultyEngine;
   /** Dots of the store; a new actor begins with each "dots forgotten". */
@@ -85,6 +89,8 @@ export class SmallNode {
     this.name = name;
     this.#cluster = cluster;
     this.clock = new SimulatedClock(cluster.world, name);
+    this.foreground = new LatencyWindow(this.clock);
+    this.background = new Background(this.clock, this.foreground, 25);
     const disk = new SmallDisk();
     const random = new SeededRandom(cluster.random.uint32());
     const network = cluster.network.port(name, this.clock);
@@ -210,10 +216,9 @@ export class SmallNode {
   #open(): void {
     const { membership, peers, counters } = this;
     const isFounder = membership.layouts.current.number === 1;
-    const foreground = new LatencyWindow(this.clock);
     const replication = new Replication({
       ports: this.#ports,
-      background: new Background(this.clock, foreground, 25),
+      background: this.background,
       membership,
       peers,
       objects: this.objects,
@@ -225,6 +230,12 @@ export class SmallNode {
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
       streamBytesMin: STREAM_BYTES_MIN,
       sliceBytes: SLICE_BYTES,
+      reaping: this.#cluster.options.reaping ?? { afterMs: 0, intervalMs: 3_600_000 },
+      onReaped: () => {},
+      drainRequests: (done) => {
+        if (this.#running === null) done();
+        else this.#running.coordinator.drain(done);
+      },
       transfer: { chunkEntries: 16, entriesMin: 32 },
       scrubBytesPerSecond: 0,
       actorText: () => "",
@@ -233,7 +244,7 @@ export class SmallNode {
     });
     const coordinator = new Coordinator({
       ports: this.#ports,
-      foreground,
+      foreground: this.foreground,
       membership,
       replication,
       wheel: peers.wheel,

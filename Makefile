@@ -14,7 +14,7 @@ LONG     := test/runtimes.test.ts test/simulation/seeds.test.ts test/suites.test
 UNITS    := test/core/% test/server/% test/regression/% test/bench/load/%
 TESTS    ?= $(LONG) $(filter-out $(LONG) $(UNITS),$(shell find test -name '*.test.ts' | sort))
 
-.PHONY: help build run types test sim crash planted bench bench-figure8 bench-cluster clean
+.PHONY: help build run types test sim crash chaos planted bench bench-figure8 bench-cluster clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -38,6 +38,9 @@ sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEED
 
 crash: dist/halo ## faults of a node's disk at full size: ROWS=B1,B5 KILLS=200 FATES=1000 SEED=7
 	$(BIN)/bun test/crash/main.ts
+
+chaos: dist/halo ## real nodes join, leave, die and are cut off under load (root): ROWS=D4 RUNS=20 SEED=7
+	$(BIN)/bun test/chaos/main.ts
 
 planted: node_modules/.package-lock.json ## plant bugs in storage, each must be noticed: BUGS=3-5
 	$(BIN)/bun test/planted/main.ts

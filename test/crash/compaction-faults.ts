@@ -12,7 +12,7 @@ import { Machine } from "../storage/engine-beds.ts";
 import type { CompactionOptions } from "../../storage/log/compaction.ts";
 import type { LogEngine } from "../../storage/log/log-engine.ts";
 import type { Check } from "../suite.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 
 const LIVES = 6;
 const STEPS = 40;

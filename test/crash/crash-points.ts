@@ -15,7 +15,7 @@ import { Death } from "../simulation/disk.ts";
 import { Course, Script, SLICE_BYTES, stateOf, STREAM_BYTES_MIN } from "../storage/crash-script.ts";
 import { Machine } from "../storage/engine-beds.ts";
 import type { Check } from "../suite.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 
 /** Small, so that in a script segments roll and go, and snapshots of the index come and go. */
 const OPTIONS = {

@@ -18,7 +18,7 @@ import {
 import { SeededRandom } from "../random.ts";
 import { LABELS, outcomeText, read, textOf } from "../storage/sets.ts";
 import type { Check } from "../suite.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 import { FILE, machineWith, NAMES, one, readAll, recordStarts, SampleLog } from "./sample-log.ts";
 
 /** Of the content checksum in a header. */

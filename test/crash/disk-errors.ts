@@ -9,7 +9,7 @@ import { Course, Script, stateOf } from "../storage/crash-script.ts";
 import { Machine } from "../storage/engine-beds.ts";
 import type { Check } from "../suite.ts";
 import { open, survives } from "./crash-points.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 
 /** Every operation that a disk has. */
 const OPERATIONS: readonly Fault["on"][] = [

@@ -12,7 +12,7 @@ import { HEADER_BYTES } from "../../storage/log/record.ts";
 import { Machine } from "../storage/engine-beds.ts";
 import { nameOf, outcomeText, read, setOf, textOf } from "../storage/sets.ts";
 import type { Check } from "../suite.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 import { FILE, machineWith, recordStarts, SampleLog } from "./sample-log.ts";
 
 const NEWER = 2;

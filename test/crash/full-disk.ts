@@ -11,7 +11,7 @@ import type { Check } from "../suite.ts";
 import { type Answer, HttpLine } from "./kills/http-line.ts";
 import { madeValue } from "./kills/made-value.ts";
 import { Victim } from "./kills/victim.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 import { SmallDisk } from "./small-disk.ts";
 
 const MEBIBYTES = 64;

@@ -13,7 +13,7 @@ import { SeededRandom } from "../random.ts";
 import { Machine } from "../storage/engine-beds.ts";
 import { digestOf, LABELS, nameOf, outcomeText, payloadOf, read, setOf } from "../storage/sets.ts";
 import type { Check } from "../suite.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 
 const NAMES: readonly ObjectName[] = Array.from({ length: 50 }, (_, key) => nameOf(`b/${key}`));
 const SEGMENT_BYTES = 2_000;

@@ -12,7 +12,7 @@ import { fullDisk } from "./full-disk.ts";
 import { interleavings } from "./interleavings.ts";
 import { killCampaign } from "./kills/campaign.ts";
 import { lostDisk } from "./lost-disk.ts";
-import type { Row, Sizes } from "./row.ts";
+import type { Row, Sizes } from "../row.ts";
 import { slowDisk } from "./slow-disk.ts";
 import { cutActor, cutTail, rubbishTail } from "./torn-tails.ts";
 

@@ -9,7 +9,7 @@
 import { SeededRandom } from "../random.ts";
 import { Stage } from "../simulation/stage.ts";
 import type { Check } from "../suite.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 
 const NODES = 4;
 const SLOW = 0;

@@ -9,7 +9,7 @@ import { SeededRandom } from "../random.ts";
 import { Machine } from "../storage/engine-beds.ts";
 import { LABELS, outcomeText, read, textOf } from "../storage/sets.ts";
 import type { Check } from "../suite.ts";
-import type { Counts } from "./row.ts";
+import type { Counts } from "../row.ts";
 import { machineWith, one, readAll, recordStarts, SampleLog } from "./sample-log.ts";
 
 /** An unsynced last record of each kind, cut at every so manieth byte: it alone is lost. */

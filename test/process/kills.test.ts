@@ -3,7 +3,7 @@
 import t from "tap";
 import { DELETE_LENGTH, KnownKey } from "../crash/kills/known-key.ts";
 import { killCampaign } from "../crash/kills/campaign.ts";
-import { Sizes } from "../crash/row.ts";
+import { Sizes } from "../row.ts";
 import { Tally } from "../tally.ts";
 import { checkIsBuilt } from "./program.ts";
 

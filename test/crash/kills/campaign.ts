@@ -5,7 +5,7 @@
  */
 
 import type { Check } from "../../suite.ts";
-import type { Sizes } from "../row.ts";
+import type { Sizes } from "../../row.ts";
 import { type KillCounts, noCounts } from "./counts.ts";
 import { DirectoryLife } from "./directory-life.ts";
 

@@ -22,6 +22,15 @@ const SMALL_FILES = [
   "--partitions", "64",
 ];
 
+/** Where a node runs: words before its command, and the addresses where it listens. */
+export interface Place {
+  readonly command: readonly string[];
+  readonly http: string;
+  readonly tcp: string;
+}
+
+const LOOPBACK: Place = { command: [], http: "127.0.0.1:0", tcp: "127.0.0.1:0" };
+
 /** What a node prints first. */
 interface Listening {
   readonly http: string;
@@ -32,17 +41,24 @@ export class Victim {
   readonly name: string;
   readonly #folder: string;
   readonly #more: readonly string[];
+  readonly #place: Place;
   #child: ChildProcess | null = null;
   #told = "";
   /** host:port; "" while it is down. */
   http = "";
   tcp = "";
 
-  /** @param more further flags */
-  constructor(name: string, folder: string, more: readonly string[] = []) {
+  /** @param more further flags @param place where it runs; default: on this machine's loopback interface */
+  constructor(name: string, folder: string, more: readonly string[] = [], place: Place = LOOPBACK) {
     this.name = name;
     this.#folder = folder;
     this.#more = more;
+    this.#place = place;
+  }
+
+  /** Its process id, while it is up. */
+  get pid(): number {
+    return this.#child?.pid ?? 0;
   }
 
   get isUp(): boolean {
@@ -56,10 +72,12 @@ export class Victim {
 
   /** Starts it and waits until it listens. @param join TCP addresses of other nodes */
   async start(join: readonly string[] = []): Promise<void> {
-    const places = ["--http", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--data", this.#folder];
+    const { command, http: httpPlace, tcp: tcpPlace } = this.#place;
+    const places = ["--http", httpPlace, "--tcp", tcpPlace, "--data", this.#folder];
     const given = ["serve", "--json", "--until-input-ends", "--name", this.name, ...places];
     if (join.length > 0) given.push("--join", join.join(","));
-    const child = spawn(HALO, [...given, ...SMALL_FILES, ...this.#more]);
+    const [program = HALO, ...words] = [...command, HALO, ...given, ...SMALL_FILES, ...this.#more];
+    const child = spawn(program, words);
     this.#child = child;
     this.#told = "";
     child.stderr.on("data", (piece: Buffer) => {

@@ -3,7 +3,7 @@
  * at a small one, by the same function.
  */
 
-import type { Check } from "../suite.ts";
+import type { Check } from "./suite.ts";
 
 /** What was done, in words and numbers, in the order of the words. */
 export type Counts = Record<string, number>;

@@ -33,7 +33,7 @@ test: dist/halo ## every test (TESTS="file …" for some); under 5 minutes on 2 
 	$(BIN)/tap run --disable-coverage --allow-empty-coverage --timeout=240 --jobs=2 \
 		--reporter=terse --output-file=build/test.tap $(TESTS)
 
-sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEEDS=1-200, TRACE=1
+sim: node_modules/.package-lock.json ## replay a simulated cluster: SEED=7, SEEDS=1-200, TRACE=1, FAMILY=C4
 	$(BIN)/bun test/simulation/main.ts
 
 crash: dist/halo ## faults of a node's disk at full size: ROWS=B1,B5 KILLS=200 FATES=1000 SEED=7

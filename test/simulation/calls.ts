@@ -14,6 +14,8 @@ export interface Servers {
   readonly count: number;
   /** Hands the node's store over, now or when the node runs again; false where the node is down. */
   reach(node: number, use: (store: Store) => void): boolean;
+  /** Whether what it answers gets to its clients. */
+  tells(node: number): boolean;
 }
 
 /** How to put a request to a store. */
@@ -84,6 +86,7 @@ export class Calls {
     }
     call.isAnswered = true;
     this.#open.delete(call);
+    if (!this.#servers.tells(call.node)) return;
     call.tell(isResult(result) ? readWhole(result) : result);
   }
 }

@@ -60,6 +60,8 @@ class Machine {
   starts = 0;
   /** Whether it is a member or on its way to become one. */
   isInside: boolean;
+  hearsClients = true;
+  tellsClients = true;
   /** Whether an administrator is to let it in. */
   isStaged = false;
   /** How far its date has been moved. */
@@ -170,7 +172,19 @@ export class Cluster implements Servers, Breakable {
     return process !== null && process.isRunning ? process.node : null;
   }
 
+  /** Clients do not reach a node any more, or do not get its answers. */
+  cutClients(index: number, requests: boolean, answers: boolean): void {
+    this.#machines[index].hearsClients = !requests;
+    this.#machines[index].tellsClients = !answers;
+  }
+
+  /** Whether what a node answers gets to its clients. */
+  tells(index: number): boolean {
+    return this.#machines[index].tellsClients;
+  }
+
   reach(index: number, use: (store: Store) => void): boolean {
+    if (!this.#machines[index].hearsClients) return false;
     const process = this.#machines[index].process;
     if (process === null || !process.isRunning) return false;
     const { world } = this.#options;
@@ -360,6 +374,16 @@ export class Cluster implements Servers, Breakable {
     const machine = this.#machines[index];
     machine.wall.jump(-machine.jumpedMs);
     machine.jumpedMs = 0;
+  }
+
+  /** Ends all that was cut, starts who is down, sets clocks right. */
+  mend(): void {
+    for (let index = 0; index < this.count; index++) {
+      for (let other = 0; other < this.count; other++) this.cut(index, other, false);
+      this.cutClients(index, false, false);
+      this.mendClock(index);
+      if (this.isInside(index) && !this.isUp(index)) this.start(index);
+    }
   }
 
   cut(from: number, to: number, isCut: boolean): void {

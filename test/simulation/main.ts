@@ -7,11 +7,13 @@
  *   SEEDS=1-200 …                                  runs a range and sums up
  *   HASHES=1 …                                     and prints the hash of each seed's trace
  *   OPERATIONS=5000 …                              client operations a seed (1,000)
+ *   FAMILY=C4 SEEDS=1-45 …                         one kind of trouble (families.ts)
  *
  * Ends with exit code 1 when a seed failed. Runs on Bun, Deno (-A) and, bundled, on Node.
  */
 
 import process from "node:process";
+import { FAMILIES } from "./families.ts";
 import { type Report, simulate } from "./simulation.ts";
 
 const OPERATIONS_DEFAULT = 1_000;
@@ -34,7 +36,7 @@ interface Total {
 }
 
 function main(): void {
-  const { SEED, SEEDS, TRACE, HASHES, OPERATIONS } = process.env;
+  const { SEED, SEEDS, TRACE, HASHES, OPERATIONS, FAMILY } = process.env;
   const operations = Number(OPERATIONS ?? OPERATIONS_DEFAULT);
   const range = rangeOf(SEEDS ?? SEED ?? "1");
   if (range === null || !Number.isSafeInteger(operations) || operations < 1) {
@@ -42,10 +44,17 @@ function main(): void {
     process.exitCode = 2;
     return;
   }
+  const family = FAMILIES.find(({ id }) => id === FAMILY);
+  if (FAMILY !== undefined && family === undefined) {
+    say(`FAMILY is "${FAMILY}", wanted is one of ${FAMILIES.map(({ id }) => id).join(", ")}`);
+    process.exitCode = 2;
+    return;
+  }
   const isOne = range[0] === range[1];
   const total = emptyTotal();
   for (let seed = range[0]; seed <= range[1]; seed++) {
-    const report = simulate(seed, { operations, keepTrace: isOne && TRACE === "1" });
+    const keepTrace = isOne && TRACE === "1";
+    const report = simulate(seed, { operations, keepTrace, ...(family === undefined ? {} : { family }) });
     for (const line of report.lines) say(line);
     if (isOne) tellOne(report);
     else if (HASHES === "1") say(`seed ${seed} trace ${report.hash}`);
@@ -88,7 +97,8 @@ function tellFailure({ seed, violations }: Report, operations: number): void {
   }
   if (violations.length > 10) say(`seed ${seed}: … and ${violations.length - 10} more`);
   const custom = operations === OPERATIONS_DEFAULT ? "" : ` OPERATIONS=${operations}`;
-  say(`repeat with: make sim SEED=${seed}${custom} TRACE=1`);
+  const family = process.env.FAMILY === undefined ? "" : ` FAMILY=${process.env.FAMILY}`;
+  say(`repeat with: make sim SEED=${seed}${custom}${family} TRACE=1`);
 }
 
 function emptyTotal(): Total {

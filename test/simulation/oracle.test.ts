@@ -57,6 +57,7 @@ function runOnModel(seed: number, plant: Plant | null): Run {
   const store = new ModelStore(clock, new SeededRandom(seed + 1), OWNERS, plant);
   const servers = {
     count: 3,
+    tells: () => true,
     reach: (_node: number, use: (store: ModelStore) => void): boolean => {
       use(store);
       return true;

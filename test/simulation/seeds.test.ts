@@ -55,6 +55,14 @@ for (const [seeds, operations] of [[SEEDS, OPERATIONS], [LONG_SEEDS, "1000"]]) {
   });
 }
 
+t.test("all 45 ways to cut the network, and some of each other family", async (t) => {
+  for (const [family, seeds] of [["C4", "1-45"], ["C5", "1-3"], ["C6", "1-5"], ["C8", "1-4"], ["C9", "1-4"]] as const) {
+    const drawn = { FAMILY: family, SEEDS: seeds, OPERATIONS, SEED: "", TRACE: "" };
+    const { code, out } = await run(bin("bun"), [main], { ...drawn, ...BUN_COMPILES_LESS });
+    t.equal(code, 0, `${family}: ${out.slice(-4_000)}`);
+  }
+});
+
 t.test(`seeds ${RUNTIME_SEEDS} take the same steps on Bun, Deno and Node`, async (t) => {
   const environment = { SEEDS: RUNTIME_SEEDS, SEED: "", HASHES: "1", OPERATIONS };
   const folder = mkdtempSync(join(tmpdir(), "halo-simulation-"));

@@ -34,6 +34,7 @@ import { History, reachMs, type Write } from "./history.ts";
 import { Losses } from "./losses.ts";
 import { type HeldVersion, Oracle, type Violation } from "./oracle.ts";
 import { SeededRandom } from "../random.ts";
+import type { Family } from "./families.ts";
 import { drawShape, type Shape } from "./shape.ts";
 import { Trace } from "./trace.ts";
 import { idOfBody } from "./values.ts";
@@ -43,6 +44,8 @@ export interface RunOptions {
   readonly operations: number;
   /** Whether the trace's lines are wanted. */
   readonly keepTrace: boolean;
+  /** One kind of trouble, by a script (families.ts); default: what the seed draws. */
+  readonly family?: Family;
 }
 
 export interface Report {
@@ -64,6 +67,8 @@ export interface Report {
   readonly lines: readonly string[];
 }
 
+/** Scripts of families draw from a source of their own. */
+const SCRIPT = 0x5c217;
 const FOUND_LIMIT_MS = 300_000;
 const STORM_LIMIT_MS = 3_600_000;
 const HEAL_LIMIT_MS = 600_000;
@@ -73,7 +78,9 @@ const READ_LIMIT_MS = 30_000;
 
 /** Runs one seed. */
 export function simulate(seed: number, options: RunOptions): Report {
-  return new Simulation(drawShape(seed, options.operations), options).run();
+  const { family, operations } = options;
+  const shape = family === undefined ? drawShape(seed, operations) : family.shape(seed, operations);
+  return new Simulation(shape, options).run();
 }
 
 export class Simulation {
@@ -87,6 +94,7 @@ export class Simulation {
   readonly workload: Workload;
   readonly faults: Faults;
   readonly administrators: Administrators;
+  readonly #family: Family | null;
   #isFinished = false;
 
   constructor(shape: Shape, options: RunOptions) {
@@ -95,6 +103,7 @@ export class Simulation {
     const owners = Math.min(shape.replicas, shape.nodes);
     const clock = new SimulatedClock(world, "clients");
     this.shape = shape;
+    this.#family = options.family ?? null;
     this.trace = new Trace(options.keepTrace);
     this.losses = new Losses();
     const truncated = (): boolean => this.cluster.truncations > 0;
@@ -174,8 +183,10 @@ export class Simulation {
     this.workload.start();
     this.faults.start();
     this.administrators.start();
+    if (this.#family !== null) this.#say(this.#family.script(this, new SeededRandom(this.shape.seed ^ SCRIPT)));
     const ended = this.world.runUntil(() => this.#isFinished, STORM_LIMIT_MS);
     this.faults.mend();
+    if (this.#family !== null) this.cluster.mend();
     this.administrators.mend();
     this.cluster.setWeather(false);
     return ended || this.#give("never answered", "clients did not finish in an hour");

@@ -39,6 +39,7 @@ import type { LargePayload } from "../../storage/large-payload.ts";
 import type { Member } from "../membership/member.ts";
 import type { BodyPushes } from "../replication/body-push.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
+import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
 import { NOBODY } from "./refusals.ts";
 import { copyOf, endedOf, quorumByte, unknown, type Ended } from "./results.ts";
 import type { GetRequest, PutRequest } from "./store.ts";
@@ -161,19 +162,32 @@ type Before = (member: Member, go: () => void, next: () => void) => void;
  */
 const LARGE_PUT_MS_MAX = STALL_MS_MAX + 15_000;
 
-/** Sends a get to the first of `members` that answers. */
+/**
+ * Sends a get to the first of `members` that answers. One that takes much longer than it mostly does is not waited
+ * for alone: the next is asked as well, and whoever answers first is heard.
+ */
 export function forwardGet(
   members: readonly Member[],
   layout: number,
   body: GetBody,
+  wheel: TimerWheel,
   done: (forwarded: Forwarded) => void,
 ): void {
   const encode = (target: Uint8Array, offset: number): void => writeGet(body, target, offset);
   const timeoutMs = body.timeoutMs;
-  new Forward(members, layout, KIND_GET, getLength(body), timeoutMs, encode, null, done).next();
+  new Forward(members, layout, KIND_GET, getLength(body), timeoutMs, encode, null, done, wheel).next();
 }
 
-class Forward implements ReplyHandler {
+/** How long a member is waited for before another one is asked as well. */
+const HEDGE_TIMES = 4;
+const HEDGE_MS_MIN = 20;
+const HEDGE_MS_MAX = 1_000;
+
+function hedgeMs({ latencyMs }: Member): number {
+  return Math.min(HEDGE_MS_MAX, Math.max(HEDGE_MS_MIN, HEDGE_TIMES * latencyMs));
+}
+
+class Forward implements ReplyHandler, TimerTarget {
   readonly #members: readonly Member[];
   readonly #layout: number;
   readonly #kind: number;
@@ -182,7 +196,13 @@ class Forward implements ReplyHandler {
   readonly #encode: (target: Uint8Array, offset: number) => void;
   readonly #before: Before | null;
   readonly #done: (forwarded: Forwarded) => void;
+  /** Null: one member is asked at a time. */
+  readonly #wheel: TimerWheel | null;
+  /** Members that were tried, and those of them that have not answered yet. */
   #index = 0;
+  #open = 0;
+  #hedge: TimerHandle = 0;
+  #isDone = false;
 
   constructor(
     members: readonly Member[],
@@ -193,6 +213,7 @@ class Forward implements ReplyHandler {
     encode: (target: Uint8Array, offset: number) => void,
     before: Before | null,
     done: (forwarded: Forwarded) => void,
+    wheel: TimerWheel | null = null,
   ) {
     this.#members = members;
     this.#layout = layout;
@@ -202,44 +223,80 @@ class Forward implements ReplyHandler {
     this.#encode = encode;
     this.#before = before;
     this.#done = done;
+    this.#wheel = wheel;
   }
 
   next(): void {
     const before = this.#before;
-    if (this.#index >= this.#members.length) return this.#done({ kind: "unreachable" });
-    const member = this.#members[this.#index++];
-    if (before === null) return this.#send(member);
-    return before(member, () => this.#send(member), () => this.next());
+    if (this.#index >= this.#members.length) {
+      if (this.#open === 0) this.#end({ kind: "unreachable" });
+      return;
+    }
+    const index = this.#index++;
+    const member = this.#members[index];
+    if (before === null) return this.#send(member, index);
+    return before(member, () => this.#send(member, index), () => this.next());
   }
 
-  #send(member: Member): void {
+  #send(member: Member, index: number): void {
     const { peer } = member;
     const timeoutMs = this.#timeoutMs;
     const offset = peer === null
       ? -1
-      : peer.request(this.#kind, 0, this.#layout, this.#length, timeoutMs, this, 0);
+      : peer.request(this.#kind, 0, this.#layout, this.#length, timeoutMs, this, index);
     if (peer === null || offset < 0) return this.next();
-    return this.#encode(peer.buffer, offset);
+    this.#open++;
+    this.#encode(peer.buffer, offset);
+    if (this.#wheel === null || this.#index >= this.#members.length) return;
+    this.#hedge = this.#wheel.schedule(hedgeMs(member), this, 0);
   }
 
-  replied(_tag: number, frame: FrameView): void {
+  /** Whoever was asked last is slow. */
+  expired(): void {
+    this.#hedge = 0;
+    if (!this.#isDone) this.next();
+  }
+
+  replied(index: number, frame: FrameView): void {
+    if (this.#isDone) return;
+    this.#open--;
     const result =
       frame.status === 0 ? decodeResult(frame.bytes, frame.start, frame.end) : null;
-    const isLast = this.#index >= this.#members.length;
-    const member = this.#members[this.#index - 1];
+    const isLast = this.#index >= this.#members.length && this.#open === 0;
+    const member = this.#members[index];
     const set = result === null || result.set === null ? null : copyOf(result.set);
-    if (result !== null && !isLast && mayDoBetterElsewhere(result)) this.next();
-    else if (result !== null) this.#done({ kind: "answered", result, set, member });
+    if (result !== null && !isLast && mayDoBetterElsewhere(result)) this.#goOn();
+    else if (result !== null) this.#end({ kind: "answered", result, set, member });
     else this.#failed("the coordinator's answer could not be read");
   }
 
-  failed(_tag: number, reason: "unreachable" | "closed" | "timeout"): void {
-    if (reason === "unreachable") this.next();
+  failed(_index: number, reason: "unreachable" | "closed" | "timeout"): void {
+    if (this.#isDone) return;
+    this.#open--;
+    if (reason === "unreachable") this.#goOn();
     else this.#failed(reason === "closed" ? "the coordinator went away" : "the coordinator was silent");
   }
 
   #failed(detail: string): void {
-    if (this.#kind === KIND_GET && this.#index < this.#members.length) this.next();
-    else this.#done({ kind: "unknown", detail });
+    const isOver = this.#index >= this.#members.length && this.#open === 0;
+    if (this.#kind === KIND_GET && !isOver) this.#goOn();
+    else this.#end({ kind: "unknown", detail });
+  }
+
+  /** Asks the next member; where all have been asked, and some of them are open, they are waited for. */
+  #goOn(): void {
+    this.#unhedge();
+    this.next();
+  }
+
+  #unhedge(): void {
+    if (this.#hedge !== 0) this.#wheel?.cancel(this.#hedge);
+    this.#hedge = 0;
+  }
+
+  #end(forwarded: Forwarded): void {
+    this.#unhedge();
+    this.#isDone = true;
+    this.#done(forwarded);
   }
 }

@@ -9,10 +9,10 @@ import { contextOfRead } from "./context-clock.ts";
 import { forwardEnded, forwardGet, getBodyOf, type Forwarded } from "./forward.ts";
 import { Gather, type Gathered, type GatherRequest } from "./gather.ts";
 import { copiesFor, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
-import { coordinates, type Plan } from "./plan.ts";
+import { coordinates, fastFirst, ownersIn, type Plan } from "./plan.ts";
 import { leftMs, type PutCase } from "./put-case.ts";
 import { readNeed, type ReadNeed } from "./quorum.ts";
-import { absenceUnknown, tooFewAnswered } from "./refusals.ts";
+import { absenceUnknown, readUnreachable, tooFewAnswered } from "./refusals.ts";
 import type { Requests } from "./requests.ts";
 import { finished, refused, unknown, type Ended } from "./results.ts";
 import type { GetRequest } from "./store.ts";
@@ -30,7 +30,7 @@ export class Gets {
 
   /** A get from a client or, `isForwarded`, from a node that handed it on. REQUIRES: a member. */
   get(request: GetRequest, isForwarded: boolean, done: Done): void {
-    const { membership, replication, plans } = this.#parts;
+    const { membership, replication, plans, wheel } = this.#parts;
     const { name, options } = request;
     const properties = propertiesOf(this.#parts, name);
     const copies = copiesFor(this.#parts, properties);
@@ -38,10 +38,12 @@ export class Gets {
     const need = readNeed(options, properties, membership.defaults, copies, members);
     if (typeof need === "string") return done(refused("bad-parameter", need));
     const plan = plans.read(replication.partitionOf(name), copies);
+    if (plan.targets.length < need.r || ownersIn(plan) < need.pr) return done(readUnreachable(plan, need));
     if (isForwarded || coordinates(plan)) return this.#read(request, copies, plan, need, done);
     replication.counters.forwarded++;
-    const others = plan.targets.map((target) => target.member);
-    return forwardGet(others, membership.layouts.current.number, getBodyOf(request), (forwarded) => {
+    const others = fastFirst(plan.targets.map((target) => target.member));
+    const { number } = membership.layouts.current;
+    return forwardGet(others, number, getBodyOf(request), wheel, (forwarded) => {
       if (forwarded.kind === "unreachable") this.#read(request, copies, plan, need, done);
       else this.forwardEnded(name, forwarded, "read-timeout", done);
     });

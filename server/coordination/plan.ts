@@ -202,6 +202,26 @@ function isOwnerItself({ hintFor }: Target): boolean {
   return hintFor === null;
 }
 
+/** Targets of a plan that are owners themselves. */
+export function ownersIn({ targets }: Plan): number {
+  let count = 0;
+  for (let index = 0; index < targets.length; index++) if (targets[index].hintFor === null) count++;
+  return count;
+}
+
+/** So many times slower than the fastest, and so much, a member is asked after the others. */
+const SLOW_TIMES = 4;
+const SLOW_MS = 5;
+
+/** Members in their order, but those that are much slower than the fastest at last. */
+export function fastFirst(members: Member[]): Member[] {
+  let bestMs = Infinity;
+  for (const { latencyMs } of members) bestMs = Math.min(bestMs, latencyMs);
+  const isSlow = ({ latencyMs }: Member): boolean => latencyMs > SLOW_TIMES * bestMs + SLOW_MS;
+  if (!members.some(isSlow)) return members;
+  return [...members.filter((member) => !isSlow(member)), ...members.filter(isSlow)];
+}
+
 /** Whether this node is among the targets of a plan. */
 export function coordinates({ targets }: Plan): boolean {
   for (let index = 0; index < targets.length; index++) {

@@ -7,7 +7,7 @@ import { REQUEST_ID_AGE_MS_MAX, REQUEST_ID_AHEAD_MS_MAX } from "../../core/limit
 import { STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
 import type { Change } from "../replication/local-copy.ts";
 import type { Gathered } from "./gather.ts";
-import type { Plan } from "./plan.ts";
+import { ownersIn, type Plan } from "./plan.ts";
 import type { ReadNeed, WriteNeed } from "./quorum.ts";
 import { refused, unknown, type Ended } from "./results.ts";
 
@@ -77,8 +77,15 @@ export function tooFewAnswered(need: ReadNeed, gathered: Gathered): Ended {
   return unknown("read-timeout", detail, gathered);
 }
 
+/** It is known beforehand that too few would answer. */
+export function readUnreachable(plan: Plan, need: ReadNeed): Ended {
+  const wanted = `r=${need.r}` + (need.pr > 0 ? `, pr=${need.pr}` : "");
+  const detail = `${plan.targets.length} nodes can answer this read, ${ownersIn(plan)} of them owners; wanted is ${wanted}`;
+  return refused("quorum-unreachable", detail);
+}
+
 export function quorumUnreachable(plan: Plan, need: WriteNeed): Ended {
-  const primaries = plan.targets.filter((target) => target.hintFor === null).length;
+  const primaries = ownersIn(plan);
   const wanted = `w=${need.w}` + (need.pw > 0 ? `, pw=${need.pw}` : "");
   return refused(
     "quorum-unreachable",

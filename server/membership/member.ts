@@ -138,6 +138,11 @@ export class Member {
     return this.#status;
   }
   /** Whether this node's own traffic gives no reason to doubt it. */
+  /** What it takes to answer lately, milliseconds; 0: nothing is known, or this node. */
+  get latencyMs(): number {
+    return this.peer?.roundTripMs ?? 0;
+  }
+
   get healthy(): boolean {
     return this.peer === null || this.peer.healthy;
   }

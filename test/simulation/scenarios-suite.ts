@@ -31,6 +31,8 @@ export const suite: Case[] = [
   { name: "a retry that nobody can tell of loses to what was written elsewhere", run: blindLastWrite },
   { name: "a deleted object stays deleted when a stale node returns", run: staleReturns },
   { name: "the last write wins, and nothing that it saw", run: lastWriteWins },
+  { name: "a read is not held up by one node that stands still", run: hedged },
+  { name: "a read that too few could answer is refused at once", run: unreachable },
 ];
 
 const KEY = "sib/basket";
@@ -425,4 +427,33 @@ function lastWriteWins(check: Check): void {
   const values = stage.values(1, key);
   check.equal(values.length, 1, "one of two concurrent writes stays");
   for (const node of [0, 2]) check.same(stage.values(node, key), values, "the same everywhere");
+}
+
+function hedged(check: Check): void {
+  const stage = new Stage(5);
+  stage.put(0, "sib/basket", "value", { w: 3 });
+  const { owners, others } = stage.preference("sib/basket");
+  for (const slow of owners) {
+    // Nobody has noticed yet, whatever the reader hands its request to.
+    stage.run(5_000);
+    stage.cluster.pause(slow, 4_000);
+    for (const reader of others) {
+      const beganMs = stage.world.elapsedMs;
+      check.same(stage.values(reader, "sib/basket"), ["value"], `through ${reader} while ${slow} stands still`);
+      const tookMs = stage.world.elapsedMs - beganMs;
+      check.ok(tookMs < 400, `it took ${tookMs} ms`);
+    }
+  }
+}
+
+function unreachable(check: Check): void {
+  const stage = new Stage(3);
+  stage.put(0, "sib/basket", "value", { w: 3 });
+  for (const node of [1, 2]) stage.cluster.kill(node);
+  stage.run(5_000);
+  const beganMs = stage.world.elapsedMs;
+  const { outcome, code } = stage.get(0, "sib/basket");
+  check.same([outcome, code], ["refused", "quorum-unreachable"], "two of three are down");
+  check.ok(stage.world.elapsedMs - beganMs < 50, "at once");
+  check.same(stage.values(0, "sib/basket", { r: 1 }), ["value"], "one can still answer for itself");
 }

@@ -65,6 +65,7 @@ export class NodeWork {
     const { replication, background, p99Ms } = this.#parts;
     return {
       transfer: replication.transferReport,
+      handoff: replication.hints.report(),
       reaping: replication.reapingReport,
       background: background.report(),
       bytesPerSecondMax: Math.round(background.bytesPerSecond),

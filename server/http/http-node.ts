@@ -13,6 +13,7 @@ import type { Buckets } from "../membership/buckets.ts";
 import type { MembershipEvent } from "../membership/layout.ts";
 import type { LayoutPlan } from "../membership/plan.ts";
 import type { StagedChange } from "../membership/staged.ts";
+import type { HandoffReport } from "../replication/handoff-window.ts";
 import type { ReapingReport } from "../replication/reaper.ts";
 import type { RepairReport } from "../replication/repair.ts";
 import type { TransferReport } from "../replication/transfers.ts";
@@ -96,6 +97,8 @@ export interface WorkReport {
   readonly node: string;
   readonly name: string;
   readonly transfer: TransferReport;
+  /** Hints on their way to owners. */
+  readonly handoff: readonly HandoffReport[];
   readonly reaping: ReapingReport;
   readonly background: readonly BackgroundReport[];
   /** What the admission controller allows all kinds together now. */

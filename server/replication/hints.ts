@@ -3,7 +3,7 @@
  *
  *   store     a set with the name of its owner, in a store of its own ("hints"), joined like any other
  *   scan      at start, when an owner is back, and every few seconds while there are any
- *   deliver   to the owner, a few at a time, asking for a durable write
+ *   deliver   to the owner, as many at a time as it takes with ease (handoff-window.ts), asking for a durable write
  *   remove    only after the owner acknowledged it durable, and only if the hint did not grow meanwhile
  *
  * The hint store is an engine whose names are `owner id (8 bytes) + object name`, so one object can be
@@ -25,6 +25,7 @@ import { headDigestInto } from "../../core/version-set.ts";
 import type { IndexEntry, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import { isGone, type Member } from "../membership/member.ts";
 import type { Timer } from "../ports/clock.ts";
+import { type HandoffReport, HandoffWindow } from "./handoff-window.ts";
 import type { HintRequests } from "./hint-requests.ts";
 import type { ReplicationHost } from "./host.ts";
 import { type Change, closedChange, type EventMaker, type LocalCopy } from "./local-copy.ts";
@@ -32,8 +33,10 @@ import { NO_REQUESTS } from "./request-list.ts";
 
 /** How often hints are looked through while there are any. */
 const SCAN_INTERVAL_MS = 5_000;
-/** Hints on their way at once, to all owners together. */
-const IN_FLIGHT_MAX = 16;
+/** Hints being read or on their way at once, to all owners together. */
+const IN_FLIGHT_MAX = 64;
+/** Hints that are known to be for owners who have enough on their way already. */
+const LATER_MAX = 4_096;
 /** The index is looked through in this many windows of the ring, one at a time. */
 const WINDOWS = 256;
 const DELIVERY_TIMEOUT_MS = 5_000;
@@ -73,6 +76,10 @@ export class Hints {
   #isScanWanted = false;
   #window = 0;
   #waiting: Waiting[] = [];
+  /** Hints for owners who have enough on their way, and how many there are in all. */
+  readonly #later = new Map<string, Waiting[]>();
+  #laterCount = 0;
+  readonly #windows = new Map<string, HandoffWindow>();
   #inFlight = 0;
   /** Owners of hints that are kept: those of the last scan, and those since. Null: not scanned yet. */
   #owners: Set<string> | null = null;
@@ -176,14 +183,38 @@ export class Hints {
 
   #pump(): void {
     while (!this.#isStopped && this.#inFlight < IN_FLIGHT_MAX) {
-      const entry = this.#waiting.pop();
+      const entry = this.#nextLater() ?? this.#waiting.pop();
       if (entry !== undefined) this.#take(entry);
-      else if (this.#window < WINDOWS) this.#fillWindow();
+      else if (this.#window < WINDOWS && this.#laterCount < LATER_MAX) this.#fillWindow();
       else break;
     }
-    if (this.#inFlight === 0 && this.#waiting.length === 0 && this.#window === WINDOWS) {
-      this.#scanEnded();
+    const isEmpty = this.#waiting.length === 0 && this.#laterCount === 0;
+    if (this.#inFlight === 0 && isEmpty && this.#window === WINDOWS) this.#scanEnded();
+  }
+
+  /** A hint that had to wait for its owner, who has room again. */
+  #nextLater(): Waiting | undefined {
+    if (this.#laterCount === 0) return undefined;
+    for (const [id, entries] of this.#later) {
+      if (entries.length === 0 || !this.#windowOf(id).hasRoom) continue;
+      this.#laterCount--;
+      return entries.pop();
     }
+    return undefined;
+  }
+
+  #windowOf(id: string): HandoffWindow {
+    const known = this.#windows.get(id) ?? new HandoffWindow();
+    this.#windows.set(id, known);
+    return known;
+  }
+
+  /** What is on its way to whom, and how fast. */
+  report(): HandoffReport[] {
+    return [...this.#windows].map(([id, { delivered, failed, inFlight, size, latencyMs }]) => {
+      const to = this.#host.memberById(id)?.name ?? id;
+      return { to, delivered, failed, inFlight, window: size, latencyMs };
+    });
   }
 
   #fillWindow(): void {
@@ -201,18 +232,27 @@ export class Hints {
     this.#inFlight++;
     this.copy.engine.readEntry(entry, (hint, outcome) => {
       if (hint === null || outcome.status !== "found") this.#ended(0);
-      else this.#give(hint, outcome.set);
+      else this.#give(entry, hint, outcome.set);
     });
   }
 
   /** Gives a hint to its owner, if that one may be given something now, or to its heirs. */
-  #give(hint: ObjectName, set: VersionSet): void {
+  #give(entry: Waiting, hint: ObjectName, set: VersionSet): void {
     const id = toHex(hint.bytes, 0, OWNER_BYTES);
     this.#owners?.add(id);
     if (!this.#isWilling(id) || this.#unwilling.has(id)) return this.#ended(0);
+    if (!this.#windowOf(id).hasRoom) return this.#putOff(id, entry);
     const owner = this.#host.memberById(id);
     if (owner === undefined || !isReachable(owner)) return this.#handOver(id, hint, set);
     return this.#deliver(owner, hint, set);
+  }
+
+  #putOff(id: string, entry: Waiting): void {
+    const entries = this.#later.get(id) ?? [];
+    entries.push(entry);
+    this.#later.set(id, entries);
+    this.#laterCount++;
+    this.#ended(0);
   }
 
   /** Whether the owner may take it now, or will never be there to take it: its heirs do. */
@@ -225,7 +265,9 @@ export class Hints {
     const name = new Name(hint.bytes.slice(OWNER_BYTES));
     const digest = new Uint32Array(2);
     headDigestInto(set.head, 0, set.head.length, digest, 0);
+    const took = this.#timed(id);
     this.#host.storeAtOwners(name, set, this.#requests.of(hint.position0), (detail) => {
+      took(detail === "");
       if (detail === "") {
         this.#host.counters.hintsHandedOver++;
         this.#delivered(hint, digest);
@@ -239,7 +281,9 @@ export class Hints {
     const digest = new Uint32Array(2);
     headDigestInto(set.head, 0, set.head.length, digest, 0);
     const load = (give: (whole: VersionSet | null) => void): void => give(set);
+    const took = this.#timed(owner.id);
     const ended = (status: number, isDurable: boolean): void => {
+      took(status === STATUS_DONE && isDurable);
       if (status === STATUS_DONE && isDurable) this.#delivered(hint, digest);
       else this.#unwilling.add(owner.id);
       this.#ended(costOf(set));
@@ -247,6 +291,14 @@ export class Hints {
     const told = this.#requests.of(hint.position0);
     const timeoutMs = DELIVERY_TIMEOUT_MS;
     this.#host.deliverDurably(owner, name, set, PURPOSE_HINT, timeoutMs, load, ended, told);
+  }
+
+  /** To be called when what begins now has ended. */
+  #timed(id: string): (isDelivered: boolean) => void {
+    const window = this.#windowOf(id);
+    const beganMs = this.#host.clock.elapsedMs();
+    window.began();
+    return (isDelivered) => window.ended(this.#host.clock.elapsedMs() - beganMs, isDelivered);
   }
 
   #delivered(hint: ObjectName, digest: Uint32Array): void {

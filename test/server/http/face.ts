@@ -141,6 +141,7 @@ export class RecordedCluster implements HttpCluster {
         ...{ left: 3, of: 12, entries: 40, entriesOf: 100, bytes: 4_000, bytesPerSecond: 1_000, secondsLeft: 6 },
         ...{ partition: 17, from: "n2", stuck: "", surplus: 0, isPaused: false },
       },
+      handoff: [{ to: "n3", delivered: 7, failed: 0, inFlight: 2, window: 4, latencyMs: 1.5 }],
       reaping: { waiting: 2, reaped: 5, rounds: 1, stuck: "n4 do not answer" },
       background: [{ kind: "scrub", isPaused: true, waiting: 1, bytes: 9, bytesPerSecond: 0 }],
       bytesPerSecondMax: 1 << 20,

@@ -141,3 +141,23 @@ t.test("hundreds of hints for several owners are all handed over", (tt) => {
   tt.equal(trial.keeper.counters.hintsDelivered, 300, "each once");
   tt.end();
 });
+
+t.test("an owner that is slow to answer does not hold up another one", (tt) => {
+  const trial = new Trial();
+  const { keeper, cluster } = trial;
+  const owners = cluster.nodes.filter((node) => node !== keeper);
+  const [slow, fast] = owners;
+  cluster.network.setBoth(keeper.name, slow.name, { delayMsMean: 100, delayMsMin: 100 });
+  const hints = keeper.replication.hints;
+  for (let number = 0; number < 400; number++) {
+    const owner = number % 2 === 0 ? slow : fast;
+    hints.store(owner.seenBy(keeper), nameOf(`many/${number}`), setOfOne({ ...A, counter: number + 1 }), LABELS);
+  }
+  hints.scan();
+  const delivered = (owner: SmallNode): number => hints.report().find(({ to }) => to === owner.name)?.delivered ?? 0;
+  cluster.until("the fast one has all of its own", () => delivered(fast) === 200);
+  tt.ok(delivered(slow) < 60, `${delivered(slow)} of 200 have come to the slow one`);
+  cluster.until("and at last so has the slow one", () => trial.waiting === 0);
+  tt.equal(delivered(slow), 200);
+  tt.end();
+});

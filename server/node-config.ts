@@ -54,6 +54,8 @@ export interface NodeConfig {
   readonly freeBytesMin: number;
   /** Nothing that grows is taken from seven eighths of so many bytes of memory on; 0: no bound. */
   readonly memoryBytesMax: number;
+  /** Requests that may wait for their answer at one time; further ones are refused. */
+  readonly requestsMax: number;
   /** Connections that are accepted from others at one time. */
   readonly peerConnectionsMax: number;
   /** What is held is read and checked at this pace, once a day at most; 0: never. */
@@ -97,6 +99,7 @@ export const nodeConfigDefaults: NodeConfig = {
   hintsBytesMax: 16 * 2 ** 30,
   freeBytesMin: 256 * 2 ** 20,
   memoryBytesMax: 0,
+  requestsMax: 4_096,
   peerConnectionsMax: 10_000,
   scrubBytesPerSecond: 2 ** 20,
   foregroundP99Ms: 25,

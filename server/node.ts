@@ -275,6 +275,7 @@ export class Node {
       partitionsSurplus: running.replication.surplusCount(),
       partitionsPartial: running.replication.partialCount(),
       requestsUnderWay: running.coordinator.underWay,
+      requestsUnanswered: running.coordinator.unanswered,
       requestP99Ms: this.#foreground.percentile(0.99),
       backgroundBytesPerSecondMax: Math.round(this.#background.bytesPerSecond),
       ...this.#watermarks(),
@@ -414,7 +415,7 @@ export class Node {
       hasLostWrites: () => this.#hasLostWrites,
       onDotsForgotten: () => this.#actor.renew(),
     });
-    const { maxValueBytes, clockEntriesMax, maxSkewMs } = this.#config;
+    const { maxValueBytes, clockEntriesMax, maxSkewMs, requestsMax } = this.#config;
     const coordinator = new Coordinator({
       ports: this.#ports,
       membership,
@@ -424,6 +425,7 @@ export class Node {
       hybridClock: this.#hybridClock,
       dots: this.#actor,
       maxValueBytes,
+      requestsMax,
       clockEntriesMax,
       maxSkewMs,
     });

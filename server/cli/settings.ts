@@ -94,6 +94,12 @@ export const SERVE_SETTINGS: readonly Option[] = [
     text(Math.floor(systemMemory.totalBytes * MEMORY_SHARE)),
   ),
   setting(
+    "max-requests",
+    "COUNT",
+    "that wait for their answer at one time; further ones are refused at once",
+    text(nodeConfigDefaults.requestsMax),
+  ),
+  setting(
     "max-http-connections",
     "COUNT",
     "of clients at one time, as far as file descriptors reach",
@@ -222,6 +228,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     peerConnectionsMax: wholeNumber(line, "max-peer-connections", 1, CONNECTIONS_MAX),
     scrubBytesPerSecond: wholeNumber(line, "scrub-bytes-per-second", 0, 2 ** 40),
     reapAfterMs: wholeNumber(line, "reap-after-ms", 0, 2 ** 40),
+    requestsMax: wholeNumber(line, "max-requests", 1, 1_000_000),
     foregroundP99Ms: wholeNumber(line, "foreground-p99-ms", 1, 60_000),
     segmentBytes: wholeNumber(line, "segment-bytes", SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),
     compactionColdMs: wholeNumber(line, "compaction-cold-ms", 0, 86_400_000),

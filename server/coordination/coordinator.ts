@@ -33,7 +33,7 @@ import { PutQuestions } from "./put-questions.ts";
 import { Put, type PutEnd } from "./put.ts";
 import { notReady, notStored, quorumUnreachable } from "./refusals.ts";
 import { Requests } from "./requests.ts";
-import { finished, refused, unknown } from "./results.ts";
+import { type Ended, finished, refused, unknown } from "./results.ts";
 import type {
   Explanation,
   GetRequest,
@@ -57,6 +57,7 @@ export class Coordinator implements Store {
   readonly #lists: Lists;
   readonly #questions: PutQuestions;
   #isStopped = false;
+  #unanswered = 0;
 
   constructor(given: CoordinatorParts) {
     const parts = { ...given, plans: new Plans(given.membership) };
@@ -95,6 +96,11 @@ export class Coordinator implements Store {
     new Explain(parts, name, replication.partitionOf(name), done).start(timeoutMs);
   }
 
+  /** Requests that have not been answered. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
   /** Takes no more requests; those under way go on. */
   stop(): void {
     this.#isStopped = true;
@@ -114,6 +120,7 @@ export class Coordinator implements Store {
   getFor(request: GetRequest, isForwarded: boolean, done: Done): void {
     const { membership, replication } = this.#parts;
     replication.counters.gets++;
+    if (this.#isFull) return done(this.#overloaded());
     if (this.#isStopped || !membership.coordinates) return done(notReady());
     return this.#gets.get(request, isForwarded, this.#timed(done));
   }
@@ -124,6 +131,7 @@ export class Coordinator implements Store {
     const { counters } = replication;
     if (request.isDelete) counters.deletes++;
     else counters.puts++;
+    if (this.#isFull) return done(this.#overloaded());
     const isReady = !this.#isStopped && membership.coordinates;
     const staged = isReady ? stagedRequest(this.#parts, request) : notReady();
     const counted: Done = (ended) => {
@@ -138,11 +146,24 @@ export class Coordinator implements Store {
     return this.#route(examined, this.#timed(counted));
   }
 
+  /** Whether as many requests wait for their answer as may. */
+  get #isFull(): boolean {
+    return this.#unanswered >= this.#parts.requestsMax;
+  }
+
+  /** Early, and certain: whoever comes now would wait for all who came before. */
+  #overloaded(): Ended {
+    this.#parts.replication.counters.requestsOverloaded++;
+    return refused("overloaded", `${this.#unanswered} requests wait for their answer here, as many as may`);
+  }
+
   /** Notes what a request took, whether its client is here or at another node. */
   #timed(done: Done): Done {
     const { ports, foreground } = this.#parts;
     const beganMs = ports.clock.elapsedMs();
+    this.#unanswered++;
     return (ended) => {
+      this.#unanswered--;
       foreground.note(ports.clock.elapsedMs() - beganMs);
       done(ended);
     };

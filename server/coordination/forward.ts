@@ -114,6 +114,7 @@ const OWN_REASONS: ReadonlySet<string> = new Set([
   "files-full",
   "hints-full",
   "not-ready",
+  "overloaded",
   "clock-skew",
   "quorum-unreachable",
 ]);

@@ -23,6 +23,8 @@ export interface CoordinatorParts {
   readonly hybridClock: HybridClock;
   readonly dots: Dots;
   readonly maxValueBytes: number;
+  /** Requests that may wait for their answer at one time. */
+  readonly requestsMax: number;
   readonly clockEntriesMax: number;
   readonly maxSkewMs: number;
 }

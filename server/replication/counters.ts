@@ -8,6 +8,8 @@ export class Counters {
   writesRefused = 0;
   writesUnknown = 0;
   readsFailed = 0;
+  /** Requests that were refused because too many waited for their answer. */
+  requestsOverloaded = 0;
   siblingsReturned = 0;
   /** Writes that left an object with SIBLINGS_WARN versions or more. */
   siblingsMany = 0;

@@ -54,6 +54,7 @@ export interface ClusterOptions {
   /** Sets of more bytes than this do not fit a frame. */
   readonly setBytesMax?: number;
   readonly hintBytesMax?: number;
+  readonly requestsMax?: number;
   /** Tombstones are looked for so often, and go so soon; default: never. */
   readonly reaping?: ReapingTimes;
 }
@@ -251,6 +252,7 @@ export class SmallNode {
       hybridClock: new HybridClock(0, 0),
       dots: this.#dots(),
       maxValueBytes: 1 << 20,
+      requestsMax: this.#cluster.options.requestsMax ?? 4_096,
       clockEntriesMax: 10,
       maxSkewMs: 2_000,
     });

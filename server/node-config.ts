@@ -18,6 +18,7 @@ import { COLD_MS_DEFAULT } from "../storage/log/compaction.ts";
 import { SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
 import { SNAPSHOT_BYTES_DEFAULT } from "../storage/log/snapshots.ts";
 import type { QuorumDefaults } from "./coordination/store.ts";
+import type { AntiEntropyTimes } from "./replication/anti-entropy.ts";
 import type { TransferSizes } from "./replication/replication.ts";
 import { CHUNK_ENTRIES_DEFAULT } from "./replication/transfer-chunk.ts";
 import { TRANSFER_ENTRIES_MIN_DEFAULT } from "./replication/transfers.ts";
@@ -62,6 +63,8 @@ export interface NodeConfig {
   readonly scrubBytesPerSecond: number;
   /** Work in the background yields while more than one in a hundred requests takes longer. */
   readonly foregroundP99Ms: number;
+  /** How often, and in which hours, replicas are compared while all is well. */
+  readonly antiEntropy: AntiEntropyTimes;
   /** Tombstones and what has expired go so long after their time at the earliest; looked for so often. */
   readonly reapAfterMs: number;
   readonly reapIntervalMs: number;
@@ -103,6 +106,7 @@ export const nodeConfigDefaults: NodeConfig = {
   peerConnectionsMax: 10_000,
   scrubBytesPerSecond: 2 ** 20,
   foregroundP99Ms: 25,
+  antiEntropy: { intervalMs: 10_000, fromHour: 0, toHour: 0 },
   reapAfterMs: REQUEST_ID_KEPT_MS,
   reapIntervalMs: 60_000,
   transfer: { chunkEntries: CHUNK_ENTRIES_DEFAULT, entriesMin: TRANSFER_ENTRIES_MIN_DEFAULT },

@@ -404,6 +404,7 @@ export class Node {
       streamBytesMin: this.#config.streamBytesMin,
       sliceBytes: this.#config.sliceBytes,
       transfer: this.#config.transfer,
+      antiEntropy: this.#config.antiEntropy,
       reaping: { afterMs: this.#config.reapAfterMs, intervalMs: this.#config.reapIntervalMs },
       onReaped: (head) => this.onReaped(head),
       drainRequests: (done) => {

@@ -112,6 +112,13 @@ export const SERVE_SETTINGS: readonly Option[] = [
     text(nodeConfigDefaults.peerConnectionsMax),
   ),
   setting(
+    "anti-entropy-ms",
+    "MS",
+    "so often this node compares what it holds with another one",
+    text(nodeConfigDefaults.antiEntropy.intervalMs),
+  ),
+  setting("anti-entropy-hours", "FROM-TO", "only in these hours of the day, UTC, such as 22-6; default: always"),
+  setting(
     "scrub-bytes-per-second",
     "BYTES",
     "all data is read and checked at this pace, once a day at most; 0: never",
@@ -196,6 +203,16 @@ function bodyBytesMax({ memoryBytesMax, maxValueBytes }: NodeConfig): number {
   return Math.min(BODY_BYTES_IN_FLIGHT_MAX, Math.max(room, maxValueBytes));
 }
 
+/** @throws UsageError */
+function antiEntropy(line: CommandLine): NodeConfig["antiEntropy"] {
+  const intervalMs = wholeNumber(line, "anti-entropy-ms", 100, 2 ** 31 - 1);
+  const hours = line.text("anti-entropy-hours");
+  if (hours === "") return { intervalMs, fromHour: 0, toHour: 0 };
+  const [fromHour = 24, toHour = 24] = /^\d{1,2}-\d{1,2}$/.test(hours) ? hours.split("-").map(Number) : [];
+  if (fromHour > 23 || toHour > 23) throw wrong(line, "anti-entropy-hours", "two hours from 0 to 23, such as 22-6");
+  return { intervalMs, fromHour, toHour };
+}
+
 function readNodeConfig(line: CommandLine): NodeConfig {
   return {
     ...nodeConfigDefaults,
@@ -228,6 +245,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     peerConnectionsMax: wholeNumber(line, "max-peer-connections", 1, CONNECTIONS_MAX),
     scrubBytesPerSecond: wholeNumber(line, "scrub-bytes-per-second", 0, 2 ** 40),
     reapAfterMs: wholeNumber(line, "reap-after-ms", 0, 2 ** 40),
+    antiEntropy: antiEntropy(line),
     requestsMax: wholeNumber(line, "max-requests", 1, 1_000_000),
     foregroundP99Ms: wholeNumber(line, "foreground-p99-ms", 1, 60_000),
     segmentBytes: wholeNumber(line, "segment-bytes", SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX),

@@ -1,7 +1,7 @@
 /**
  * Anti-entropy: replicas find out where they differ and make it good, without any read by a client.
  *
- *   every 10 s ─► a healthy peer that owns something too ─► one comparison with it (comparison.ts)
+ *   every 10 s, in the hours that were chosen ─► a healthy peer that owns something too ─► one comparison with it (comparison.ts)
  *   at once where an administrator wants it (repair.ts)
  *   every 0.2 s while this node is partial for something, with those that can complete it, or has
  *               something to show to new owners
@@ -28,9 +28,25 @@ import { LISTED_MAX, listRange, rangeDigest } from "./ranges.ts";
 import { Relinquished } from "./relinquished.ts";
 import { Repair, type RepairOrder, type RepairReport } from "./repair.ts";
 
-/** Between comparisons while all is well, and while they are waited for. */
-const INTERVAL_MS = 10_000;
+/** Between comparisons that are waited for. */
 const INTERVAL_URGENT_MS = 200;
+const HOUR_MS = 3_600_000;
+
+/** When replicas are compared while all is well. */
+export interface AntiEntropyTimes {
+  /** From the end of one comparison to the next. */
+  readonly intervalMs: number;
+  /** Hours of the day, UTC, from the first on and before the last, 0 to 24; equal ones: always. */
+  readonly fromHour: number;
+  readonly toHour: number;
+}
+
+/** Whether a moment lies in the hours when replicas are compared. @param nowMs since 1970 */
+export function isInHours({ fromHour, toHour }: AntiEntropyTimes, nowMs: number): boolean {
+  const hour = Math.floor(nowMs / HOUR_MS) % 24;
+  if (fromHour === toHour) return true;
+  return fromHour < toHour ? hour >= fromHour && hour < toHour : hour >= fromHour || hour < toHour;
+}
 
 export interface AntiEntropyHost extends ReplicationHost {
   readonly self: Member;
@@ -38,6 +54,7 @@ export interface AntiEntropyHost extends ReplicationHost {
   readonly members: readonly Member[];
   /** All live layouts, oldest first. */
   readonly layouts: readonly Layout[];
+  readonly times: AntiEntropyTimes;
   /** Whether comparisons count for completeness: all members have adopted the newest layout. */
   readonly countsForCompleteness: boolean;
   /** The set with as many bodies as fit a frame. */
@@ -161,7 +178,8 @@ export class AntiEntropy {
   #begin(): void {
     const wanted = this.#repair.next();
     if (wanted !== null) return this.#repairWith(wanted.peer, wanted.order);
-    const peers = this.#candidates();
+    const isTime = this.#isUrgent() || isInHours(this.#host.times, this.#host.clock.nowMs());
+    const peers = isTime ? this.#candidates() : [];
     if (peers.length === 0) return this.#schedule(this.#intervalMs());
     const peer = peers[this.#turn++ % peers.length];
     return this.#compare(peer, this.#shared(peer), null, () => {});
@@ -238,7 +256,7 @@ export class AntiEntropy {
   }
 
   #intervalMs(): number {
-    return this.#isUrgent() ? INTERVAL_URGENT_MS : INTERVAL_MS;
+    return this.#isUrgent() ? INTERVAL_URGENT_MS : this.#host.times.intervalMs;
   }
 
   #compared(partition: number, peer: Member, peerIsComplete: boolean): void {

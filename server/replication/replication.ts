@@ -31,7 +31,7 @@ import { isGone, type Member } from "../membership/member.ts";
 import type { Membership } from "../membership/membership.ts";
 import type { Ports } from "../ports/ports.ts";
 import type { Peers } from "../wire/peers.ts";
-import { AntiEntropy, type AntiEntropyHost } from "./anti-entropy.ts";
+import { AntiEntropy, type AntiEntropyHost, type AntiEntropyTimes } from "./anti-entropy.ts";
 import { BodyPushes } from "./body-push.ts";
 import { BucketRuns, type BucketRunsHost } from "./bucket-runs.ts";
 import { Completeness } from "./completeness.ts";
@@ -86,6 +86,7 @@ export interface ReplicationParts {
   readonly actorText: () => string;
   /** Whether what is in the index is not on the disk, and will never be: this node is no replica then. */
   readonly hasLostWrites: () => boolean;
+  readonly antiEntropy: AntiEntropyTimes;
   /** Of tombstones: how old they are when they may go at the earliest, and how often they are looked for. */
   readonly reaping: ReapingTimes;
   /** Told of the head of each set that is forgotten here. */
@@ -717,6 +718,7 @@ export class Replication {
         const { live, current, syncTarget } = membership.layouts;
         return live.length === 1 || syncTarget === current.number;
       },
+      times: this.#parts.antiEntropy,
       fit: (set: VersionSet) => this.#fit(set),
       isUnderWay: (partition) => this.#transfers.isUnderWay(partition),
       onCompared: () => this.#reportSynced(),

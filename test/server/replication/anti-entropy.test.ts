@@ -5,6 +5,7 @@
 
 import t from "tap";
 import type { VersionSet } from "../../../storage/engine.ts";
+import { isInHours } from "../../../server/replication/anti-entropy.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
 import { bodiesOf, setOfOne } from "./one-version.ts";
 import { nameOf, SmallCluster, type SmallNode } from "./small-cluster.ts";
@@ -135,5 +136,30 @@ t.test("a comparison whose answers make no sense completes nothing", (tt) => {
     tt.ok(isComplete((partition + 1) % 16), "partitions that are equal are complete");
     tt.same([sizesOf(second), isComplete(partition)], ["", false], `after ${String(nonsense)}`);
   }
+  tt.end();
+});
+
+t.test("hours of the day, around midnight as well", (tt) => {
+  const at = (fromHour: number, toHour: number): string => {
+    const times = { intervalMs: 1, fromHour, toHour };
+    const hours = Array.from({ length: 24 }, (_, hour) => (isInHours(times, (hour + 48) * 3_600_000 + 1) ? hour : -1));
+    return hours.filter((hour) => hour >= 0).join();
+  };
+  tt.equal(at(2, 5), "2,3,4");
+  tt.equal(at(22, 2), "0,1,22,23");
+  tt.equal(at(7, 7), Array.from({ length: 24 }, (_, hour) => hour).join());
+  tt.end();
+});
+
+t.test("outside of its hours nothing is compared but what is urgent, or ordered", (tt) => {
+  const fromHour = (Math.floor(new SmallCluster(1).nodes[0].clock.nowMs() / 3_600_000) + 5) % 24;
+  const antiEntropy = { intervalMs: 1_000, fromHour, toHour: (fromHour + 1) % 24 };
+  const cluster = new SmallCluster(2, { antiEntropy });
+  const [left, right] = cluster.nodes;
+  left.objects.write(NAME, sibling("a", 4), LABELS);
+  cluster.run(20_000);
+  tt.equal(sizesOf(right), "", "it is not the hour");
+  left.replication.repair({ partition: null, bucketTag: null });
+  cluster.until("an administrator wanted it", () => sizesOf(right) === "a");
   tt.end();
 });

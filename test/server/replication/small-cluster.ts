@@ -23,6 +23,7 @@ import { Identity } from "../../../server/membership/identity.ts";
 import type { Member } from "../../../server/membership/member.ts";
 import { Membership } from "../../../server/membership/membership.ts";
 import type { Ports } from "../../../server/ports/ports.ts";
+import type { AntiEntropyTimes } from "../../../server/replication/anti-entropy.ts";
 import { Counters } from "../../../server/replication/counters.ts";
 import { HintRequests } from "../../../server/replication/hint-requests.ts";
 import { type ReapingTimes, Replication } from "../../../server/replication/replication.ts";
@@ -55,6 +56,7 @@ export interface ClusterOptions {
   readonly setBytesMax?: number;
   readonly hintBytesMax?: number;
   readonly requestsMax?: number;
+  readonly antiEntropy?: AntiEntropyTimes;
   /** Tombstones are looked for so often, and go so soon; default: never. */
   readonly reaping?: ReapingTimes;
 }
@@ -231,6 +233,7 @@ export class SmallNode {
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
       streamBytesMin: STREAM_BYTES_MIN,
       sliceBytes: SLICE_BYTES,
+      antiEntropy: this.#cluster.options.antiEntropy ?? { intervalMs: 10_000, fromHour: 0, toHour: 0 },
       reaping: this.#cluster.options.reaping ?? { afterMs: 0, intervalMs: 3_600_000 },
       onReaped: () => {},
       drainRequests: (done) => {

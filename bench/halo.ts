@@ -39,13 +39,24 @@ export class HaloCluster {
   readonly nodes: readonly HaloNode[];
   readonly #children: Children;
   readonly #binary: string;
+  readonly #flags: readonly string[];
   readonly #running: Map<HaloNode, Child>;
 
-  constructor(children: Children, binary: string, nodes: readonly HaloNode[]) {
+  constructor(
+    children: Children,
+    binary: string,
+    nodes: readonly HaloNode[],
+    flags: readonly string[] = [],
+  ) {
     this.nodes = nodes;
+    this.#flags = flags;
     this.#children = children;
     this.#binary = binary;
     this.#running = new Map();
+  }
+
+  isRunning(node: HaloNode): boolean {
+    return this.#running.has(node);
   }
 
   get running(): readonly Child[] {
@@ -58,7 +69,7 @@ export class HaloCluster {
     const listen = ["--http", `127.0.0.1:${node.httpPort}`, "--tcp", `127.0.0.1:${node.tcpPort}`];
     const join = node === founder ? [] : ["--join", `127.0.0.1:${founder.tcpPort}`];
     const data = `${this.#children.folder}/${node.name}`;
-    const args = ["serve", "--data", data, "--name", node.name, ...listen, ...join];
+    const args = ["serve", "--data", data, "--name", node.name, ...listen, ...join, ...this.#flags];
     this.#running.set(node, this.#children.start(node.name, this.#binary, args));
   }
 
@@ -83,24 +94,30 @@ export interface HaloOptions {
   /** Of the names of its nodes. */
   readonly prefix: string;
   readonly count: number;
+  /** Further nodes that are not started. */
+  readonly spares?: number;
+  /** Further flags of all nodes. */
+  readonly flags?: readonly string[];
 }
 
 /** A running cluster. */
 export async function startHalo(children: Children, options: HaloOptions): Promise<HaloCluster> {
-  const { binary, prefix, count } = options;
-  const ports = await freePorts(2 * count);
-  const nodes = Array.from({ length: count }, (_, index) => ({
+  const { binary, prefix, count, spares = 0, flags = [] } = options;
+  const all = count + spares;
+  const ports = await freePorts(2 * all);
+  const nodes = Array.from({ length: all }, (_, index) => ({
     name: `${prefix}-${index + 1}`,
     httpPort: ports[index],
-    tcpPort: ports[count + index],
+    tcpPort: ports[all + index],
     url: `http://127.0.0.1:${ports[index]}`,
   }));
-  const cluster = new HaloCluster(children, binary, nodes);
-  for (const [index, node] of nodes.entries()) {
+  const cluster = new HaloCluster(children, binary, nodes, flags);
+  const started = nodes.slice(0, count);
+  for (const [index, node] of started.entries()) {
     cluster.start(node);
     await cluster.waitReady([node], index + 1);
   }
-  await cluster.waitReady(nodes, count);
+  await cluster.waitReady(started, count);
   return cluster;
 }
 

@@ -11,18 +11,14 @@
  * it began. The small bucket is listed without load.
  */
 
-import { spawn, spawnSync } from "node:child_process";
-import { cpSync, readFileSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { openDataDirectory } from "../server/ports/disk.ts";
-import { systemClock } from "../server/ports/clock.ts";
-import { type LogEngine, openLogEngine } from "../storage/log/log-engine.ts";
-import { OPTIONS } from "../test/storage/engine-beds.ts";
-import { LABELS, nameOf, payloadOf, setOf } from "../test/storage/sets.ts";
 import { Children, ROOT } from "./children.ts";
+import { fillLogs } from "./fill-logs.ts";
 import { HALO, type HaloCluster, makeLwwBucket, startHalo } from "./halo.ts";
 import { httpExchange } from "./load/http-exchange.ts";
 import { type LoadResult, runLoad } from "./load/generator.ts";
@@ -30,7 +26,6 @@ import { type LoadResult, runLoad } from "./load/generator.ts";
 const SMALL_KEYS = 100;
 const CONNECTIONS = 16;
 const LOAD_KEYS = 10_000;
-const WRITES_A_TURN = 500;
 const MEMORY_EVERY_MS = 100;
 /** The keys that are there throughout; the load's own are others. */
 const OBJECT_KEY = /^o\d+$/;
@@ -58,56 +53,17 @@ async function main(): Promise<void> {
   try {
     const cluster = await startHalo(children, { binary: HALO, prefix: "list", count: 3 });
     await makeLwwBucket(cluster.nodes[0], "big");
-    await fillAll(children, cluster);
+    await fillLogs(children, cluster, names(), 100);
     await answer(cluster);
   } finally {
     await children.end();
   }
 }
 
-// Filling.
-
-/** Stops the nodes, writes one's log, gives it to the others, and starts them again. */
-async function fillAll(children: Children, cluster: HaloCluster): Promise<void> {
-  for (const node of cluster.nodes) await cluster.kill(node);
-  const [first, ...others] = cluster.nodes.map((node) => join(children.folder, node.name));
-  await fill(first);
-  for (const other of others) {
-    rmSync(join(other, "objects"), { recursive: true });
-    cpSync(join(first, "objects"), join(other, "objects"), { recursive: true });
-  }
-  // What was copied goes to the disk now and not under the measured puts.
-  spawnSync("sync");
-  for (const node of cluster.nodes) cluster.start(node);
-  await cluster.waitReady(cluster.nodes, 3);
-}
-
-async function fill(folder: string): Promise<void> {
-  const data = openDataDirectory(folder);
-  const engine = open(data.disk);
-  const payload = payloadOf(1, 100);
-  const write = (name: string, counter: number): void => {
-    const { status } = engine.write(nameOf(name), setOf({ counter, payload }), LABELS);
-    if (status !== "done") throw new Error(`write is ${status}`);
-  };
-  for (let index = 0; index < objects; index++) {
-    write(`big/o${index}`, index + 1);
-    if (index % WRITES_A_TURN === 0) await new Promise<void>((done) => engine.handedOver(() => done()));
-  }
-  for (let index = 0; index < SMALL_KEYS; index++) write(`small/${index}`, objects + index + 1);
-  await new Promise<void>((done) => engine.close(done));
-  data.release();
-}
-
-function open(disk: Parameters<typeof openLogEngine>[0]): LogEngine {
-  const opened: LogEngine[] = [];
-  const soon = (callback: () => void): void => systemClock.soon(callback);
-  const options = { ...OPTIONS, folder: "objects", partitionBits: 10, soon };
-  openLogEngine(disk, options, (engine, error) => {
-    if (engine === null) throw new Error(error);
-    opened.push(engine);
-  });
-  return opened[0];
+/** The bucket's keys, and behind them the small bucket's. */
+function* names(): Generator<string> {
+  for (let index = 0; index < objects; index++) yield `big/o${index}`;
+  for (let index = 0; index < SMALL_KEYS; index++) yield `small/${index}`;
 }
 
 // Measuring.

@@ -105,7 +105,7 @@ export const nodeConfigDefaults: NodeConfig = {
   requestsMax: 4_096,
   peerConnectionsMax: 10_000,
   scrubBytesPerSecond: 2 ** 20,
-  foregroundP99Ms: 25,
+  foregroundP99Ms: 10,
   antiEntropy: { intervalMs: 10_000, fromHour: 0, toHour: 0 },
   reapAfterMs: REQUEST_ID_KEPT_MS,
   reapIntervalMs: 60_000,

@@ -26,6 +26,9 @@ import { OPTIONS } from "../../test/storage/engine-beds.ts";
 import { LABELS, nameOf, payloadOf, setOf } from "../../test/storage/sets.ts";
 import { Histogram } from "../load/histogram.ts";
 
+/** Slow requests do not hold it back: those of this process are not noted. */
+const background = new Background(systemClock, new LatencyWindow(systemClock), Infinity);
+
 const WRITES_PER_SECOND = 5_000;
 const VALUE_BYTES = 100;
 const SEGMENT_BYTES = 16 << 20;
@@ -79,9 +82,6 @@ function writeTo(engine: LogEngine, index: number): void {
   const { status } = engine.write(nameOf(`bench/${index}`), set, LABELS);
   if (status !== "done") throw new Error(`write is ${status}`);
 }
-
-/** Slow requests do not hold it back: those of this process are not noted. */
-const background = new Background(systemClock, new LatencyWindow(systemClock), Infinity);
 
 function open(disk: Disk, isCompacting: boolean): LogEngine {
   const compaction: CompactionOptions = {

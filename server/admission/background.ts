@@ -11,8 +11,12 @@
  *
  *   a step comes late                 half as fast from now on    the load as a request feels it, at once
  *   a step comes in time              a little faster
- *   once a second, p99 > target       half of what was allowed    what users feel, the slow signal
- *                  p99 < 0.7 target   half as much again
+ *   once a second, p99 > limit        half of what was allowed    what users feel, the slow signal
+ *                  p99 < 0.7 limit    half as much again
+ *
+ * The limit is the target that the operator set, or a little more than what requests took while nothing went on
+ * beside them, whichever is less: those who are used to two milliseconds feel five. What is known of that time
+ * is forgotten slowly, since the load may have grown meanwhile.
  *
  * The lower bound holds whatever the load is: a store that gives no space back while it is busy fills the
  * disk. A kind that an administrator has paused waits until it is resumed, or the node is restarted.
@@ -31,16 +35,22 @@ export const BACKGROUND_KINDS = [
 ] as const;
 export type BackgroundKind = (typeof BACKGROUND_KINDS)[number];
 
-const BYTES_PER_SECOND_MAX = 64 << 20;
+const BYTES_PER_SECOND_MAX = 32 << 20;
 const BYTES_PER_SECOND_MIN = 4 << 20;
 /** Timers come up to a millisecond late on an idle machine. */
-const LATE_MS = 3;
+const LATE_MS = 2;
 const SLOWER = 0.5;
-const FASTER = 1.02;
+const FASTER = 1.005;
 const JUDGED_EVERY_MS = 1_000;
-/** Between these parts of the target all stays as it is. */
+/** Between this part of the limit and all of it nothing changes. */
 const WELL_BELOW = 0.7;
 const RAISE = 1.5;
+/** The lane has been empty for so long: requests are on their own. */
+const QUIET_MS = 10_000;
+/** What they took then, and so much more, is the limit; it doubles in some ten minutes. */
+const QUIET_TIMES = 1.25;
+const QUIET_MORE_MS = 0.5;
+const QUIET_GROWS = 1 + Math.LN2 / 600;
 /** Rates are told over this time. */
 const RATE_MS = 5_000;
 
@@ -97,6 +107,9 @@ export class Background {
   /** What the requests' p99 allows. */
   #ceiling = BYTES_PER_SECOND_MAX;
   #judgedMs = 0;
+  /** What requests took while nothing went on beside them; Infinity: nobody knows. */
+  #quietMs = Infinity;
+  #busyAtMs = -Infinity;
   /** Until when the lane is taken by steps that were granted. */
   #takenUntilMs = 0;
 
@@ -122,6 +135,7 @@ export class Background {
     const now = this.#clock.elapsedMs();
     about.note(bytes, now);
     this.#judge(now);
+    if (bytes > 0) this.#busyAtMs = now;
     this.#takenUntilMs = Math.max(now, this.#takenUntilMs) + (bytes * 1000) / this.#rate;
     const dueMs = this.#takenUntilMs;
     about.waiting++;
@@ -190,8 +204,11 @@ export class Background {
     if (now - this.#judgedMs < JUDGED_EVERY_MS) return;
     this.#judgedMs = now;
     const p99 = this.#foreground.percentile(0.99);
-    if (p99 > this.#targetMs) this.#ceiling *= SLOWER;
-    else if (p99 < WELL_BELOW * this.#targetMs) this.#ceiling *= RAISE;
+    if (now - this.#busyAtMs < QUIET_MS) this.#quietMs *= QUIET_GROWS;
+    else this.#quietMs = p99 > 0 ? p99 : Infinity;
+    const limitMs = Math.min(this.#targetMs, QUIET_TIMES * this.#quietMs + QUIET_MORE_MS);
+    if (p99 > limitMs) this.#ceiling *= SLOWER;
+    else if (p99 < WELL_BELOW * limitMs) this.#ceiling *= RAISE;
     this.#ceiling = Math.min(BYTES_PER_SECOND_MAX, Math.max(BYTES_PER_SECOND_MIN, this.#ceiling));
     this.#setRate(this.#rate);
   }

@@ -618,6 +618,7 @@ export class Replication {
   #transferSourceHost(): TransferSourceHost {
     const isReplica = (): boolean => this.isReplica;
     return {
+      background: this.#parts.background,
       partitions: this.#parts.partitions,
       chunkEntries: this.#parts.transfer.chunkEntries,
       get isReplica(): boolean {

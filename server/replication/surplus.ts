@@ -34,8 +34,8 @@ import { ENTRY_BYTES, listRange, readEntries, type ListedEntry } from "./ranges.
 const INTERVAL_MS = 5_000;
 /** A layout has retired: look soon, when the others have heard of it, too. */
 const HURRY_MS = 300;
-/** What a window costs, in the currency of the lane. */
-const WINDOW_COST = 32 << 10;
+/** What a window costs, in the currency of the lane: it is listed, and synced, by every owner. */
+const WINDOW_COST = 256 << 10;
 /** Entries that a window has, about; and those of it that are looked at in one go. */
 const WINDOW_ENTRIES = 64;
 const LISTED_ENTRIES_MAX = 1_024;

@@ -15,8 +15,8 @@ import { readSet, setLength, type WireSet, writeSet } from "../../core/replica-f
 import type { Engine, IndexEntry, VersionSet } from "../../storage/engine.ts";
 
 /** A chunk is full from so many bytes on, or entries unless told: a millisecond's work at either side. */
-export const CHUNK_BYTES = 64 << 10;
-export const CHUNK_ENTRIES_DEFAULT = 128;
+export const CHUNK_BYTES = 32 << 10;
+export const CHUNK_ENTRIES_DEFAULT = 48;
 /** Windows of the ring that are looked at for one chunk: those of a sparse partition are empty. */
 const WINDOWS_MAX = 64;
 

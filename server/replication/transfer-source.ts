@@ -1,6 +1,6 @@
 /**
- * The giving side of transfers: offers partitions to a new owner, and answers chunk after chunk. It remembers
- * nothing: who asks says from where on, and paces himself.
+ * The giving side of transfers: offers partitions to a new owner, and answers chunk after chunk, at the pace that its own
+ * requests allow. It remembers nothing: who asks says from where on, and paces himself as well.
  *
  *   transfer-offer  ─► how many entries and bytes each partition has here, and whether it is whole
  *   transfer-chunk  ─► entries from a cursor on, where the next chunk begins, and what was left out of it
@@ -12,6 +12,7 @@
 import { crc32c } from "../../core/crc32c.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import { setLength, type WireSet } from "../../core/replica-frames.ts";
+import type { Background } from "../admission/background.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import type { PeerIdentity, Peers } from "../wire/peers.ts";
 import { isWords } from "./comparison.ts";
@@ -31,10 +32,13 @@ import {
 } from "./transfer-chunk.ts";
 import { onWire } from "./wire-set.ts";
 
+/** What an object costs beside its bytes. */
+const OBJECT_COST = 512;
 /** A set of more bytes goes alone. */
 const SET_BYTES_MAX = CHUNK_BYTES;
 
 export interface TransferSourceHost {
+  readonly background: Background;
   /** Whether this node is a member, and what it holds may be counted on. */
   readonly isReplica: boolean;
   readonly partitions: number;
@@ -51,6 +55,8 @@ export class TransferSource {
   readonly #host: TransferSourceHost;
   readonly #copy: LocalCopy;
   readonly #completeness: Completeness;
+  /** What the chunks that were given last cost, in the currency of the lane. */
+  #cost = 0;
 
   constructor(host: TransferSourceHost, peers: Peers, copy: LocalCopy, completeness: Completeness) {
     this.#host = host;
@@ -90,17 +96,28 @@ export class TransferSource {
     reply: (value: unknown) => void,
     refuse: (sentence: string) => void,
   ): void {
-    const { partitions, chunkEntries } = this.#host;
-    const { engine } = this.#copy;
+    const { partitions } = this.#host;
     const from = { position0, position1, tag };
     const isInside = partition < partitions && !isBefore(from, partitionStart(partition, partitions)) &&
       position0 <= partitionEnd(partition, partitions);
     if (!isInside) return refuse("transfer-chunk wants a cursor in the partition");
+    this.#host.background.after("transfer", this.#cost, () => this.#pack(partition, from, reply));
+    this.#cost = 0;
+    return undefined;
+  }
+
+  /** Chunks are given at this node's own pace: what the last one cost is paid before the next. */
+  #pack(partition: number, from: Cursor, reply: (value: unknown) => void): void {
+    const { partitions, chunkEntries } = this.#host;
+    const { engine } = this.#copy;
     const { count } = engine.tree(partition);
     const width = Math.floor(((2 ** 32 / partitions) * chunkEntries) / Math.max(1, count));
     const end = partitionEnd(partition, partitions);
     const slice = sliceFrom(engine, from, end, Math.max(1, width), chunkEntries);
-    return new Packing(this.#copy, slice, chunkEntries).run(reply);
+    new Packing(this.#copy, slice, chunkEntries).run((answer, bytes) => {
+      this.#cost += bytes + slice.entries.length * OBJECT_COST;
+      reply(answer);
+    });
   }
 }
 
@@ -121,13 +138,13 @@ class Packing {
     this.#entriesMax = entriesMax;
   }
 
-  run(reply: (value: unknown) => void): void {
+  run(done: (answer: unknown, bytes: number) => void): void {
     this.#read(0, (next) => {
       const bytes = new Uint8Array(this.#bytes);
       let at = 0;
       for (const { name, set } of this.#packed) at = packInto(name, set, bytes, at);
       const cursor = next === null ? null : [next.position0, next.position1, next.tag];
-      reply([bytes, crc32c(bytes, 0, bytes.length), cursor, this.#leftOut]);
+      done([bytes, crc32c(bytes, 0, bytes.length), cursor, this.#leftOut], bytes.length);
     });
   }
 

@@ -59,8 +59,10 @@ export interface AntiEntropyHost extends ReplicationHost {
   readonly countsForCompleteness: boolean;
   /** The set with as many bodies as fit a frame. */
   fit(set: VersionSet): WireSet;
-  /** Whether a partition comes in chunks now: then it is not compared. */
+  /** Whether what a partition lacks comes in chunks, or by hints, now: then it is not compared. */
   isUnderWay(partition: number): boolean;
+  /** Whether hints are kept here for a member, which will bring it what it lacks. */
+  keepsHintsFor(id: string): boolean;
   /** Something that was partial may be complete now. */
   onCompared(): void;
 }
@@ -86,7 +88,7 @@ export class AntiEntropy {
     this.#copy = copy;
     this.#completeness = completeness;
     peers.onMessage("compare-roots", (body, from, reply, refuse) => {
-      const answer = this.#serves(from) ? this.#answerRoots(body) : null;
+      const answer = this.#serves(from) ? this.#answerRoots(body, from.nodeId ?? "") : null;
       if (answer === null) refuse("compare-roots wants a list of partitions and one of digests");
       else reply(answer);
     });
@@ -157,7 +159,12 @@ export class AntiEntropy {
     return ids;
   }
 
-  /** Begins a comparison soon: something became partial, or a peer came back. */
+  /** A peer came back: what it missed comes by hints, and is compared after that, but where that is urgent. */
+  recovered(): void {
+    if (this.#isUrgent()) this.hurry();
+  }
+
+  /** Begins a comparison soon: something became partial, or has come. */
   hurry(): void {
     if (this.#comparison !== null || this.#isStopped) return;
     this.#timer?.cancel();
@@ -218,9 +225,10 @@ export class AntiEntropy {
 
   /** Healthy members that own something with this node; first those that can complete it, or are to be shown something. */
   #candidates(): Member[] {
-    const healthy = this.#host.members.filter(
-      (member) => !member.isSelf && member.healthy && this.#shared(member).length > 0,
-    );
+    const healthy = this.#host.members.filter((member) => {
+      if (member.isSelf || !member.healthy || this.#host.keepsHintsFor(member.id)) return false;
+      return this.#shared(member).length > 0;
+    });
     if (!this.#isUrgent()) return healthy;
     const shown = this.#toBeShown();
     const useful = healthy.filter((member) =>
@@ -268,7 +276,7 @@ export class AntiEntropy {
   }
 
   /** [partitions that differ, those that are complete here, those that cannot be compared now] */
-  #answerRoots(body: unknown): unknown {
+  #answerRoots(body: unknown, asker: string): unknown {
     if (!Array.isArray(body) || body.length !== 2) return null;
     const [partitions, digests] = body as [unknown, unknown];
     if (!isWords(partitions, -1) || !isWords(digests, 2 * partitions.length)) return null;
@@ -276,12 +284,13 @@ export class AntiEntropy {
     const complete: number[] = [];
     const underWay: number[] = [];
     const root = new Uint32Array(2);
+    const keepsHints = this.#host.keepsHintsFor(asker);
     const count = this.#host.layouts[0].partitions;
     for (let index = 0; index < partitions.length; index++) {
       if (partitions[index] >= count) return null;
       this.#copy.engine.tree(partitions[index]).rootInto(root, 0);
       const same = root[0] === digests[2 * index] && root[1] === digests[2 * index + 1];
-      if (this.#host.isUnderWay(partitions[index])) underWay.push(partitions[index]);
+      if (keepsHints || this.#host.isUnderWay(partitions[index])) underWay.push(partitions[index]);
       else if (!same) differing.push(partitions[index]);
       if (this.#completeness.isComplete(partitions[index])) complete.push(partitions[index]);
     }

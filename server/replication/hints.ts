@@ -108,6 +108,11 @@ export class Hints {
     return this.copy.engine.stats().objects;
   }
 
+  /** Whether any are kept for this owner, as far as is known since the last scan. */
+  isKeptFor(id: string): boolean {
+    return this.count > 0 && this.#owners?.has(id) === true;
+  }
+
   /** Keeps a set for an owner; the change's status says whether it is kept. */
   store(
     owner: Member,

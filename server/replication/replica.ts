@@ -25,6 +25,7 @@ import { ObjectName, checkName } from "../../core/object-name.ts";
 import {
   FETCH_HINTS,
   FETCH_REQUEST,
+  PURPOSE_HINT,
   PURPOSE_REPAIR,
   REPLICATED_LENGTH,
   REPLICATE_DURABLE,
@@ -74,6 +75,8 @@ export interface ReplicaHost {
   readonly isReady: boolean;
   isRetired(layout: number): boolean;
   memberById(id: string): Member | undefined;
+  /** Told of each set that is handed over to this node by who kept it. */
+  onHint(): void;
   /** Told of a set that is kept here although its partition is not owned. */
   onStray(): void;
   owns(name: ObjectName): boolean;
@@ -139,6 +142,7 @@ export class Replica {
       return this.#stored(this.#host.hints.copy, change, isDurable, connection, correlation, layout);
     }
     if (!this.#host.owns(name)) this.#host.onStray();
+    if (purpose === PURPOSE_HINT) this.#host.onHint();
     if (purpose === PURPOSE_REPAIR) {
       return this.#host.objects.restore(name, set, labels, (change) => {
         this.#stored(this.#host.objects, change, isDurable, connection, correlation, layout);

@@ -123,6 +123,8 @@ export interface DeliveryManner {
 /** A state that is stored at all owners: syncs of a busy disk are waited for. */
 const STORE_TIMEOUT_MS = 10_000;
 
+/** Hints come one after the other; after so long without one there are no more. */
+const HINTS_QUIET_MS = 1_500;
 const ROUNDS_TIMEOUT_MS = 5_000;
 const ROUNDS_ASKED_EVERY_MS = 1_000;
 
@@ -153,6 +155,8 @@ export class Replication {
   /** The same in any live layout. */
   #owned: Uint8Array = new Uint8Array(0);
   #roundsAskedMs = -Infinity;
+  /** When a hint was handed over to this node last. */
+  #hintCameMs = -Infinity;
   #isStopped = false;
 
   constructor(parts: ReplicationParts) {
@@ -241,7 +245,7 @@ export class Replication {
   recovered(): void {
     this.hints.scan();
     this.#transfers.hurry();
-    this.#antiEntropy.hurry();
+    this.#antiEntropy.recovered();
   }
 
   /** Compares this node's copies with the others' now; what is under way is told by repairReport. */
@@ -307,6 +311,13 @@ export class Replication {
   /** Whether this node owns a partition in the layout that reads use, and its "nothing" counts. */
   isCompletePrimary(partition: number): boolean {
     return this.#ownedForReads[partition] === 1 && this.completeness.isComplete(partition);
+  }
+
+  /** Whether what a partition lacks comes here now, in chunks or, as far as it was whole before, by hints. */
+  #isUnderWay(partition: number): boolean {
+    if (this.#transfers.isUnderWay(partition)) return true;
+    const sinceMs = this.#parts.ports.clock.elapsedMs() - this.#hintCameMs;
+    return sinceMs < HINTS_QUIET_MS && this.completeness.isComplete(partition);
   }
 
   /** Whether others may count on what is held here. */
@@ -653,7 +664,7 @@ export class Replication {
   }
 
   #replicaHost(): ReplicaHost {
-    const { membership } = this.#parts;
+    const { membership, ports } = this.#parts;
     const isReady = (): boolean => this.isReplica;
     return {
       objects: this.objects,
@@ -667,6 +678,9 @@ export class Replication {
       isRetired: (layout) => membership.layouts.isRetired(layout),
       memberById: (id) => membership.memberById(id),
       owns: (name) => this.#owned[this.partitionOf(name)] === 1,
+      onHint: () => {
+        this.#hintCameMs = ports.clock.elapsedMs();
+      },
       onStray: () => this.rounds.breakWatches(),
       isCompletePrimary: (name) => this.isCompletePrimary(this.partitionOf(name)),
       isSuperseded: (...about) => this.isSuperseded(...about),
@@ -721,7 +735,8 @@ export class Replication {
       },
       times: this.#parts.antiEntropy,
       fit: (set: VersionSet) => this.#fit(set),
-      isUnderWay: (partition) => this.#transfers.isUnderWay(partition),
+      isUnderWay: (partition) => this.#isUnderWay(partition),
+      keepsHintsFor: (id) => this.hints.isKeptFor(id),
       onCompared: () => this.#reportSynced(),
     };
   }

@@ -163,3 +163,32 @@ t.test("outside of its hours nothing is compared but what is urgent, or ordered"
   cluster.until("an administrator wanted it", () => sizesOf(right) === "a");
   tt.end();
 });
+
+t.test("a node that missed 1,000 writes is sent those, and at most 5 % beyond", (tt) => {
+  const cluster = new SmallCluster(3);
+  const [first, second, third] = cluster.nodes;
+  const value = "x".repeat(2_000);
+  for (let number = 0; number < 200; number++) first.put(nameOf(`b/${number}`), value, { w: 3 });
+  cluster.isolate(third);
+  for (let number = 0; number < 1_000; number++) {
+    const node = number % 2 === 0 ? first : second;
+    node.put(nameOf(`missed/${number}`), value, { w: 2 });
+  }
+  const { network } = cluster;
+  const received = (): number => [first, second].reduce((sum, { name }) => sum + network.link(name, third.name).bytes, 0);
+  const told = (): number => [first, second].reduce((sum, { counters }) => sum + counters.hintsDelivered + counters.antiEntropyRepairs, 0);
+  const [bytesBefore, toldBefore] = [received(), told()];
+  cluster.heal();
+  const hasAll = (): boolean => {
+    for (let number = 0; number < 1_000; number++) if (third.held(nameOf(`missed/${number}`)) === null) return false;
+    return true;
+  };
+  cluster.until("it has all of them", () => hasAll() && first.replication.hints.count + second.replication.hints.count === 0);
+  cluster.run(30_000);
+  const objects = told() - toldBefore + third.counters.antiEntropyRepairs;
+  tt.ok(objects >= 1_000 && objects <= 1_050, `${objects} objects were sent`);
+  const bytes = received() - bytesBefore;
+  const wanted = 1_000 * value.length;
+  tt.ok(bytes <= 1.1 * wanted, `${bytes} bytes on the wire for ${wanted} of values, names, heads, half a minute of gossip`);
+  tt.end();
+});

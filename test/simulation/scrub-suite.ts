@@ -23,6 +23,8 @@ export const suite: Case[] = [
   { name: "bit flips on one replica are found and repaired, and nobody had to read", run: rot },
   { name: "siblings that do not fit a frame together are repaired one by one", run: large },
   { name: "damage that no replica can repair is told, and stays an error", run: alone },
+  { name: "a helix: two of three copies of every object are damaged, and all are restored", run: helix },
+  { name: "all three copies of every object are damaged: an error each, and never nothing", run: allDamaged },
 ];
 
 function verify(stage: Stage, machine: number): VerificationReport {
@@ -124,4 +126,78 @@ function alone(check: Check): void {
     if (stage.get(0, `sib/${index}`, { r: 1 }).code === "not-found") absent++;
   }
   check.equal(absent, 0, "none of them reads as not found");
+}
+
+const HELIX_KEYS = 1_000;
+/** Values are found in the files of the log by what they begin with. */
+const valueOf = (index: number): string => `<${index}>${"x".repeat(40)}`;
+
+function fillHelix(stage: Stage): void {
+  for (let index = 0; index < HELIX_KEYS; index++) stage.put(index % 3, `sib/${index}`, valueOf(index), { w: 3 });
+  stage.settle();
+  stage.run(1_000);
+}
+
+/** Turns a bit over in the value of an object on a machine; false where it is not found. */
+function harmValue(stage: Stage, machine: number, index: number): boolean {
+  const disk = stage.cluster.disk(machine);
+  for (const path of disk.files().filter((one) => one.startsWith("objects/") && one.endsWith(".log"))) {
+    const at = Buffer.from(disk.contents(path)).indexOf(`<${index}>`);
+    if (at >= 0) disk.flip(path, at * 8 + 3);
+    if (at >= 0) return true;
+  }
+  return false;
+}
+
+function helix(check: Check): void {
+  const stage = new Stage(3);
+  fillHelix(stage);
+  let harmed = 0;
+  for (let index = 0; index < HELIX_KEYS; index++) {
+    for (const machine of [index % 3, (index + 1) % 3]) if (harmValue(stage, machine, index)) harmed++;
+  }
+  check.equal(harmed, 2 * HELIX_KEYS, "every node is damaged, and no two in the same way");
+  // What was read lately is in memory; a new process has to read the log.
+  restartAll(stage);
+  for (let index = 0; index < HELIX_KEYS; index += 7) {
+    const shown = stage.values(index % 3, `sib/${index}`, { r: 1 });
+    if (shown.length > 0 && shown.join() !== valueOf(index)) check.ok(false, `sib/${index} shows ${shown.join()}`);
+  }
+  stage.run(2 * ROUND_MS);
+  const wrong: number[] = [];
+  for (let index = 0; index < HELIX_KEYS; index++) {
+    const shown = stage.values(index % 3, `sib/${index}`, { r: 3, pr: 3 });
+    if (shown.join() !== valueOf(index)) wrong.push(index);
+  }
+  check.same(wrong, [], "objects that are not what they were at all three");
+  for (let machine = 0; machine < 3; machine++) {
+    const live = verify(stage, machine).damages.filter(({ hits }) => hits === "live");
+    check.equal(live.length, 0, `damaged records of live objects at node ${machine}`);
+  }
+}
+
+function allDamaged(check: Check): void {
+  const stage = new Stage(3);
+  fillHelix(stage);
+  for (let index = 0; index < HELIX_KEYS; index += 5) for (let machine = 0; machine < 3; machine++) harmValue(stage, machine, index);
+  restartAll(stage);
+  const lied: number[] = [];
+  const look = (): void => {
+    for (let index = 0; index < HELIX_KEYS; index += 5) {
+      const { outcome, code } = stage.get(index % 3, `sib/${index}`);
+      if (outcome === "done" || code === "not-found") lied.push(index);
+    }
+  };
+  look();
+  stage.run(2 * ROUND_MS);
+  look();
+  check.same(lied, [], "objects that were answered as if they were sound, or were not there");
+  check.same(stage.values(0, "sib/1"), [valueOf(1)], "others are as before");
+}
+
+function restartAll(stage: Stage): void {
+  for (const machine of [0, 1, 2]) stage.cluster.kill(machine);
+  for (const machine of [0, 1, 2]) stage.cluster.start(machine);
+  stage.settle();
+  stage.run(10_000);
 }

@@ -48,7 +48,9 @@ t.test("equal partitions cost 256 bytes a pair at most, one difference 4 KiB and
   const [left, right] = cluster.nodes;
   const set = setOfOne({ actor: "a", counter: 1, body: "left" });
   const newer = setOfOne({ actor: "b", counter: 1, body: "left" });
-  for (let number = 0; number < 40_000; number++) {
+  // OBJECTS=1000000 is the claim at full size (a gigabyte, a minute).
+  const objects = Number(process.env.OBJECTS ?? 40_000);
+  for (let number = 0; number < objects; number++) {
     const name = nameOf(`b/${number}`);
     for (const node of [left, right]) node.objects.write(name, set, LABELS);
   }
@@ -192,3 +194,43 @@ t.test("a node that missed 1,000 writes is sent those, and at most 5 % beyond", 
   tt.ok(bytes <= 1.1 * wanted, `${bytes} bytes on the wire for ${wanted} of values, names, heads, half a minute of gossip`);
   tt.end();
 });
+
+/** What is wrong with three replicas of 1,000 objects, by itself and together (RELIABILITY.md C11). */
+const WRONGS: Readonly<Record<string, (nodes: readonly SmallNode[], number: number) => void>> = {
+  "on fewer than all": (nodes, number) => write(nodes.slice(0, 1 + (number % 2)), number, "a"),
+  "another one on each": (nodes, number) => nodes.forEach((node, index) => write([node], number, "abc"[index])),
+  "nothing on one": (nodes, number) => write(nodes.slice(1), number, "a"),
+  "all of it together": (nodes, number) => {
+    if (number % 3 === 0) write(nodes.slice(1), number, "a");
+    else if (number % 3 === 1) nodes.forEach((node, index) => write([node], number, "abc"[index]));
+    else write([nodes[0]], number, "a");
+  },
+};
+
+function write(nodes: readonly SmallNode[], number: number, actor: string): void {
+  const set = setOfOne({ actor, counter: number + 1, body: actor, request: actor.charCodeAt(0) + 256 * number });
+  for (const node of nodes) node.objects.write(nameOf(`b/${number}`), set, LABELS);
+}
+
+for (const [what, harm] of Object.entries(WRONGS)) {
+  t.test(`1,000 objects, ${what}: equal everywhere without a read, and then nothing is repaired any more`, (tt) => {
+    const cluster = new SmallCluster(3, { antiEntropy: { intervalMs: 1_000, fromHour: 0, toHour: 0 } });
+    const { nodes } = cluster;
+    for (let number = 0; number < 1_000; number++) harm(nodes, number);
+    if (what === "nothing on one") nodes[0].replication.completeness.partialAll();
+    nodes[0].replication.recovered();
+    const heads = (number: number): string[] => {
+      return nodes.map((node) => node.held(nameOf(`b/${number}`))?.head.join() ?? "nothing");
+    };
+    const isEqual = (number: number): boolean => new Set(heads(number)).size === 1 && heads(number)[0] !== "nothing";
+    cluster.until("all are equal", () => Array.from({ length: 1_000 }, (_, number) => number).every(isEqual));
+    cluster.run(20_000);
+    const repairs = (): number => nodes.reduce((sum, { counters }) => sum + counters.antiEntropyRepairs + counters.transferredObjects, 0);
+    const comparisons = (): number => nodes.reduce((sum, { counters }) => sum + counters.comparisons, 0);
+    const [before, compared] = [repairs(), comparisons()];
+    cluster.until("ten rounds more", () => comparisons() >= compared + 30);
+    tt.ok(before > 0);
+    tt.equal(repairs(), before, "nothing was left to repair");
+    tt.end();
+  });
+}

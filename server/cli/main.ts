@@ -24,6 +24,7 @@ import {
 import { clusterStatusCommand, explainCommand } from "./cluster.ts";
 import { CLUSTER_CHANGES } from "./cluster-changes.ts";
 import { backupCommand, restoreCommand } from "./backup.ts";
+import { batchCommand } from "./batch.ts";
 import type { Command } from "./command.ts";
 import {
   checkEnvironment,
@@ -77,6 +78,7 @@ const COMMANDS: readonly Command[] = [
   getCommand,
   deleteCommand,
   listCommand,
+  batchCommand,
   explainCommand,
   clusterStatusCommand,
   ...CLUSTER_CHANGES,

@@ -16,6 +16,7 @@ import type { Explanation } from "../coordination/store.ts";
 import type { HttpHandler } from "../ports/http-server.ts";
 import type { Order } from "../membership/administration.ts";
 import type { TokenRole } from "../membership/tokens.ts";
+import { BatchRoute } from "./batch.ts";
 import { BucketRoutes, json } from "./buckets.ts";
 import { ClusterRoutes } from "./cluster.ts";
 import { Gate, permit } from "./gate.ts";
@@ -38,7 +39,7 @@ const TOKENS = "/tokens/";
 export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
   const gate = new Gate(node, options.log ?? null);
   const objects = new ObjectRoutes(node, gate, options);
-  const router = createRouter(node, gate, options);
+  const router = createRouter(node, gate, objects, options);
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
@@ -51,7 +52,7 @@ export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
 
 type Handlers = Readonly<Record<string, HttpHandler>>;
 
-function createRouter(node: HttpNode, gate: Gate, options: ObjectOptions): Hono {
+function createRouter(node: HttpNode, gate: Gate, objects: ObjectRoutes, options: ObjectOptions): Hono {
   const { clock, random, valueBytesMax, statistics } = options;
   const router = new Hono({ getPath: (request) => pathOf(request.url) });
   const buckets = new BucketRoutes(node, clock);
@@ -68,6 +69,8 @@ function createRouter(node: HttpNode, gate: Gate, options: ObjectOptions): Hono 
     PUT: member(plain((request) => buckets.set(request, behind(request, BUCKETS)))),
     DELETE: member(plain((request) => buckets.reset(request.url, behind(request, BUCKETS)))),
   });
+  const batch = new BatchRoute(objects, gate, clock, options.bodyBytesMax);
+  open("/batch", { POST: member(plain((request) => batch.take(request))) });
   open("/explain/*", { GET: member((request) => explain(node, gate, request)) });
   route("/cluster", { GET: plain(() => json(node.clusterReport())) });
   const cluster = new ClusterRoutes(node, clock);
@@ -198,7 +201,7 @@ function readiness(node: HttpNode, request: Request): Response {
 }
 
 function noRoute(path: string): Response {
-  const routes = "/kv/, /buckets, /explain/, /cluster, /cluster/layout, /cluster/plan, " +
+  const routes = "/kv/, /batch, /buckets, /explain/, /cluster, /cluster/layout, /cluster/plan, " +
     "/cluster/{stage, commit, revert, join, leave, remove, replace, repair, " +
     "transfers, background, pause, resume, restore}, " +
     "/tokens, /stats, /healthz, /readyz";

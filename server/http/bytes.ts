@@ -38,6 +38,13 @@ export function decodeBase64Url(text: string): Uint8Array | null {
   return fromLatin1(atob(bare.replaceAll("-", "+").replaceAll("_", "/")));
 }
 
+/** Decodes base64, padding optional; null where it is malformed. */
+export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  const bare = text.replace(/={1,2}$/, "");
+  if (!/^[A-Za-z0-9+/]*$/.test(bare) || bare.length % 4 === 1) return null;
+  return Uint8Array.from(fromLatin1(atob(bare)));
+}
+
 export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let offset = 0;

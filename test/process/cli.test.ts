@@ -199,6 +199,31 @@ t.test("objects: put, get, siblings, delete, with contexts, files and streams", 
   t.equal((await run(["put", "b/f", "--file", join(folder, "none")])).code, 1);
 });
 
+t.test("batch: a result a line for each operation of a file, and work in the background is shown and paused", async (t) => {
+  const folder = temporaryFolder(t);
+  const node = await serveNode(t, join(folder, "data"));
+  const on = ["--node", node.url];
+  const file = join(folder, "operations");
+  const operation = (index: number): string => JSON.stringify({ op: "put", bucket: "b", key: `${index}`, value: btoa(`value ${index}`) });
+  const lines = Array.from({ length: 250 }, (_, index) => operation(index));
+  writeFileSync(file, [...lines, "", JSON.stringify({ op: "get", bucket: "b", key: "249" })].join("\n"));
+  const done = await halo(["batch", file, ...on]);
+  t.equal(done.code, 0, done.stderr);
+  const results = done.stdout.trim().split("\n").map((line) => JSON.parse(line) as { status: number; value?: string });
+  t.equal(results.filter(({ status }) => status === 204).length, 250);
+  t.equal(atob(results[250]?.value ?? ""), "value 249");
+  writeFileSync(file, JSON.stringify({ op: "put", bucket: "b", key: "x", value: "eA==", context: "forged" }));
+  t.match(await halo(["batch", file, ...on]), { code: 1, stdout: /"code":"bad-context"/ });
+  writeFileSync(file, "nonsense");
+  t.match(await halo(["batch", file, ...on]), { code: 2, stderr: /Line 1 is 'nonsense'/ });
+  t.match(await halo(["batch", join(folder, "none"), ...on]), { code: 1, stderr: /Cannot read/ });
+  t.match(await halo(["cluster", "transfers", ...on]), { code: 0, stdout: /all here/ });
+  t.match(await halo(["cluster", "pause", "scrub", ...on]), { code: 0, stdout: /paused/ });
+  t.match(await halo(["cluster", "background", ...on]), { code: 0, stdout: /paused/ });
+  t.notMatch((await halo(["cluster", "resume", "scrub", ...on])).stdout, /paused/);
+  t.match(await halo(["cluster", "pause", "sleep", ...on]), { code: 2, stderr: /'sleep' is not a kind of work/ });
+});
+
 t.test("explain, cluster status and bucket show and set what the cluster knows", async (t) => {
   const node = await serveNode(t, join(temporaryFolder(t), "data"), [
     "--name",

@@ -211,3 +211,21 @@ t.test("what cannot be a token is refused with a sentence", async (t) => {
   t.match(await (await open.send("GET", "/tokens")).json(), { detail: /has no secret/ }, "without a secret");
   t.equal((await open.send("GET", "/kv/cart/k")).status, 404, "where nobody is asked");
 });
+
+t.test("a batch needs a token at all, and each of its operations what it needs by itself", async (t) => {
+  const face = new Face({ secret: SECRET });
+  const token = await give(face, { name: "carts", role: "read", buckets: ["cart"] });
+  const operations = [
+    { op: "get", bucket: "cart", key: "k" },
+    { op: "get", bucket: "other", key: "k" },
+    { op: "put", bucket: "cart", key: "k", value: "eA==" },
+  ];
+  const body = JSON.stringify({ operations });
+  const length = { "Content-Length": String(body.length) };
+  const nobody = await face.send("POST", "/batch", { body, headers: length });
+  t.equal(nobody.status, 401);
+  const headers = { ...length, Authorization: `Bearer ${token}` };
+  const { results } = (await (await face.send("POST", "/batch", { body, headers })).json()) as { results: Record<string, unknown>[] };
+  t.match(results, [{ status: 404 }, { status: 403, code: "forbidden" }, { status: 403, code: "forbidden" }]);
+  t.equal(face.store.puts, 0);
+});

@@ -31,7 +31,7 @@
 import { valueBytes } from "../../server/coordination/value.ts";
 import { equalBytes } from "../../core/object-name.ts";
 import type { Sibling } from "../../server/coordination/store.ts";
-import { type History, mayCover, mayHaveTwin, reachMs, type Policy, type Write } from "./history.ts";
+import { type History, mayCover, mayHaveTwin, type Policy, type Write } from "./history.ts";
 import type { Losses } from "./losses.ts";
 
 export type Verdict =
@@ -225,10 +225,10 @@ export class Oracle {
 
   #checkWinner(key: string, writes: readonly Write[], live: readonly Write[]): void {
     if (live.length > 1) this.accuse("lww", key, `${live.length} versions held: ${listOf(live)}`);
-    // A delete that was forgotten had won over all that did not begin after its last effect.
-    const reapedMs = Math.max(-1, ...writes.filter(({ wasReaped }) => wasReaped).map(reachMs));
-    const acknowledged = writes.find((write) => write.beganMs > reapedMs && this.#mustBeHeld(write));
-    if (acknowledged !== undefined && live.length === 0) {
+    // A delete that was forgotten may have won over any of them, also over a later one: by a clock that ran ahead.
+    if (live.length > 0 || writes.some(({ wasReaped }) => wasReaped)) return;
+    const acknowledged = writes.find((write) => this.#mustBeHeld(write));
+    if (acknowledged !== undefined) {
       this.accuse("lost", key, `#${acknowledged.id} was acknowledged and nothing is held`);
     }
   }

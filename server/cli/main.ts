@@ -34,6 +34,7 @@ import {
   readCommandLine,
   UsageError,
 } from "./command-line.ts";
+import { completionCommand } from "./completion.ts";
 import { devCommand } from "./dev.ts";
 import { CommandFailure, DONE, FAILED, USAGE } from "./exit-code.ts";
 import { listCommand } from "./list.ts";
@@ -93,6 +94,7 @@ const COMMANDS: readonly Command[] = [
   backupCommand,
   restoreCommand,
   verifyCommand,
+  completionCommand(() => COMMANDS),
   versionCommand,
   helpCommand,
 ];

@@ -1,5 +1,6 @@
 /** The commands of dist/halo: what they print, what they do, and their exit codes. */
 
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -197,6 +198,15 @@ t.test("objects: put, get, siblings, delete, with contexts, files and streams", 
   t.equal((await run(["put", "b/big", "-"], Buffer.alloc((1 << 20) + 1))).code, 1);
   t.equal((await run(["put", "b/big", "-"], Buffer.alloc(1 << 20))).code, 0);
   t.equal((await run(["put", "b/f", "--file", join(folder, "none")])).code, 1);
+});
+
+t.test("completion: bash offers what the binary understands", (t) => {
+  const script = `PATH=${join(ROOT, "dist")}:$PATH; source <(halo completion bash)
+    try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _halo; echo "\${COMPREPLY[@]}"; }
+    try halo cluster le; try halo serve --max-v; try halo com`;
+  const run = spawnSync("bash", ["-c", script], { encoding: "utf8" });
+  t.equal(run.stdout, "leave\n--max-value-bytes\ncompletion\n", run.stderr);
+  t.end();
 });
 
 t.test("batch: a result a line for each operation of a file, and work in the background is shown and paused", async (t) => {

@@ -19,7 +19,7 @@ import { SEGMENT_BYTES_DEFAULT } from "../storage/log/log-engine.ts";
 import { SNAPSHOT_BYTES_DEFAULT } from "../storage/log/snapshots.ts";
 import type { QuorumDefaults } from "./coordination/store.ts";
 import type { AntiEntropyTimes } from "./replication/anti-entropy.ts";
-import type { TransferSizes } from "./replication/replication.ts";
+import type { TransferSizes } from "./replication/replication-parts.ts";
 import { CHUNK_ENTRIES_DEFAULT } from "./replication/transfer-chunk.ts";
 import { TRANSFER_ENTRIES_MIN_DEFAULT } from "./replication/transfers.ts";
 

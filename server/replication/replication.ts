@@ -16,109 +16,42 @@ import {
   PURPOSE_ANTI_ENTROPY,
   STATUS_CLOSED,
   STATUS_DONE,
-  STATUS_FAILED,
   replicateLength,
   setLength,
   type WireSet,
 } from "../../core/replica-frames.ts";
 import { STALL_MS_MAX } from "../../core/limits.ts";
 import { partitionOf } from "../../core/ring.ts";
-import type { Engine, VersionSet, WriteLabels } from "../../storage/engine.ts";
+import type { VersionSet, WriteLabels } from "../../storage/engine.ts";
 import { hasLarge } from "../../storage/large-payload.ts";
-import type { Background } from "../admission/background.ts";
 import type { Layout } from "../membership/layout.ts";
 import { isGone, type Member } from "../membership/member.ts";
-import type { Membership } from "../membership/membership.ts";
-import type { Ports } from "../ports/ports.ts";
-import type { Peers } from "../wire/peers.ts";
-import { AntiEntropy, type AntiEntropyHost, type AntiEntropyTimes } from "./anti-entropy.ts";
+import { AntiEntropy } from "./anti-entropy.ts";
 import { BodyPushes } from "./body-push.ts";
 import { BucketRuns, type BucketRunsHost } from "./bucket-runs.ts";
 import { Completeness } from "./completeness.ts";
 import type { Counters } from "./counters.ts";
 import { Delivery, type Delivered } from "./delivery.ts";
-import type { HintRequests } from "./hint-requests.ts";
-import { Hints, hintName, type HintsHost } from "./hints.ts";
+import { Hints, hintName } from "./hints.ts";
 import { LocalCopy } from "./local-copy.ts";
 import { mergeWherePossible } from "./merge-sets.ts";
 import { ownedPartitions, ownersOf } from "./ownership.ts";
 import type { RepairOrder, RepairReport } from "./repair.ts";
-import { Reaper, type ReaperHost, type ReapingReport } from "./reaper.ts";
+import { Reaper, type ReapingReport } from "./reaper.ts";
 import { Replica, type ReplicaHost } from "./replica.ts";
-import { RoundMember, type RoundMemberHost } from "./round-member.ts";
+import type { ReplicationParts } from "./replication-parts.ts";
+import { type DeliveryManner, Room, type RoomOwner } from "./room.ts";
+import { RoundMember } from "./round-member.ts";
 import { Rounds } from "./rounds.ts";
 import { NO_REQUESTS } from "./request-list.ts";
-import { Scrub, type ScrubHost } from "./scrub.ts";
+import { Scrub } from "./scrub.ts";
 import { StagedBodies } from "./staged-bodies.ts";
 import type { SupersededRequests } from "./superseded.ts";
-import { Surplus, type SurplusHost } from "./surplus.ts";
+import { Surplus } from "./surplus.ts";
 import { TransferCursors } from "./transfer-cursors.ts";
-import { TransferSource, type TransferSourceHost } from "./transfer-source.ts";
-import { type TransferReport, Transfers, type TransfersHost } from "./transfers.ts";
+import { TransferSource } from "./transfer-source.ts";
+import { type TransferReport, Transfers } from "./transfers.ts";
 import { onWire } from "./wire-set.ts";
-
-export interface ReplicationParts {
-  readonly ports: Ports;
-  /** What may go on beside requests. */
-  readonly background: Background;
-  readonly membership: Membership;
-  readonly peers: Peers;
-  readonly objects: Engine;
-  readonly hints: Engine;
-  readonly counters: Counters;
-  /** What is remembered of superseded writes, with what the logs told of them at the start. */
-  readonly superseded: SupersededRequests;
-  /** The same for what hints tell their owners. */
-  readonly hintRequests: HintRequests;
-  /** Q, which is known once this node is a member. */
-  readonly partitions: number;
-  /** Large payloads travel in slices of so many bytes. */
-  readonly sliceBytes: number;
-  /** Payloads of more bytes are large. */
-  readonly streamBytesMin: number;
-  /** Sets of more bytes than this do not fit a frame. */
-  readonly setBytesMax: number;
-  /** Entries of a chunk, and of the smallest partition that comes in chunks. */
-  readonly transfer: TransferSizes;
-  /** The pace at which what is held is read and checked; 0: it is not. */
-  readonly scrubBytesPerSecond: number;
-  /** This store's actor, for display. */
-  readonly actorText: () => string;
-  /** Whether what is in the index is not on the disk, and will never be: this node is no replica then. */
-  readonly hasLostWrites: () => boolean;
-  readonly antiEntropy: AntiEntropyTimes;
-  /** Of tombstones: how old they are when they may go at the earliest, and how often they are looked for. */
-  readonly reaping: ReapingTimes;
-  /** Told of the head of each set that is forgotten here. */
-  readonly onReaped: (head: Uint8Array) => void;
-  /** Calls back when all requests that have begun have ended. */
-  readonly drainRequests: (done: () => void) => void;
-  /** Told when the store can no longer be sure that it remembers all dots of its own. */
-  readonly onDotsForgotten: () => void;
-}
-
-export interface ReapingTimes {
-  readonly afterMs: number;
-  readonly intervalMs: number;
-}
-
-export interface TransferSizes {
-  readonly chunkEntries: number;
-  readonly entriesMin: number;
-}
-
-/** How a set is delivered; see delivery.ts. */
-export interface DeliveryManner {
-  readonly purpose: number;
-  readonly durable: boolean;
-  readonly hintFor: Uint8Array | null;
-  readonly timeoutMs: number;
-  /** The label of the set, where it was not read just now. */
-  readonly round?: number;
-  readonly superseded?: Uint8Array;
-  /** Told whenever a slice of a large payload has moved. */
-  readonly moved?: () => void;
-}
 
 /** A state that is stored at all owners: syncs of a busy disk are waited for. */
 const STORE_TIMEOUT_MS = 10_000;
@@ -175,16 +108,13 @@ export class Replication {
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
     this.objects.onForgotten = () => parts.onDotsForgotten();
     const kept = new LocalCopy(parts.hints, ports.clock, superseded, counters, bodies);
-    this.hints = new Hints(kept, this.#host(), parts.hintRequests);
+    const room = new Room(parts, this.#roomOwner());
+    this.hints = new Hints(kept, room, parts.hintRequests);
     this.completeness = new Completeness(ports.disk, parts.partitions);
-    this.#antiEntropy = new AntiEntropy(
-      this.#antiEntropyHost(),
-      peers,
-      this.objects,
-      this.completeness,
-    );
+    const { objects, completeness, rounds } = this;
+    this.#antiEntropy = new AntiEntropy(room, peers, objects, completeness);
     this.#scrub = new Scrub(
-      this.#scrubHost(),
+      room,
       peers,
       [
         { folder: "objects", engine: parts.objects, hasReplicas: true },
@@ -192,14 +122,12 @@ export class Replication {
       ],
       parts.scrubBytesPerSecond,
     );
-    const held = this.objects;
-    this.#surplus = new Surplus(this.#surplusHost(), peers, held, this.completeness);
-    const cursors = new TransferCursors(ports.disk);
-    this.#transfers = new Transfers(this.#transfersHost(), held, this.completeness, cursors);
-    new TransferSource(this.#transferSourceHost(), peers, held, this.completeness);
-    const roundMember = new RoundMember(this.#roundMemberHost(), held, this.completeness, this.rounds);
+    this.#surplus = new Surplus(room, peers, objects, completeness);
+    this.#transfers = new Transfers(room, objects, completeness, new TransferCursors(ports.disk));
+    new TransferSource(room, peers, objects, completeness);
+    const roundMember = new RoundMember(room, objects, completeness, rounds);
     roundMember.serve(peers);
-    this.#reaper = new Reaper(this.#reaperHost(), parts.objects, roundMember);
+    this.#reaper = new Reaper(room, parts.objects, roundMember);
     new Replica(this.#replicaHost()).serve(peers);
     this.runs = new BucketRuns(this.#runsHost());
     this.runs.serve(peers);
@@ -335,11 +263,7 @@ export class Replication {
   }
 
   #labelsOf(name: ObjectName): WriteLabels {
-    return this.#labelsIn(this.partitionOf(name));
-  }
-
-  #labelsIn(partition: number): WriteLabels {
-    return { layout: this.layoutNumber, round: this.rounds.label(partition) };
+    return { layout: this.layoutNumber, round: this.rounds.label(this.partitionOf(name)) };
   }
 
   /** A member has refused a state as of a closed round: this node has missed some; it asks which labels count. */
@@ -541,125 +465,30 @@ export class Replication {
     if (!isNamed && hints.stats().objects === 0) membership.reportDrained();
   }
 
-  #surplusHost(): SurplusHost {
-    const { membership } = this.#parts;
-    return {
-      ...this.#host(),
-      get self(): Member {
-        return membership.self;
-      },
-      get layouts(): readonly Layout[] {
-        return membership.layouts.live;
-      },
-      onNone: () => this.#surplusGone(),
-    };
-  }
-
-  #transfersHost(): TransfersHost {
-    const { membership } = this.#parts;
-    return {
-      ...this.#host(),
-      get self(): Member {
-        return membership.self;
-      },
-      get members(): readonly Member[] {
-        return membership.members;
-      },
-      get layouts(): readonly Layout[] {
-        return membership.layouts.live;
-      },
-      get laggards(): readonly string[] {
-        return membership.laggards;
-      },
-      entriesMin: this.#parts.transfer.entriesMin,
-      onCome: () => this.#antiEntropy.hurry(),
-    };
-  }
-
-  #roundMemberHost(): RoundMemberHost {
-    const { membership, ports, reaping, drainRequests } = this.#parts;
+  #roomOwner(): RoomOwner {
     const isReplica = (): boolean => this.isReplica;
+    const layoutNumber = (): number => this.layoutNumber;
     const hintCount = (): number => this.hints.count;
     return {
+      rounds: this.rounds,
       get isReplica(): boolean {
         return isReplica();
       },
-      get selfId(): string {
-        return membership.self.id;
-      },
-      get layouts(): readonly Layout[] {
-        return membership.layouts.live;
+      get layoutNumber(): number {
+        return layoutNumber();
       },
       get hintCount(): number {
         return hintCount();
       },
-      nowMs: () => ports.clock.nowMs(),
-      reapAfterMs: reaping.afterMs,
-      drainRequests,
-      onReaped: (head) => {
-        this.counters.setsReaped++;
-        this.#parts.onReaped(head);
-      },
-    };
-  }
-
-  #reaperHost(): ReaperHost {
-    const { membership, ports, reaping } = this.#parts;
-    const isReplica = (): boolean => this.isReplica;
-    return {
-      ...this.#host(),
-      get isReplica(): boolean {
-        return isReplica();
-      },
-      get self(): Member {
-        return membership.self;
-      },
-      get members(): readonly Member[] {
-        return membership.members;
-      },
-      get layouts(): readonly Layout[] {
-        return membership.layouts.live;
-      },
-      reapAfterMs: reaping.afterMs,
-      intervalMs: reaping.intervalMs,
-      draw: () => ports.random.below(2 ** 31),
-    };
-  }
-
-  #transferSourceHost(): TransferSourceHost {
-    const isReplica = (): boolean => this.isReplica;
-    return {
-      background: this.#parts.background,
-      partitions: this.#parts.partitions,
-      chunkEntries: this.#parts.transfer.chunkEntries,
-      get isReplica(): boolean {
-        return isReplica();
-      },
-    };
-  }
-
-  #host(): HintsHost {
-    const { ports, membership } = this.#parts;
-    return {
-      clock: ports.clock,
-      log: ports.log,
-      background: this.#parts.background,
-      counters: this.#parts.counters,
-      memberById: (id) => membership.memberById(id),
-      storeAtOwners: (name, set, superseded, done) => {
-        this.storeAtOwners(name, set, superseded, done);
-      },
-      labelsOf: (name) => this.#labelsOf(name),
-      labelsIn: (partition) => this.#labelsIn(partition),
-      isClosed: (name, round) => this.rounds.isClosed(this.partitionOf(name), round),
-      onHintKept: () => this.rounds.breakWatches(),
-      deliverDurably: (member, name, set, purpose, timeoutMs, load, done, superseded) => {
-        const told = superseded ?? NO_REQUESTS;
-        const how = { purpose, durable: true, hintFor: null, timeoutMs, superseded: told };
-        this.deliver(member, name, set, how, load, ({ failure, status, isDurable }) => {
-          done(failure === "" ? status : STATUS_FAILED, failure === "" && isDurable);
-        });
-      },
+      partitionOf: (name) => this.partitionOf(name),
+      deliver: (...delivery) => this.deliver(...delivery),
+      storeAtOwners: (...storing) => this.storeAtOwners(...storing),
+      fit: (set) => this.#fit(set),
+      isUnderWay: (partition) => this.#isUnderWay(partition),
+      keepsHintsFor: (id) => this.hints.isKeptFor(id),
+      onCompared: () => this.#reportSynced(),
+      onCome: () => this.#antiEntropy.hurry(),
+      onNoSurplus: () => this.#surplusGone(),
     };
   }
 
@@ -704,40 +533,4 @@ export class Replication {
     };
   }
 
-  #scrubHost(): ScrubHost {
-    const { membership } = this.#parts;
-    return {
-      ...this.#host(),
-      owners: (position0) => {
-        const partition = partitionOf(position0, membership.layouts.current.partitionBits);
-        const ids = new Set(membership.layouts.live.flatMap((layout) => ownersOf(layout, partition)));
-        return membership.members.filter((one) => !one.isSelf && one.healthy && ids.has(one.id));
-      },
-    };
-  }
-
-  #antiEntropyHost(): AntiEntropyHost {
-    const { membership } = this.#parts;
-    return {
-      ...this.#host(),
-      get self(): Member {
-        return membership.self;
-      },
-      get members(): readonly Member[] {
-        return membership.members;
-      },
-      get layouts(): readonly Layout[] {
-        return membership.layouts.live;
-      },
-      get countsForCompleteness(): boolean {
-        const { live, current, syncTarget } = membership.layouts;
-        return live.length === 1 || syncTarget === current.number;
-      },
-      times: this.#parts.antiEntropy,
-      fit: (set: VersionSet) => this.#fit(set),
-      isUnderWay: (partition) => this.#isUnderWay(partition),
-      keepsHintsFor: (id) => this.hints.isKeptFor(id),
-      onCompared: () => this.#reportSynced(),
-    };
-  }
 }

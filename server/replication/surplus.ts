@@ -163,11 +163,11 @@ export class Surplus {
 
   /** The owners in all live layouts; null where one of them cannot be asked, or this node is one. */
   #ownersOf(partition: number): Member[] | null {
-    const { layouts, memberById } = this.#host;
+    const { layouts } = this.#host;
     const ids = new Set(layouts.flatMap((layout) => ownersOf(layout, partition)));
     const owners: Member[] = [];
     for (const id of ids) {
-      const member = memberById(id);
+      const member = this.#host.memberById(id);
       if (member !== undefined && isGone(member.status)) continue;
       if (member === undefined || !member.healthy || member.isSelf) return null;
       owners.push(member);

@@ -34,11 +34,6 @@ interface Chunk {
   readonly leftOut: readonly number[];
 }
 
-export interface TransferHost extends ReplicationHost {
-  /** All up to here is durable. */
-  onCheckpoint(partition: number, cursor: Cursor): void;
-}
-
 export class Transfer {
   readonly peer: Member;
   readonly partition: number;
@@ -46,8 +41,9 @@ export class Transfer {
   entries = 0;
   readonly of: number;
   bytes = 0;
-  readonly #host: TransferHost;
+  readonly #host: ReplicationHost;
   readonly #copy: LocalCopy;
+  readonly #onCheckpoint: (cursor: Cursor) => void;
   readonly #done: (problem: string) => void;
   #cursor: Cursor;
   #chunks = 0;
@@ -57,17 +53,20 @@ export class Transfer {
   /**
    * @param cursor where to begin
    * @param of entries that the peer has of the partition
+   * @param onCheckpoint told when all up to a cursor is durable
    * @param done told once: "" when all has come, else why it ends here
    */
   constructor(
-    host: TransferHost,
+    host: ReplicationHost,
     copy: LocalCopy,
     peer: Member,
     partition: number,
     cursor: Cursor,
     of: number,
+    onCheckpoint: (cursor: Cursor) => void,
     done: (problem: string) => void,
   ) {
+    this.#onCheckpoint = onCheckpoint;
     this.#host = host;
     this.#copy = copy;
     this.peer = peer;
@@ -145,7 +144,7 @@ export class Transfer {
     const cost = bytes + sets.length * OBJECT_COST;
     if (this.#chunks % CHUNKS_PER_SYNC !== 0) return this.#later(cost);
     return this.#synced(() => {
-      this.#host.onCheckpoint(this.partition, next);
+      this.#onCheckpoint(next);
       this.#later(cost);
     });
   }

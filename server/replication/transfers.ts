@@ -22,7 +22,7 @@ import type { ReplicationHost } from "./host.ts";
 import type { LocalCopy } from "./local-copy.ts";
 import { ownedPartitions, ownersOf } from "./ownership.ts";
 import { Transfer } from "./transfer.ts";
-import { partitionStart } from "./transfer-chunk.ts";
+import { type Cursor, partitionStart } from "./transfer-chunk.ts";
 import type { TransferCursors } from "./transfer-cursors.ts";
 
 const LOOK_MS = 1_000;
@@ -272,17 +272,12 @@ export class Transfers {
     const { partition, peer, entries } = planned;
     const start = partitionStart(partition, this.#host.layouts[0].partitions);
     const cursor = this.#cursors.get(partition) ?? start;
-    const host = { ...this.#host, onCheckpoint: this.#onCheckpoint };
-    const transfer = new Transfer(host, this.#copy, peer, partition, cursor, entries, (problem) => {
-      this.#ended(transfer, problem);
-    });
+    const keep = (reached: Cursor): void => this.#written(() => this.#cursors.set(partition, reached));
+    const ended = (problem: string): void => this.#ended(transfer, problem);
+    const transfer = new Transfer(this.#host, this.#copy, peer, partition, cursor, entries, keep, ended);
     this.#current = transfer;
     return transfer.start();
   }
-
-  readonly #onCheckpoint = (partition: number, cursor: Parameters<TransferCursors["set"]>[1]): void => {
-    this.#written(() => this.#cursors.set(partition, cursor));
-  };
 
   #ended(transfer: Transfer, problem: string): void {
     this.#entries += transfer.entries;
@@ -334,13 +329,13 @@ export class Transfers {
 
   /** Names of owners of what is missing that cannot be asked. */
   #silentOwners(): string[] {
-    const { layouts, memberById } = this.#host;
+    const { layouts } = this.#host;
     const ids = new Set<string>();
     for (const partition of this.#partial()) {
       for (const layout of layouts) for (const id of ownersOf(layout, partition)) ids.add(id);
     }
     return [...ids].flatMap((id) => {
-      const member = memberById(id);
+      const member = this.#host.memberById(id);
       if (member === undefined || member.isSelf || isGone(member.status) || member.healthy) return [];
       return [member.name];
     });

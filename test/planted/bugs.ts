@@ -34,8 +34,15 @@ export const BUGS: readonly Bug[] = [
   {
     name: "a segment is deleted before what replaced it is durable",
     file: "storage/log/log-sync.ts",
-    from: "const dead = this.#deletable(active);",
-    to: "const dead = this.#deletable(active);\n    this.#delete(dead.splice(0));",
+    from: "this.#rounds.push(round);",
+    to: "this.#rounds.push(round);\n    this.#delete(round.dead.splice(0));",
+  },
+  {
+    name: "a sync counts before the one that began earlier has ended",
+    file: "storage/log/log-sync.ts",
+    from: "for (let round = this.#rounds[0]; round?.error !== undefined; round = this.#rounds[0]) {\n      this.#rounds.shift();",
+    to: "for (const round of this.#rounds.filter(({ error }) => error !== undefined)) {\n" +
+      "      this.#rounds.splice(this.#rounds.indexOf(round), 1);\n      if (round.error === undefined) continue;",
   },
   {
     name: "a segment is deleted that holds a remove which an older one needs",

@@ -8,7 +8,8 @@
  *   it was superseded, who knows by what unknown: to make it again may bring back an old value
  *   nobody who answers knows of it       an ordinary write, the first as far as can be told
  *
- * Who knows of it is who holds its version or has seen it superseded (replication/superseded.ts). A live
+ * Who knows of it is who holds its version or has seen it superseded (replication/superseded.ts). Where one
+ * holds it live and the set of another has superseded it unseen, both together say so. A live
  * version is given up for a set that has come, and not for the word of a node whose set has not: what
  * superseded it may be on that node alone.
  */

@@ -456,11 +456,13 @@ export class Gather implements ReplyHandler, TimerTarget {
       primaries: this.#primaries,
       fallbacks: this.#responders - this.#primaries,
       reader: this.#reader,
-      superseded: this.#superseded(),
+      superseded: this.#superseded(set),
     });
   }
 
-  #superseded(): Superseded {
+  /** @param merged all sets that have come */
+  #superseded(merged: VersionSet | null): Superseded {
+    if (this.#isLostInMerge(merged)) return "shown";
     let superseded: Superseded = this.#isSupersededHere ? "gone" : "no";
     for (const { saysSuperseded, state } of this.#slots) {
       if (!saysSuperseded) continue;
@@ -480,6 +482,13 @@ export class Gather implements ReplyHandler, TimerTarget {
       merged = merged === null ? set : mergeSets(merged, set);
     }
     return merged;
+  }
+
+  /** Whether somebody holds the write that is asked about live, and what another one holds has superseded it. */
+  #isLostInMerge(merged: VersionSet | null): boolean {
+    const { about } = this.#request;
+    if (about === null || merged === null || isMadeIn(merged.head, about)) return false;
+    return this.#slots.some(({ set }) => set !== null && isMadeIn(set.head, about));
   }
 
   #repair(): void {

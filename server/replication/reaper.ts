@@ -20,7 +20,7 @@ import type { Layout } from "../membership/layout.ts";
 import { ownersOf } from "./ownership.ts";
 import { reapableFromMs } from "./reapable.ts";
 import { listEntries, type ListedEntry } from "./ranges.ts";
-import { REAPED_MAX, type RoundMember } from "./round-member.ts";
+import { REAPED_MAX, type RoundMember, type RoundStep } from "./round-member.ts";
 
 /** What a look at a set costs, in the currency of the lane; entries that are looked at in one step. */
 const LOOK_COST = 512;
@@ -248,11 +248,11 @@ export class Reaper {
   }
 
   /** Raises, then seals, at all members; then the owners forget. */
-  #step(step: "raise" | "seal", body: readonly [string, number, number[], number[]]): void {
+  #step(step: "raise" | "seal", body: RoundStep): void {
     const timeoutMs = step === "raise" ? DRAIN_TIMEOUT_MS : STEP_TIMEOUT_MS;
     this.#askMembers(this.#host.members, (member, ended) => {
       const taken = [(answer: unknown) => ended(answer, ""), (error: string) => ended(null, error)] as const;
-      if (member.isSelf) this.#member[step](...body, ...taken);
+      if (member.isSelf) this.#member[step](body, ...taken);
       else call(member, `round-${step}`, body, timeoutMs, ended);
     }, (_answers, problem) => {
       if (problem !== "") return this.#end(problem);

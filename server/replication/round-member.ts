@@ -45,6 +45,9 @@ export interface RoundMemberHost {
 /** Of the head that is looked at; valid within one call. */
 const digest = new Uint32Array(2);
 
+/** A step that all members take: the round's id, the layout's number, partitions, and a new label for each. */
+export type RoundStep = readonly [string, number, readonly number[], readonly number[]];
+
 type Reply = (value: unknown) => void;
 type Refuse = (sentence: string) => void;
 
@@ -79,11 +82,11 @@ export class RoundMember {
     });
     on("round-raise", ([id, layout, partitions, labels], reply, refuse) => {
       if (!this.#isStep(id, layout, partitions, labels)) return refuse("round-raise wants an id, a layout, partitions, labels");
-      return this.raise(String(id), Number(layout), partitions as number[], labels as number[], reply, refuse);
+      return this.raise([String(id), Number(layout), partitions as number[], labels as number[]], reply, refuse);
     });
     on("round-seal", ([id, layout, partitions, labels], reply, refuse) => {
       if (!this.#isStep(id, layout, partitions, labels)) return refuse("round-seal wants an id, a layout, partitions, labels");
-      return this.seal(String(id), Number(layout), partitions as number[], labels as number[], reply, refuse);
+      return this.seal([String(id), Number(layout), partitions as number[], labels as number[]], reply, refuse);
     });
     on("round-reap", ([partition, listing, label], reply, refuse) => {
       if (!isListing(partition, listing) || !isWords([label], 1)) return refuse("round-reap wants a partition, a listing, a label");
@@ -117,14 +120,7 @@ export class RoundMember {
     return reply(partitions.map((partition) => this.#rounds.label(partition)));
   }
 
-  raise(
-    id: string,
-    layout: number,
-    partitions: readonly number[],
-    labels: readonly number[],
-    reply: Reply,
-    refuse: Refuse,
-  ): void {
+  raise([id, layout, partitions, labels]: RoundStep, reply: Reply, refuse: Refuse): void {
     const isStanding = (): boolean => this.#isIn(layout) && this.#rounds.isWatched(id, partitions);
     if (!isStanding() || !this.#rounds.raise(partitions, labels)) return refuse("the round is broken here");
     return this.#host.drainRequests(() => {
@@ -133,14 +129,7 @@ export class RoundMember {
     });
   }
 
-  seal(
-    id: string,
-    layout: number,
-    partitions: readonly number[],
-    labels: readonly number[],
-    reply: Reply,
-    refuse: Refuse,
-  ): void {
+  seal([id, layout, partitions, labels]: RoundStep, reply: Reply, refuse: Refuse): void {
     const isStanding = this.#isIn(layout) && this.#rounds.isWatched(id, partitions);
     if (!isStanding || this.#dirt(partitions) !== "") return refuse("the round is broken here");
     try {

@@ -12,7 +12,7 @@
  */
 
 import { SeededRandom } from "../random.ts";
-import { drawShape, type FaultWeights, NO_ADMINISTRATION, type Shape } from "./shape.ts";
+import { drawShape, type FaultWeights, NO_ADMINISTRATION, NO_FAULTS, type Shape } from "./shape.ts";
 import type { Simulation } from "./simulation.ts";
 
 const NODES = 5;
@@ -28,18 +28,6 @@ export interface Family {
   script(simulation: Simulation, random: SeededRandom): string;
 }
 
-const NEVER: FaultWeights = {
-  partition: 0,
-  oneWay: 0,
-  clog: 0,
-  kill: 0,
-  powerLoss: 0,
-  blackout: 0,
-  pause: 0,
-  wipe: 0,
-  clockJump: 0,
-};
-
 /** Five nodes, a sound network, no faults but what the script does. */
 function quiet(seed: number, operations: number): Shape {
   const drawn = drawShape(seed, operations);
@@ -48,7 +36,7 @@ function quiet(seed: number, operations: number): Shape {
     nodes: NODES,
     engine: "log",
     network: { lossPercent: 0, duplicatePercent: 0, delayMeanMs: 2 },
-    faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: NEVER },
+    faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: NO_FAULTS },
     administration: NO_ADMINISTRATION,
     workload: { ...drawn.workload, clients: 5, thinkMs: 400, timeoutMs: 1_500 },
   };
@@ -57,7 +45,7 @@ function quiet(seed: number, operations: number): Shape {
 /** The same with drawn faults of some kinds alone. */
 function stormy(seed: number, operations: number, weights: Partial<FaultWeights>, everyMs: number, lastsMsMax: number): Shape {
   const shape = quiet(seed, operations);
-  const faults = { everyMs, lastsMsMax, downMax: 2, weights: { ...NEVER, ...weights } };
+  const faults = { everyMs, lastsMsMax, downMax: 2, weights: { ...NO_FAULTS, ...weights } };
   return { ...shape, faults, network: drawShape(seed, operations).network };
 }
 

@@ -127,6 +127,19 @@ export function drawShape(seed: number, operations: number): Shape {
   };
 }
 
+/** None of any kind. */
+export const NO_FAULTS: FaultWeights = {
+  partition: 0,
+  oneWay: 0,
+  clog: 0,
+  kill: 0,
+  powerLoss: 0,
+  blackout: 0,
+  pause: 0,
+  wipe: 0,
+  clockJump: 0,
+};
+
 export const NO_ADMINISTRATION: AdministrationShape = {
   spares: 0,
   everyMs: 0,

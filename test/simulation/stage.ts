@@ -18,7 +18,7 @@ import { World } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
 import { disagreements, hintsOf } from "./inspection.ts";
 import { Losses } from "./losses.ts";
-import { NO_ADMINISTRATION, type Shape } from "./shape.ts";
+import { NO_ADMINISTRATION, NO_FAULTS, type Shape } from "./shape.ts";
 import { Trace } from "./trace.ts";
 import { BUCKETS } from "./workload.ts";
 import { requestIdAt } from "./write-attempts.ts";
@@ -198,17 +198,6 @@ function nameOf(key: string | Uint8Array): ObjectName {
 }
 
 function quietShape(nodes: number, seed: number, spares: number): Shape {
-  const never = {
-    partition: 0,
-    oneWay: 0,
-    clog: 0,
-    kill: 0,
-    powerLoss: 0,
-    blackout: 0,
-    pause: 0,
-    wipe: 0,
-    clockJump: 0,
-  };
   const weights = {
     read: 1,
     putBlind: 0,
@@ -229,7 +218,7 @@ function quietShape(nodes: number, seed: number, spares: number): Shape {
     compactionColdMs: 2_000,
     reapAfterMs: 3_600_000,
     network: { lossPercent: 0, duplicatePercent: 0, delayMeanMs: 1 },
-    faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: never },
+    faults: { everyMs: 0, lastsMsMax: 1, downMax: 0, weights: NO_FAULTS },
     administration: { ...NO_ADMINISTRATION, spares },
     workload: {
       clients: 0,

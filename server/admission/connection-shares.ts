@@ -24,11 +24,12 @@ export interface ConnectionShares {
 /**
  * What is asked for, as far as the descriptors reach. REQUIRES: max ≥ DESCRIPTORS_MIN
  * @param max descriptors of the process; Infinity: nobody knows
+ * @param perClient descriptors of one connection from a client
  */
-export function connectionShares(max: number, asked: ConnectionShares): ConnectionShares {
+export function connectionShares(max: number, asked: ConnectionShares, perClient = 1): ConnectionShares {
   if (max === Infinity) return asked;
   const files = Math.min(FILES_MAX, Math.max(FILES_MIN, Math.floor(max / 4)));
   const left = max - RUNTIME - files;
   const peers = Math.min(asked.peers, Math.floor(left / 4));
-  return { peers, http: Math.min(asked.http, left - peers) };
+  return { peers, http: Math.min(asked.http, Math.floor((left - peers) / perClient)) };
 }

@@ -7,6 +7,9 @@
  */
 
 import { encodeBase64Url } from "../http/bytes.ts";
+import { CertificateError } from "../ports/certificates.ts";
+import { systemClock } from "../ports/clock.ts";
+import { type Fetch, fetchTrusting } from "../ports/http-client.ts";
 import { type CommandLine, setting, UsageError } from "./command-line.ts";
 import { CommandFailure, FAILED, NOT_FOUND, UNKNOWN } from "./exit-code.ts";
 import { readSecretText } from "./secret-file.ts";
@@ -25,15 +28,33 @@ export const TOKEN_OPTION = setting(
   "where the token stands, for a cluster that has a secret",
 );
 
-export const NODE_OPTIONS = [NODE_OPTION, TOKEN_OPTION];
+export const CA_OPTION = setting(
+  "ca",
+  "FILE",
+  "for https://: the authority of the node's certificate, in PEM (default: the public ones)",
+);
+
+export const NODE_OPTIONS = [NODE_OPTION, TOKEN_OPTION, CA_OPTION];
 
 /** The node that a command is told to ask. @throws UsageError */
-export function apiOf(line: CommandLine): Api {
-  return new Api(line.text("node"), tokenOf(line));
+export function apiOf(line: CommandLine, nodeUrl = line.text("node")): Api {
+  return new Api(nodeUrl, tokenOf(line), fetchOf(line));
+}
+
+/** @throws UsageError */
+function fetchOf(line: CommandLine): Fetch {
+  const path = line.text("ca");
+  if (path === "") return (url, request) => fetch(url, request);
+  try {
+    return fetchTrusting({ place: line.place("ca"), path }, systemClock.nowMs());
+  } catch (error) {
+    if (error instanceof CertificateError) throw new UsageError(error.message);
+    throw error;
+  }
 }
 
 /** The token in the file that a command is told of; "": none. @throws UsageError */
-export function tokenOf(line: CommandLine): string {
+function tokenOf(line: CommandLine): string {
   const path = line.text("token-file");
   return path === "" ? "" : readSecretText(path, line.place("token-file"));
 }
@@ -54,14 +75,16 @@ export interface ApiRequest {
 export class Api {
   readonly #base: string;
   readonly #token: string;
+  readonly #fetch: Fetch;
 
   /** @param token "" where there is none @throws UsageError */
-  constructor(nodeUrl: string, token = "") {
+  constructor(nodeUrl: string, token: string, fetch: Fetch) {
     if (!/^https?:\/\/[^/?#]+\/?$/.test(nodeUrl)) {
       throw new UsageError(`The node is '${nodeUrl}', want a URL as in http://127.0.0.1:7070`);
     }
     this.#base = nodeUrl.replace(/\/$/, "");
     this.#token = token;
+    this.#fetch = fetch;
   }
 
   /** Sends a request; answers of every status come back. @throws CommandFailure */
@@ -71,7 +94,7 @@ export class Api {
     // What a stream is sent with; the type of RequestInit does not know it.
     const streamed = body instanceof ReadableStream ? { duplex: "half" } : {};
     try {
-      return await fetch(`${this.#base}${target}`, {
+      return await this.#fetch(`${this.#base}${target}`, {
         method,
         headers: this.#token === "" ? headers : { ...headers, Authorization: `Bearer ${this.#token}` },
         // Safe: no body of ours lives in shared memory.
@@ -104,6 +127,12 @@ export class Api {
       const advice = "want a node there (halo serve, halo dev) or another --node";
       return new CommandFailure(FAILED, `Nothing answers at ${this.#base}, ${advice}`);
     }
+    const why = reasonOf(error);
+    if (NOT_TRUSTED.test(why)) {
+      const advice = "want --ca with the authority that signed it, or a --node by a name that stands in it";
+      return new CommandFailure(FAILED, `The certificate of ${this.#base} is not trusted (${why}), ${advice}`);
+    }
+    if (NO_TLS.test(why)) return new CommandFailure(FAILED, `There is no TLS at ${this.#base}, want http:// there`);
     const isWrite = method !== "GET";
     const outcome = isWrite ? ", so whether it was written is unknown" : "";
     const message = `The connection to ${this.#base} broke (${reason})${outcome}`;
@@ -121,6 +150,17 @@ function isRefusedConnection(error: unknown): boolean {
     String(error.cause)
   }`;
   return NOT_CONNECTED.test(text);
+}
+
+// Handshakes that failed: nothing was sent.
+const NO_TLS = /EPROTO|InvalidContentType/;
+const NOT_TRUSTED = /self.signed certificate|CERT_|unable to (verify|get)|UNABLE_TO|ERR_TLS_|invalid peer certificate/i;
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = "code" in error ? `${String(error.code)} ` : "";
+  const cause = error.cause === undefined ? "" : `: ${String(error.cause)}`;
+  return `${code}${error.message}${cause}`;
 }
 
 /** The answer to a failed request as what the command ends with. */

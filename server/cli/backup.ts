@@ -34,7 +34,7 @@ import {
   readDataDirectory,
 } from "../ports/disk.ts";
 import { writeError, writeOut } from "../ports/process.ts";
-import { Api, tokenOf, TOKEN_OPTION } from "./api.ts";
+import { apiOf, CA_OPTION, TOKEN_OPTION } from "./api.ts";
 import type { Command } from "./command.ts";
 import { type CommandLine, option, setting, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
@@ -82,6 +82,7 @@ are not taken over.`,
     option("into", "URL", "a node of the cluster to give the objects to, by its HTTP address"),
     option("older", "", "with --into: also what the cluster may have deleted since and forgotten about"),
     TOKEN_OPTION,
+    CA_OPTION,
     JSON_OPTION,
   ],
   positionalsMin: 1,
@@ -184,7 +185,7 @@ async function restore(line: CommandLine): Promise<number> {
 async function restoreToCluster(line: CommandLine, from: string): Promise<number> {
   const into = line.text("into");
   if (line.has("data")) throw new UsageError("--data and --into are both given, want one of them");
-  const api = new Api(into, tokenOf(line));
+  const api = apiOf(line, into);
   const isJson = line.flag("json");
   const sentence = `Cannot restore ${from} into ${into}`;
   return explained(sentence, async () => {

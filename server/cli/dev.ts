@@ -13,6 +13,7 @@ import type { ClusterReport } from "../http/http-node.ts";
 import { systemClock } from "../ports/clock.ts";
 import {
   type Child,
+  environment,
   onStopSignal,
   programCommand,
   startProgram,
@@ -154,7 +155,9 @@ class DevCluster {
       "--tcp",
       tcp,
     ];
-    return ["serve", ...places, ...(join === "" ? [] : ["--join", join])];
+    // The three are plain, whatever the environment says of other nodes.
+    const plain = environment["HALO_TLS_CERT"] === undefined ? [] : ["--tls", "off"];
+    return ["serve", ...plain, ...places, ...(join === "" ? [] : ["--join", join])];
   }
 
   #childEnded(name: string, how: string, given: readonly string[]): void {

@@ -4,6 +4,7 @@
  *   settings ─→ HTTP listens (answers 503) ─→ data folder opened, node started ─→ HTTP serves
  *            ─→ the first line on standard output tells where
  *   SIGTERM, SIGINT: no new requests, those under way end, the node syncs and closes; at most 10 s
+ *   SIGHUP: the same, or with TLS: the files of its certificates are looked at
  *
  * HTTP listens first because the node tells the cluster under which address clients reach it, and
  * because a probe should get an answer while a large log is being recovered.
@@ -22,6 +23,7 @@ import { systemClock } from "../ports/clock.ts";
 import { systemDescriptors } from "../ports/descriptors.ts";
 import { type DataDirectory, openDataDirectory } from "../ports/disk.ts";
 import { type HttpHandler, serveHttp } from "../ports/http-server.ts";
+import { HTTPS_DESCRIPTORS, HttpsFront } from "../ports/https-server.ts";
 import { LineLog } from "../ports/line-log.ts";
 import type { Log } from "../ports/log.ts";
 import { systemMemory } from "../ports/memory.ts";
@@ -29,14 +31,17 @@ import {
   environment,
   exit,
   machineName,
+  onHangup,
   onInputEnd,
-  onStopSignal,
+  onTermination,
   processId,
   writeError,
   writeOut,
 } from "../ports/process.ts";
 import { systemRandom } from "../ports/random.ts";
 import { parseAddress, tcpNetwork } from "../ports/tcp-network.ts";
+import { Tls } from "../ports/tls.ts";
+import { TlsNetwork } from "../ports/tls-network.ts";
 import type { Command } from "./command.ts";
 import { type CommandLine, option, setting } from "./command-line.ts";
 import { exampleConfig, readConfigFile } from "./config-file.ts";
@@ -81,10 +86,12 @@ async function serve(given: CommandLine): Promise<number> {
   const config = readServeConfig(line, environment["JOURNAL_STREAM"] !== undefined);
   if (line.flag("print-config")) return printConfig(line);
   const log = new LineLog(systemClock, writeError, config.logForm);
-  const running = new RunningNode(config, log);
+  const tls = config.tls === null ? null : new Tls(config.tls, systemClock, log);
+  const running = new RunningNode(config, log, tls);
   writeOut(firstLine(await running.start(), line.flag("json")));
   if (line.flag("until-input-ends")) onInputEnd(() => running.stop("the end of its input"));
-  onStopSignal((signal) => running.stop(signal));
+  onTermination((signal) => running.stop(signal));
+  onHangup(() => tls === null ? running.stop("SIGHUP") : tls.reload());
   return running.ended;
 }
 
@@ -101,17 +108,23 @@ interface Listening {
   readonly http: string;
   readonly tcp: string;
   readonly data: string;
+  /** Whether TLS is spoken at both. */
+  readonly tls: "required" | "optional" | "off";
 }
 
 function firstLine(at: Listening, isJson: boolean): string {
   if (isJson) return `${JSON.stringify({ ...at, pid: processId, version: VERSION })}\n`;
-  const places = `http://${at.http}, peers on ${at.tcp}, data in ${at.data}`;
+  const scheme = at.tls === "required" ? "https" : "http";
+  const places = `${scheme}://${at.http}, peers on ${at.tcp}, data in ${at.data}`;
   return `halo ${VERSION}: ${at.name} listens on ${places}\n`;
 }
 
 class RunningNode {
   readonly #config: ServeConfig;
   readonly #log: Log;
+  readonly #tls: Tls | null;
+  /** What HTTP comes through where there is TLS. */
+  readonly #front: HttpsFront | null;
   readonly ended: Promise<number>;
   #end: (code: number) => void = () => undefined;
   #handler: HttpHandler = answerStarting;
@@ -123,9 +136,11 @@ class RunningNode {
   #ownDescriptors = 0;
   #isStopping = false;
 
-  constructor(config: ServeConfig, log: Log) {
+  constructor(config: ServeConfig, log: Log, tls: Tls | null) {
     this.#config = config;
     this.#log = log;
+    this.#tls = tls;
+    this.#front = tls === null ? null : new HttpsFront(tls, (request) => this.#handler(request));
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -135,7 +150,8 @@ class RunningNode {
   async start(): Promise<Listening> {
     const { max } = systemDescriptors;
     if (max < DESCRIPTORS_MIN) throw new CommandFailure(FAILED, tooFewDescriptors(max));
-    const shares = connectionShares(max, this.#config.connections);
+    const perClient = this.#front === null ? 1 : HTTPS_DESCRIPTORS;
+    const shares = connectionShares(max, this.#config.connections, perClient);
     const http = await this.#listen(shares.http);
     this.#http = http;
     const node = await this.#startNode(http.address, shares.peers);
@@ -149,12 +165,18 @@ class RunningNode {
       log: this.#log,
     });
     const data = this.#config.dataFolder;
-    return { name: this.#name, http: http.address, tcp: node.tcpAddress, data };
+    const tls = this.#tls === null ? "off" : this.#tls.config.isOptional ? "optional" : "required";
+    this.#tls?.start();
+    return { name: this.#name, http: http.address, tcp: node.tcpAddress, data, tls };
   }
 
   #listen(connectionsMax: number): Promise<HttpDoor> {
     const handler: HttpHandler = (request) => this.#handler(request);
-    const listen: Listen = (address, done) => serveHttp(address, handler, done);
+    const front = this.#front;
+    const listen: Listen = (address, done) => {
+      if (front === null) serveHttp(address, handler, done);
+      else front.listen(address, done);
+    };
     const ports = { clock: systemClock, log: this.#log, listen };
     const door = new HttpDoor(ports, connectionsMax, () => this.#httpConnections());
     return new Promise((resolve, reject) => {
@@ -168,6 +190,7 @@ class RunningNode {
 
   /** What is neither the runtime's, nor a data file, nor a connection of the node. */
   #httpConnections(): number {
+    if (this.#front !== null) return this.#front.connectionCount;
     const files = this.#data?.descriptors() ?? 0;
     const others = this.#ownDescriptors + files + (this.#node?.connectionCount ?? 0);
     return Math.max(0, systemDescriptors.open() - others);
@@ -184,6 +207,7 @@ class RunningNode {
       httpRefuses: http.isShut ? 1 : 0,
       peerConnections: this.#node?.connectionCount ?? 0,
       peerConnectionsMax: shares.peers,
+      ...this.#tls?.statistics(),
     };
   }
 
@@ -191,7 +215,8 @@ class RunningNode {
     const data = openData(this.#config.dataFolder);
     this.#data = data;
     const { disk, bootId } = data;
-    const outside = { clock: systemClock, random: systemRandom, network: tcpNetwork };
+    const network = this.#tls === null ? tcpNetwork : new TlsNetwork(this.#tls);
+    const outside = { clock: systemClock, random: systemRandom, network };
     const ports = { ...outside, disk, log: this.#log, memory: systemMemory, bootId };
     const name = this.#config.node.name || defaultName(this.#config.node.tcp, http);
     const node = new Node(ports, { ...this.#config.node, name, http, peerConnectionsMax });
@@ -211,6 +236,7 @@ class RunningNode {
       return;
     }
     this.#isStopping = true;
+    this.#tls?.stop();
     this.#log.info("stopping", { cause });
     systemClock.after(STOP_MS_MAX, () => {
       this.#log.error("stopping took too long, what is left is cut");

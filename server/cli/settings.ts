@@ -26,8 +26,10 @@ import { parseQuorum } from "../http/parameters.ts";
 import { type NodeConfig, nodeConfigDefaults } from "../node-config.ts";
 import { parseAddress } from "../ports/tcp-network.ts";
 import { systemMemory } from "../ports/memory.ts";
+import type { TlsConfig } from "../ports/tls.ts";
 import { type CommandLine, type Option, setting, UsageError } from "./command-line.ts";
 import { readClusterSecret } from "./secret-file.ts";
+import { readTlsConfig } from "./tls-settings.ts";
 
 /** Of the machine's memory, or of what a control group leaves of it. */
 const MEMORY_SHARE = 0.75;
@@ -156,6 +158,11 @@ export const SERVE_SETTINGS: readonly Option[] = [
   ),
   setting("log", "FORM", "text or json (default: json under systemd, else text)"),
   setting("secret-file", "FILE", "the cluster's secret: nodes prove it, clients need tokens (halo token)"),
+  setting("tls-cert", "FILE", "certificate of this node, in PEM: both ports speak TLS, 1.2 or newer"),
+  setting("tls-key", "FILE", "its key, in PEM"),
+  setting("tls-ca", "FILE", "authorities, in PEM: nodes show each other certificates that these have signed"),
+  setting("tls-peer-name", "NAME", "with --tls-ca: a DNS name that every node's certificate is made out to"),
+  setting("tls", "MODE", "required, optional (both ports take plain connections as well) or off; default: as --tls-cert is given"),
   setting("insecure", "", "listen off the loopback interface without authentication"),
 ];
 
@@ -171,6 +178,8 @@ export interface ServeConfig {
   readonly bodyBytesMax: number;
   /** As asked for; the descriptors of the process may not reach so far. */
   readonly connections: ConnectionShares;
+  /** Null: both ports are plain. */
+  readonly tls: TlsConfig | null;
   readonly node: NodeConfig;
 }
 
@@ -192,6 +201,7 @@ export function readServeConfig(line: CommandLine, underSystemd: boolean): Serve
       http: wholeNumber(line, "max-http-connections", 1, CONNECTIONS_MAX),
       peers: node.peerConnectionsMax,
     },
+    tls: readTlsConfig(line),
     node,
   };
 }

@@ -41,8 +41,7 @@ export function serveHttp(
   }
   let server: HttpServer;
   try {
-    const serve = typeof Bun === "undefined" ? serveOnDeno : serveOnBun;
-    server = serve(place.host, place.port, handler);
+    server = serve({ hostname: place.host, port: place.port }, handler);
   } catch (error) {
     const reason = error instanceof Error ? explain(error) : String(error);
     done(null, `Cannot serve HTTP on ${address}: ${reason}`);
@@ -51,19 +50,30 @@ export function serveHttp(
   done(server, "");
 }
 
-function serveOnBun(hostname: string, port: number, fetch: HttpHandler): HttpServer {
-  const server = Bun.serve({
-    hostname,
-    port,
+/** Serves whoever reaches a socket of this machine (https-server.ts). @throws Error as the system says it */
+export function serveHttpOnSocket(path: string, handler: HttpHandler): Pick<HttpServer, "stop"> {
+  return serve({ path }, handler);
+}
+
+type Place = { readonly hostname: string; readonly port: number } | { readonly path: string };
+
+function serve(place: Place, handler: HttpHandler): HttpServer {
+  return typeof Bun === "undefined" ? serveOnDeno(place, handler) : serveOnBun(place, handler);
+}
+
+function serveOnBun(place: Place, fetch: HttpHandler): HttpServer {
+  const options = {
     fetch,
     development: false,
-    // Said aloud: without development mode Bun would share a taken port instead of refusing it.
-    reusePort: false,
     idleTimeout: IDLE_SECONDS_MAX,
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-  });
+  } as const;
+  // Said aloud: without development mode Bun would share a taken port instead of refusing it.
+  const server = "path" in place
+    ? Bun.serve(unixOptions(place.path, options))
+    : Bun.serve({ ...options, ...place, reusePort: false });
   return {
-    address: formatAddress(hostname, server.port ?? port),
+    address: "path" in place ? place.path : formatAddress(place.hostname, server.port ?? place.port),
     stop: (graceMs, done) => {
       const force = setTimeout(() => void server.stop(true), graceMs);
       // Who has not said a whole request yet is not waited for, however slowly the rest may come.
@@ -78,6 +88,11 @@ function serveOnBun(hostname: string, port: number, fetch: HttpHandler): HttpSer
   };
 }
 
+/** The types of Bun know no idle timeout of such a socket; Bun has it there as well. */
+function unixOptions(path: string, options: object & { fetch: HttpHandler }): { unix: string; fetch: HttpHandler } {
+  return { ...options, unix: path };
+}
+
 /** What is used of Deno; its types are not among those of this project. */
 interface DenoServer {
   readonly addr: { readonly hostname: string; readonly port: number };
@@ -85,20 +100,20 @@ interface DenoServer {
 }
 interface DenoRuntime {
   serve(
-    options: { hostname: string; port: number; signal: AbortSignal; onListen: () => void },
+    options: Place & { signal: AbortSignal; onListen: () => void },
     handler: HttpHandler,
   ): DenoServer;
 }
 
-function serveOnDeno(hostname: string, port: number, handler: HttpHandler): HttpServer {
+function serveOnDeno(place: Place, handler: HttpHandler): HttpServer {
   // Safe: the global is declared here as far as it is used, and checked before it is.
   const { Deno: runtime } = globalThis as { Deno?: DenoRuntime };
   if (runtime === undefined) throw new Error("neither Bun nor Deno runs this");
   const abort = new AbortController();
-  const options = { hostname, port, signal: abort.signal, onListen: () => undefined };
+  const options = { ...place, signal: abort.signal, onListen: () => undefined };
   const server = runtime.serve(options, handler);
   return {
-    address: formatAddress(hostname, server.addr.port),
+    address: "path" in place ? place.path : formatAddress(place.hostname, server.addr.port),
     stop: (graceMs, done) => {
       const force = setTimeout(() => abort.abort(), graceMs);
       finish(server.shutdown(), force, done);

@@ -17,6 +17,14 @@ export interface SocketHandler {
   closed(reason: string): void;
 }
 
+/** What TLS knows of a connection (tls-channel.ts). */
+export interface Channel {
+  /** SHA-256 of the certificate that the listener showed, the same at both ends unless somebody is between them. */
+  readonly binding: Uint8Array;
+  /** Why who is at the other end is no node: one sentence; "" where nothing speaks against it. */
+  readonly refusal: string;
+}
+
 export interface Socket {
   /** Sends bytes[0, length). The array is the socket's until it calls `release` (never before return). */
   write(bytes: Uint8Array, length: number, release: (bytes: Uint8Array) => void): void;
@@ -29,6 +37,8 @@ export interface Socket {
   close(reason: string): void;
   /** Who is at the other end, for logs: "127.0.0.1:40312". */
   readonly remote: string;
+  /** Known once the connection stands; null: it is plain. */
+  readonly channel: Channel | null;
 }
 
 export interface Listener {

@@ -141,9 +141,18 @@ export function writeWholeFile(path: string, bytes: Uint8Array): void {
 
 /** Calls back at every SIGTERM, SIGINT or SIGHUP; the process no longer ends by them. */
 export function onStopSignal(callback: (signal: string) => void): void {
-  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    process.on(name, () => callback(name));
-  }
+  onTermination(callback);
+  onHangup(() => callback("SIGHUP"));
+}
+
+/** The same, and SIGHUP is left to others. */
+export function onTermination(callback: (signal: string) => void): void {
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.on(name, () => callback(name));
+}
+
+/** Calls back at every SIGHUP; the process does not end by it. */
+export function onHangup(callback: () => void): void {
+  process.on("SIGHUP", callback);
 }
 
 /** Calls back when standard input ends: for a child, when its parent is gone by whatever cause. */

@@ -37,17 +37,26 @@ function listen(
   accept: (socket: Socket) => SocketHandler,
   done: (listener: Listener | null, error: string) => void,
 ): void {
+  listenTcp(address, (stream) => {
+    const socket = new TcpSocket(stream, "");
+    const handler = accept(socket);
+    socket.serve(handler);
+    handler.opened();
+  }, done);
+}
+
+/** Listens on host:port for streams; calls back with the listener or with a sentence that says why not. */
+export function listenTcp(
+  address: string,
+  accept: (stream: net.Socket) => void,
+  done: (listener: Listener | null, error: string) => void,
+): void {
   const place = parseAddress(address);
   if (place === null) {
     setImmediate(() => done(null, notAnAddress("listen on", address)));
     return;
   }
-  const server = net.createServer({ noDelay: true }, (stream) => {
-    const socket = new TcpSocket(stream, "");
-    const handler = accept(socket);
-    socket.serve(handler);
-    handler.opened();
-  });
+  const server = net.createServer({ noDelay: true }, accept);
   let told = false;
   server.on("error", (error) => {
     if (told) return;
@@ -64,7 +73,7 @@ function listen(
 
 function connect(address: string, handler: SocketHandler): Socket {
   const place = parseAddress(address);
-  if (place === null) return new NoSocket(address, handler);
+  if (place === null) return noSocket(address, handler);
   const stream = net.connect({ host: place.host, port: place.port, noDelay: true });
   const socket = new TcpSocket(stream, address);
   socket.serve(handler);
@@ -78,7 +87,9 @@ interface PendingWrite {
   readonly release: (bytes: Uint8Array) => void;
 }
 
-class TcpSocket implements Socket {
+/** A stream that stands. */
+export class TcpSocket implements Socket {
+  readonly channel = null;
   readonly remote: string;
   readonly #stream: net.Socket;
   readonly #writes: PendingWrite[] = [];
@@ -160,7 +171,12 @@ class TcpSocket implements Socket {
 }
 
 /** What dialling something that is no address gives: a socket that closes. */
+export function noSocket(address: string, handler: SocketHandler): Socket {
+  return new NoSocket(address, handler);
+}
+
 class NoSocket implements Socket {
+  readonly channel = null;
   readonly remote: string;
   constructor(address: string, handler: SocketHandler) {
     this.remote = address;

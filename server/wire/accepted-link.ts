@@ -1,6 +1,7 @@
 /**
  * The other end of a link that somebody dialled: waits for HELLO, judges it, then serves requests. Where the
- * cluster has a secret, a HELLO without proof of it is answered with a challenge first.
+ * cluster has a secret, a HELLO without proof of it is answered with a challenge first. Where nodes show
+ * certificates, a HELLO of one that showed none, or a wrong one, is refused; clients need none.
  *
  *   waiting ──HELLO accepted──► serving     frames before a HELLO, replies, a second HELLO that says
  *      │ refused, too late                  something else: malformed, closed
@@ -28,6 +29,7 @@ import {
   judgeHello,
   type LocalIdentity,
   notProved,
+  orBetween,
   type PeerIdentity,
   type Permission,
   proved,
@@ -135,6 +137,8 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
   #judge(hello: Greeting): Refusal {
     const refusal = judgeHello(hello, this.#owner.identity);
     if (refusal !== ACCEPTED) return refusal;
+    const certificate = hello.role === "client" ? "" : this.connection.channel?.refusal ?? "";
+    if (certificate !== "") return notProved(certificate);
     const proof = this.#judgeProof(hello);
     if (proof !== ACCEPTED) return proof;
     const sentence = this.#owner.admit(hello);
@@ -143,14 +147,15 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
 
   #judgeProof(hello: Greeting): Refusal {
     const { secret } = this.#owner.identity;
+    const { channel } = this.connection;
     if (secret === null) return ACCEPTED;
     if (hello.role === "client") {
       if (this.#owner.permit(hello.token) !== null) return ACCEPTED;
       return notProved(hello.token === "" ? "A client has to bring a token" : "The token is not known here");
     }
     if (hello.nonce.length === 0) return notProved("The cluster has a secret, and the node that dialled has none");
-    if (hello.proof.length === 0 || isProved(secret, "dialler", hello, this.#own())) return ACCEPTED;
-    return notProved("The node that dialled has another secret than the cluster");
+    if (hello.proof.length === 0 || isProved(secret, "dialler", hello, this.#own(), channel)) return ACCEPTED;
+    return notProved(`The node that dialled has another secret than the cluster${orBetween(channel)}`);
   }
 
   #own(): Greeting {
@@ -164,7 +169,7 @@ export class AcceptedLink implements ConnectionOwner, TimerTarget {
   #challenge(hello: Greeting, correlation: number): void {
     const { secret } = this.#owner.identity;
     if (secret === null) return;
-    const greeting = proved(secret, "listener", this.#own(), hello);
+    const greeting = proved(secret, "listener", this.#own(), hello, this.connection.channel);
     this.#answer(STATUS_CHALLENGE, correlation, encodeWelcome(greeting));
   }
 

@@ -18,7 +18,7 @@
 
 import { FRAME_HEADER_BYTES, type FrameView, REPLY_BIT } from "../../core/frame.ts";
 import { FrameReader } from "../../core/frame-reader.ts";
-import type { Socket, SocketHandler } from "../ports/network.ts";
+import type { Channel, Socket, SocketHandler } from "../ports/network.ts";
 import { OutgoingFrames } from "./outgoing-frames.ts";
 import type { TimerTarget } from "./timer-wheel.ts";
 import type { Flushable, Wiring } from "./wiring.ts";
@@ -61,6 +61,11 @@ export class Connection implements SocketHandler, Flushable, TimerTarget {
   /** Who is at the other end, for logs. */
   get remote(): string {
     return this.#socket?.remote ?? "";
+  }
+
+  /** What TLS knows of it; null: it is plain. */
+  get channel(): Channel | null {
+    return this.#socket?.channel ?? null;
   }
 
   /** Whether frames can be sent. */

@@ -20,6 +20,7 @@ import {
   STATUS_WRONG_NODE,
   STATUS_WRONG_PROTOCOL,
 } from "../../core/frame.ts";
+import type { Channel } from "../ports/network.ts";
 import { decodeMessage, encodeMessage } from "./messages.ts";
 import { isEqualInConstantTime, NONCE_BYTES, PROOF_BYTES, proofOf } from "./secret.ts";
 
@@ -124,9 +125,10 @@ export function proved(
   side: "dialler" | "listener",
   own: Greeting,
   other: Greeting,
+  channel: Channel | null,
 ): Greeting {
   const [dialler, listener] = side === "dialler" ? [own, other] : [other, own];
-  return { ...own, proof: proofOf(secret, side, dialler, listener) };
+  return { ...own, proof: proofOf(secret, side, dialler, listener, channel?.binding ?? NOTHING) };
 }
 
 /** Whether a greeting's proof is that of its side. */
@@ -135,9 +137,10 @@ export function isProved(
   side: "dialler" | "listener",
   theirs: Greeting,
   own: Greeting,
+  channel: Channel | null,
 ): boolean {
   if (theirs.nonce.length !== NONCE_BYTES || own.nonce.length !== NONCE_BYTES) return false;
-  const wanted = proved(secret, side, { ...theirs, proof: NOTHING }, own).proof;
+  const wanted = proved(secret, side, { ...theirs, proof: NOTHING }, own, channel).proof;
   return isEqualInConstantTime(theirs.proof, wanted);
 }
 
@@ -226,6 +229,11 @@ function wrongCluster(theirs: string | null, ours: string | null): Refusal {
 /** One side has no secret, or another one. */
 export function notProved(sentence: string): Refusal {
   return { status: STATUS_NOT_PROVED, sentence };
+}
+
+/** What else a wrong proof may mean. */
+export function orBetween(channel: Channel | null): string {
+  return channel === null ? "" : ", or somebody between the two ends the TLS";
 }
 
 function isShortText(value: unknown): value is string {

@@ -25,6 +25,7 @@ import {
   STATUS_CHALLENGE,
   STATUS_OK,
 } from "../../core/frame.ts";
+import type { Channel } from "../ports/network.ts";
 import { type CallDone, Calls } from "./calls.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { Correlations } from "./correlations.ts";
@@ -39,6 +40,7 @@ import {
   judgeWelcome,
   type LocalIdentity,
   notProved,
+  orBetween,
   type PeerIdentity,
   proved,
   type Refusal,
@@ -335,7 +337,7 @@ export class Peer implements ConnectionOwner {
       return;
     }
     const judged = judgeWelcome(welcome, this.#owner.identity, this.role, this.id);
-    const refusal = judged === ACCEPTED ? this.#judgeProof(welcome, isChallenge) : judged;
+    const refusal = judged === ACCEPTED ? this.#judgeProof(welcome, isChallenge, connection.channel) : judged;
     if (refusal !== ACCEPTED) {
       this.#refused(refusal, connection);
       return;
@@ -346,7 +348,7 @@ export class Peer implements ConnectionOwner {
   }
 
   /** Of a challenge: proves in return. Of a welcome: the other side must have been challenged with success. */
-  #judgeProof(theirs: Greeting, isChallenge: boolean): Refusal {
+  #judgeProof(theirs: Greeting, isChallenge: boolean, channel: Channel | null): Refusal {
     const { secret } = this.#owner.identity;
     const hello = this.#hello;
     if (secret === null || hello === null || hello.nonce.length === 0) {
@@ -357,10 +359,10 @@ export class Peer implements ConnectionOwner {
       return hello.proof.length > 0 ? ACCEPTED : notProved("The node there did not prove the cluster's secret");
     }
     const unproved = { ...hello, proof: new Uint8Array(0) };
-    if (!isProved(secret, "listener", theirs, unproved)) {
-      return notProved("The cluster there has another secret than this node");
+    if (!isProved(secret, "listener", theirs, unproved, channel)) {
+      return notProved(`The cluster there has another secret than this node${orBetween(channel)}`);
     }
-    this.#hello = proved(secret, "dialler", unproved, theirs);
+    this.#hello = proved(secret, "dialler", unproved, theirs, channel);
     this.#owner.wiring.wheel.cancel(this.#repeatTimer);
     this.#sendHello();
     return ACCEPTED;

@@ -9,7 +9,8 @@
  *
  * Each proof covers both nonces, which are drawn for the connection, so it is worth nothing on another
  * one; and the side, so that it cannot be sent back. It covers what both said of themselves, so nobody
- * between them changes a name. HMAC-SHA-256 (RFC 2104).
+ * between them changes a name. Over TLS it covers the certificate that the listener showed: whoever
+ * stands between them has to show another one, and cannot hand the proofs through. HMAC-SHA-256 (RFC 2104).
  */
 
 import { hmac } from "@noble/hashes/hmac.js";
@@ -33,18 +34,20 @@ export interface Said {
   readonly nonce: Uint8Array;
 }
 
-/** What a side proves with. REQUIRES: both have their nonce. */
+/** What a side proves with. REQUIRES: both have their nonce. @param binding of the channel; empty: no TLS */
 export function proofOf(
   secret: Uint8Array,
   side: Side,
   dialler: Said,
   listener: Said,
+  binding: Uint8Array,
 ): Uint8Array {
   const said = ({ protocol, clusterId, nodeId, name, nonce }: Said): unknown[] => {
     return [protocol, clusterId, nodeId, name, nonce];
   };
   const transcript = ["halo", side, dialler.role, said(dialler), said(listener)];
-  return hmac(sha256, secret, encodeMessage(transcript));
+  const bound = binding.length === 0 ? transcript : [...transcript, binding];
+  return hmac(sha256, secret, encodeMessage(bound));
 }
 
 /** Whether two byte strings are equal, in a time that tells only their length. */

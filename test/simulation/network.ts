@@ -301,6 +301,7 @@ interface Arrived {
 
 /** One end of a connection. */
 class SimulatedSocket implements Socket {
+  readonly channel = null;
   readonly remote: string;
   readonly #network: SimulatedNetwork;
   readonly #host: Host;

@@ -59,7 +59,7 @@ function proofFor(challenge: Fields, secret: Uint8Array): Uint8Array {
   const theirs = { ...own, nodeId: "a".repeat(16), name: "n1" };
   const dialler = greetingOf(own, "peer", NONCE);
   const listener = greetingOf(theirs, "peer", challenge.nonce as Uint8Array);
-  return proved(secret, "dialler", dialler, listener).proof;
+  return proved(secret, "dialler", dialler, listener, null).proof;
 }
 
 function checkRefused(check: Check, what: string, end: { status: number; why: string }): void {

@@ -23,6 +23,9 @@ import { TlsDoor } from "./tls-door.ts";
 /** Descriptors of one connection: the client's, and both ends of the way to the server. */
 export const HTTPS_DESCRIPTORS = 3;
 
+/** What is left when one side has closed may take so long to leave: a client that reads nothing is cut off. */
+const REST_MS_MAX = 75_000;
+
 const PLAIN_DETAIL = JSON.stringify({
   type: "urn:halo:error:tls-required",
   title: "TLS required",
@@ -44,10 +47,12 @@ export class HttpsFront {
   readonly #door: TlsDoor;
   readonly #handler: HttpHandler;
   readonly #connections = new Set<net.Socket>();
+  /** Of these, those in their handshake. */
+  readonly #entering = new Set<net.Socket>();
 
   /** The handler must neither throw nor reject. */
   constructor(owner: Tls, handler: HttpHandler) {
-    this.#door = new TlsDoor(owner, PLAIN_ANSWER);
+    this.#door = new TlsDoor(owner, PLAIN_ANSWER, true);
     this.#handler = handler;
   }
 
@@ -73,18 +78,24 @@ export class HttpsFront {
         address: listener.address,
         stop: (graceMs, stopped) => {
           listener.close();
+          // They have asked for nothing yet.
+          for (const raw of this.#entering) raw.destroy();
           inner.stop(graceMs, stopped);
         },
       }, "");
-    });
+    }, true);
   }
 
   #accept(raw: net.Socket, path: string): void {
     this.#connections.add(raw);
+    this.#entering.add(raw);
     raw.once("close", () => this.#connections.delete(raw));
     this.#door.enter(raw, {
-      stands: (stream) => joined(stream, net.connect(path)),
-      failed: () => undefined,
+      stands: (stream) => {
+        this.#entering.delete(raw);
+        joined(stream, net.connect({ path, allowHalfOpen: true }));
+      },
+      failed: () => this.#entering.delete(raw),
     });
   }
 }
@@ -103,7 +114,11 @@ function pass(from: net.Socket, to: net.Socket): void {
   });
   from.on("end", () => to.end());
   from.on("error", () => to.destroy());
-  from.on("close", () => to.destroySoon());
+  from.on("close", () => {
+    to.destroySoon();
+    const timer = setTimeout(() => to.destroy(), REST_MS_MAX);
+    to.once("close", () => clearTimeout(timer));
+  });
 }
 
 /** In Linux's abstract names: nothing of it is left behind. Elsewhere a file in a folder of this user's own. */

@@ -45,18 +45,22 @@ function listen(
   }, done);
 }
 
-/** Listens on host:port for streams; calls back with the listener or with a sentence that says why not. */
+/**
+ * Listens on host:port for streams; calls back with the listener or with a sentence that says why not.
+ * @param allowHalfOpen whether a stream whose other side has finished may still be written to
+ */
 export function listenTcp(
   address: string,
   accept: (stream: net.Socket) => void,
   done: (listener: Listener | null, error: string) => void,
+  allowHalfOpen = false,
 ): void {
   const place = parseAddress(address);
   if (place === null) {
     setImmediate(() => done(null, notAnAddress("listen on", address)));
     return;
   }
-  const server = net.createServer({ noDelay: true }, accept);
+  const server = net.createServer({ noDelay: true, allowHalfOpen }, accept);
   let told = false;
   server.on("error", (error) => {
     if (told) return;

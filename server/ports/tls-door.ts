@@ -32,14 +32,17 @@ export class TlsDoor {
   readonly #tls: Tls;
   /** What is said to who comes without TLS where it is required; "": nothing. */
   readonly #plainAnswer: string;
+  readonly #allowHalfOpen: boolean;
   /** Those in a handshake, by their address. */
   readonly #waiting = new Map<string, Entering>();
   #shown: Certificates | null = null;
   #server: tls.Server | null = null;
 
-  constructor(owner: Tls, plainAnswer: string) {
+  /** @param allowHalfOpen whether a stream whose other side has finished may still be written to */
+  constructor(owner: Tls, plainAnswer: string, allowHalfOpen: boolean) {
     this.#tls = owner;
     this.#plainAnswer = plainAnswer;
+    this.#allowHalfOpen = allowHalfOpen;
   }
 
   /** Takes a stream that was just accepted. */
@@ -78,6 +81,7 @@ export class TlsDoor {
       key,
       ...(authorities === null ? {} : { ca: authorities, requestCert: true, rejectUnauthorized: false }),
       minVersion: TLS_VERSION_MIN,
+      allowHalfOpen: this.#allowHalfOpen,
     }, (stream) => {
       const channel = channelOf(stream, current.fingerprint, this.#tls);
       this.#waiting.get(keyOf(stream))?.stands(stream, channel);

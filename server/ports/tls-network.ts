@@ -21,7 +21,7 @@ export class TlsNetwork implements Network {
 
   constructor(owner: Tls) {
     this.#tls = owner;
-    this.#door = new TlsDoor(owner, "");
+    this.#door = new TlsDoor(owner, "", false);
   }
 
   listen(

@@ -136,6 +136,9 @@ t.test("HTTPS for curl and for the commands; plain HTTP is told what is wrong", 
   const stats = JSON.parse((await curl(ca, `${url}/stats`)).replace(/ 200$/, "")) as Record<string, number>;
   t.equal(stats["tlsDaysLeft"], 9, "not quite ten days");
   t.match(node.process.output, /the certificate expires soon .*"daysLeft":9|the certificate expires soon .*daysLeft=9/);
+  const client = await connected(node.http, ours.pem);
+  client.end("GET /kv/cart/k HTTP/1.1\r\nHost: halo\r\n\r\n");
+  t.match(await textOf(client), /^HTTP\/1.1 200 [^]*two books$/, "also who has finished speaking is answered");
   node.process.kill("SIGTERM");
   t.equal(await node.process.ended, 0, "and it stops");
 });
@@ -293,8 +296,17 @@ t.test("a node on Deno speaks the same", async (t) => {
 function connected(address: string, ca: string): Promise<tls.TLSSocket> {
   const [host, port] = address.split(":");
   return new Promise((resolve, reject) => {
-    const client = tls.connect({ host, port: Number(port), ca }, () => resolve(client));
+    const client = tls.connect({ host, port: Number(port), ca, allowHalfOpen: true }, () => resolve(client));
     client.on("error", reject);
+  });
+}
+
+/** All that comes, until the other side has finished. */
+function textOf(client: tls.TLSSocket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    client.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+    client.on("close", () => resolve(text));
   });
 }
 

@@ -19,6 +19,7 @@ import { HttpDoor, type Listen } from "../admission/http-door.ts";
 import { createApp } from "../http/app.ts";
 import { problem } from "../http/problem.ts";
 import { Node } from "../node.ts";
+import { CertificateError } from "../ports/certificates.ts";
 import { systemClock } from "../ports/clock.ts";
 import { systemDescriptors } from "../ports/descriptors.ts";
 import { type DataDirectory, openDataDirectory } from "../ports/disk.ts";
@@ -40,7 +41,7 @@ import {
 } from "../ports/process.ts";
 import { systemRandom } from "../ports/random.ts";
 import { parseAddress, tcpNetwork } from "../ports/tcp-network.ts";
-import { Tls } from "../ports/tls.ts";
+import { Tls, type TlsConfig } from "../ports/tls.ts";
 import { TlsNetwork } from "../ports/tls-network.ts";
 import type { Command } from "./command.ts";
 import { type CommandLine, option, setting } from "./command-line.ts";
@@ -86,7 +87,7 @@ async function serve(given: CommandLine): Promise<number> {
   const config = readServeConfig(line, environment["JOURNAL_STREAM"] !== undefined);
   if (line.flag("print-config")) return printConfig(line);
   const log = new LineLog(systemClock, writeError, config.logForm);
-  const tls = config.tls === null ? null : new Tls(config.tls, systemClock, log);
+  const tls = config.tls === null ? null : openTls(config.tls, log);
   const running = new RunningNode(config, log, tls);
   writeOut(firstLine(await running.start(), line.flag("json")));
   if (line.flag("until-input-ends")) onInputEnd(() => running.stop("the end of its input"));
@@ -260,6 +261,16 @@ function defaultName(tcp: string, http: string): string {
 
 function tooFewDescriptors(max: number): string {
   return `Cannot serve with ${max} file descriptors, want ${DESCRIPTORS_MIN} or more (ulimit -n)`;
+}
+
+/** The files were judged with the settings; they may have changed since. */
+function openTls(config: TlsConfig, log: Log): Tls {
+  try {
+    return new Tls(config, systemClock, log);
+  } catch (error) {
+    if (error instanceof CertificateError) throw new CommandFailure(FAILED, error.message);
+    throw error;
+  }
 }
 
 function openData(folder: string): DataDirectory {

@@ -12,6 +12,7 @@ import { parseAddress, tcpNetwork } from "../../../server/ports/tcp-network.ts";
 import { Tls, type TlsConfig } from "../../../server/ports/tls.ts";
 import { TlsNetwork } from "../../../server/ports/tls-network.ts";
 import { Peers } from "../../../server/wire/peers.ts";
+import { SeededRandom } from "../../random.ts";
 import { Authority } from "../../certificates.ts";
 import type { Case, Check } from "../../suite.ts";
 
@@ -93,10 +94,10 @@ class Bench {
     return { near, far };
   }
 
-  peers(network: Network, digit: string, secret: string): Peers {
+  peers(network: Network, digit: string, secret: string | null): Peers {
     const log = { info: () => {}, warn: (event: string, fields: object = {}) => void this.log.push(`${event} ${JSON.stringify(fields)}`), error: () => {} };
     const ports = { clock: systemClock, random: systemRandom, network, log };
-    const identity = { clusterId: () => "c0ffee", nodeId: digit.repeat(16), name: digit, secret: new TextEncoder().encode(secret) };
+    const identity = { clusterId: () => "c0ffee", nodeId: digit.repeat(16), name: digit, secret: secret === null ? null : new TextEncoder().encode(secret) };
     const peers = new Peers(ports, identity);
     peers.onMessage("echo", (body, _from, reply) => reply(body));
     this.#ends.push(() => peers.close());
@@ -281,6 +282,42 @@ export const suite: Case[] = [
     }
     await until(() => closed.length === 2);
     check.same(far.map(({ closes }) => closes), [["no handshake in time"], ["no handshake in time"]], "told once each");
+  }),
+  inBench("a client needs no certificate, a node does", async (check, bench) => {
+    const listener = bench.peers(bench.network(ours, ours.pem), "b", null);
+    const address = await listening(listener);
+    for (const [role, connects] of [["client", true], ["joining", false]] as const) {
+      const peers = bench.peers(bench.network(ours, null), "a", null);
+      const link = peers.connectTo(address, role);
+      let end: string | null = null;
+      link.call("nothing", null, 10_000, (_reply, error) => (end = error));
+      await until(() => end !== null);
+      check.equal(link.connected, connects, `${role}: ${end}`);
+    }
+  }),
+  inBench("whatever bytes come first, the door stays open for others", async (check, bench) => {
+    const network = bench.network(ours, ours.pem, { handshakeMs: 1_000 });
+    const far: End[] = [];
+    const listener = await bench.listen(network, () => {
+      far.push(new End());
+      return far[far.length - 1];
+    });
+    const { host, port } = parseAddress(listener.address) ?? { host: "", port: 0 };
+    const random = new SeededRandom(7);
+    let closed = 0;
+    for (let round = 0; round < 60; round++) {
+      const bytes = new Uint8Array(1 + random.below(600));
+      random.fill(bytes);
+      if (round % 3 > 0) bytes.set([0x16, 3, 1].slice(0, bytes.length));
+      // A record that is complete, with nonsense in it.
+      if (round % 3 > 1 && bytes.length > 5) bytes.set([0, bytes.length - 5 & 0xff], 3);
+      const raw = net.connect(port, host, () => raw.write(bytes));
+      raw.on("error", () => {}).on("close", () => closed++).resume();
+    }
+    await until(() => closed === 60 && far.length === 60);
+    check.ok(far.every(({ isOpen, closes }) => !isOpen && closes.length === 1), "none came in, each is told once");
+    const { near } = await bench.pair(network, network);
+    check.ok(near.isOpen, "a node comes in");
   }),
   inBench("new connections are shown the new certificate, those that stand go on; a broken one changes nothing", async (check, bench) => {
     const [server, write] = bench.tls(ours, ours.pem);

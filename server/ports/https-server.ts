@@ -52,7 +52,7 @@ export class HttpsFront {
 
   /** The handler must neither throw nor reject. */
   constructor(owner: Tls, handler: HttpHandler) {
-    this.#door = new TlsDoor(owner, PLAIN_ANSWER, true);
+    this.#door = new TlsDoor(owner, { plainAnswer: PLAIN_ANSWER, allowHalfOpen: true, isForNodes: false });
     this.#handler = handler;
   }
 

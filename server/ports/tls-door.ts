@@ -28,21 +28,26 @@ export interface Arrival {
   failed(reason: string): void;
 }
 
+export interface DoorWays {
+  /** What is said to who comes without TLS where it is required; "": nothing. */
+  readonly plainAnswer: string;
+  /** Whether a stream whose other side has finished may still be written to. */
+  readonly allowHalfOpen: boolean;
+  /** Whether nodes come in here, which show a certificate; a browser that is asked for one asks its user. */
+  readonly isForNodes: boolean;
+}
+
 export class TlsDoor {
   readonly #tls: Tls;
-  /** What is said to who comes without TLS where it is required; "": nothing. */
-  readonly #plainAnswer: string;
-  readonly #allowHalfOpen: boolean;
+  readonly #ways: DoorWays;
   /** Those in a handshake, by their address. */
   readonly #waiting = new Map<string, Entering>();
   #shown: Certificates | null = null;
   #server: tls.Server | null = null;
 
-  /** @param allowHalfOpen whether a stream whose other side has finished may still be written to */
-  constructor(owner: Tls, plainAnswer: string, allowHalfOpen: boolean) {
+  constructor(owner: Tls, ways: DoorWays) {
     this.#tls = owner;
-    this.#plainAnswer = plainAnswer;
-    this.#allowHalfOpen = allowHalfOpen;
+    this.#ways = ways;
   }
 
   /** Takes a stream that was just accepted. */
@@ -62,7 +67,7 @@ export class TlsDoor {
     if (first[0] === HANDSHAKE && (first.length < 2 || first[1] === VERSION_MAJOR)) this.#secure(raw, entering);
     else if (this.#tls.config.isOptional) entering.stands(raw, null);
     else {
-      if (this.#plainAnswer !== "") raw.end(this.#plainAnswer);
+      if (this.#ways.plainAnswer !== "") raw.end(this.#ways.plainAnswer);
       entering.fail("it speaks no TLS, which is required here");
     }
   }
@@ -76,12 +81,13 @@ export class TlsDoor {
     const { current } = this.#tls;
     if (this.#server !== null && this.#shown === current) return this.#server;
     const { certificate, key, authorities } = current.texts;
+    const { isForNodes, allowHalfOpen } = this.#ways;
     const server = tls.createServer({
       cert: certificate,
       key,
-      ...(authorities === null ? {} : { ca: authorities, requestCert: true, rejectUnauthorized: false }),
+      ...(isForNodes && authorities !== null ? { ca: authorities, requestCert: true, rejectUnauthorized: false } : {}),
       minVersion: TLS_VERSION_MIN,
-      allowHalfOpen: this.#allowHalfOpen,
+      allowHalfOpen,
     }, (stream) => {
       const channel = channelOf(stream, current.fingerprint, this.#tls);
       this.#waiting.get(keyOf(stream))?.stands(stream, channel);

@@ -21,7 +21,7 @@ export class TlsNetwork implements Network {
 
   constructor(owner: Tls) {
     this.#tls = owner;
-    this.#door = new TlsDoor(owner, "", false);
+    this.#door = new TlsDoor(owner, { plainAnswer: "", allowHalfOpen: false, isForNodes: true });
   }
 
   listen(

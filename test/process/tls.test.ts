@@ -143,6 +143,50 @@ t.test("HTTPS for curl and for the commands; plain HTTP is told what is wrong", 
   t.equal(await node.process.ended, 0, "and it stops");
 });
 
+t.test("odd requests get over TLS the very answers that they get without", async (t) => {
+  const { folder, ours, ca } = authority(t);
+  const node = await start(t, folder, "n1", [...ours.issueFiles(folder, { name: "n1" }), "--tls", "optional"]);
+  await untilTrue(async () => (await curl(ca, `https://${node.http}/readyz?for=write`)).endsWith("200"));
+  const odd = [
+    "GET /kv/cart/k HTTP/1.0\r\nConnection: close\r\n\r\n",
+    "GET /kv/cart/k HTTP/1.1\r\n\r\n",
+    "NONSENSE\r\n\r\n",
+    "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    `GET /kv/cart/${"k".repeat(5_000)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `GET /kv/cart/k HTTP/1.1\r\nHost: x\r\nX: ${"k".repeat(70_000)}\r\nConnection: close\r\n\r\n`,
+    "PUT /kv/cart/l HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\nConnection: close\r\n\r\n",
+    "DELETE /kv/cart/l HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi",
+  ];
+  for (const request of odd) {
+    const [host, port] = node.http.split(":");
+    const plain = net.connect(Number(port), host);
+    const secured = await connected(node.http, ours.pem);
+    const answers = [plain, secured].map((client) => {
+      client.on("error", () => {}).write(request);
+      return textOf(client);
+    });
+    const [without, over] = (await Promise.all(answers)).map((text) => text.replace(/^(Date|Halo-Context|ETag): .*\r\n/gm, ""));
+    t.match(without, /^HTTP\/1.1 \d\d\d /, request.slice(0, 20));
+    t.equal(over, without, "the same");
+  }
+});
+
+t.test("too many connections: those in their handshake are closed as well, and there is room again", async (t) => {
+  const { folder, ours, ca } = authority(t);
+  const node = await start(t, folder, "n1", [...ours.issueFiles(folder, { name: "n1" }), "--max-http-connections", "10"]);
+  const [host, port] = node.http.split(":");
+  let closed = 0;
+  for (let count = 0; count < 20; count++) {
+    const silent = net.connect(Number(port), host);
+    silent.on("error", () => {}).on("close", () => closed++).resume();
+    t.teardown(() => silent.destroy());
+  }
+  await node.process.until(/too many connections/);
+  await untilTrue(() => closed === 20);
+  t.notMatch(node.process.output, /no handshake in time/, "at once");
+  await untilTrue(async () => (await curl(ca, `https://${node.http}/healthz`)).endsWith("200"));
+});
+
 t.test("three nodes show each other certificates; who listens in learns nothing; who is not of them stays out", async (t) => {
   const { folder, ours, ca, theirs } = authority(t);
   const secret = join(folder, "secret");
@@ -302,10 +346,11 @@ function connected(address: string, ca: string): Promise<tls.TLSSocket> {
 }
 
 /** All that comes, until the other side has finished. */
-function textOf(client: tls.TLSSocket): Promise<string> {
+function textOf(client: net.Socket): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
     client.on("data", (chunk: Buffer) => (text += chunk.toString("latin1")));
+    client.on("end", () => client.destroy());
     client.on("close", () => resolve(text));
   });
 }

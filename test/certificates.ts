@@ -24,11 +24,11 @@ export class Authority {
   readonly #name: string;
   readonly #key: KeyObject;
 
-  constructor(name: string) {
+  constructor(name: string, daysTo = 30) {
     const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     this.#name = name;
     this.#key = privateKey;
-    this.pem = certificate(publicKey, privateKey, name, { name, daysTo: 30 }, true);
+    this.pem = certificate(publicKey, privateKey, name, { name, daysFrom: -30, daysTo }, true);
   }
 
   issue(wanted: Wanted): { readonly cert: string; readonly key: string } {

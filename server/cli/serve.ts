@@ -63,7 +63,8 @@ export const serveCommand: Command = {
   about:
     `Without --join it founds a cluster of one on the loopback interface. Every setting can come
 from the environment, too (HALO_DATA for --data), or from a file in TOML (data = "DIR"): a flag wins
-over the environment, and that over the file. SIGTERM drains, syncs and stops within 10 s.`,
+over the environment, and that over the file. SIGTERM drains, syncs and stops within 10 s.
+With TLS, SIGHUP has a node look at its certificates at once; it does so every 10 s by itself.`,
   options: [
     setting("config", "FILE", "settings in TOML; halo serve --example-config prints all of them"),
     ...SERVE_SETTINGS,

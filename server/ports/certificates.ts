@@ -85,11 +85,12 @@ export function readText(file: NamedFile): string {
   }
 }
 
-/** Whether a text has authorities in it that are good at this moment. @throws CertificateError */
-export function judgeAuthorities(file: NamedFile, text: string, nowMs: number): Chain {
-  const authorities = readChain(file, text);
-  for (const one of authorities) checkTime(file, one, nowMs);
-  return authorities;
+/** The authorities in a text that are good at this moment; old ones may stand beside them. @throws CertificateError */
+export function judgeAuthorities(file: NamedFile, text: string, nowMs: number): X509Certificate[] {
+  const all = readChain(file, text);
+  const good = all.filter((one) => Date.parse(one.validFrom) <= nowMs && nowMs < Date.parse(one.validTo));
+  if (good.length === 0) checkTime(file, all[0], nowMs);
+  return good;
 }
 
 type Chain = [X509Certificate, ...X509Certificate[]];
@@ -129,7 +130,7 @@ function checkTime(file: NamedFile, { validFrom, validTo }: X509Certificate, now
 }
 
 /** Other nodes would turn this one away. */
-function checkIssuer({ certificate, authorities }: TlsFiles, chain: Chain, trusted: Chain): void {
+function checkIssuer({ certificate, authorities }: TlsFiles, chain: Chain, trusted: X509Certificate[]): void {
   const isIssued = chain.some((one) => {
     return trusted.some((authority) => one.checkIssued(authority) && one.verify(authority.publicKey));
   });

@@ -63,6 +63,7 @@ export class TlsDoor {
     // Safe: no encoding was set, so it is bytes.
     const first = raw.read() as Uint8Array | null;
     if (first === null || entering.isOver) return;
+    entering.hasSpoken = true;
     raw.unshift(first);
     if (first[0] === HANDSHAKE && (first.length < 2 || first[1] === VERSION_MAJOR)) this.#secure(raw, entering);
     else if (this.#tls.config.isOptional) entering.stands(raw, null);
@@ -103,6 +104,7 @@ export class TlsDoor {
 class Entering {
   readonly key: string;
   isOver = false;
+  hasSpoken = false;
   readonly #raw: net.Socket;
   readonly #arrival: Arrival;
   readonly #over: (failure: string) => void;
@@ -114,9 +116,10 @@ class Entering {
     this.#arrival = arrival;
     this.#over = over;
     this.#timer = setTimeout(() => this.fail("no handshake in time"), handshakeMs);
-    raw.on("error", (error) => this.fail(explain(error)));
+    // Who comes and goes without a word looks whether somebody is here.
+    raw.on("error", (error) => this.fail(this.hasSpoken ? explain(error) : ""));
     raw.on("end", () => this.fail(""));
-    raw.on("close", () => this.fail("closed during the handshake"));
+    raw.on("close", () => this.fail(this.hasSpoken ? "closed during the handshake" : ""));
   }
 
   stands(stream: net.Socket, channel: Channel | null): void {

@@ -84,7 +84,8 @@ export class TlsNetwork implements Network {
       const mayBePlain = isReached && config.isOptional && !isCertificateError(trouble);
       if (mayBePlain) this.#dialPlain(place, socket, handler);
       else if (isCertificateError(trouble)) this.#failed(socket, `The node's certificate is refused: ${explainTls(trouble)}`);
-      else socket.fail(trouble === null ? "closed during the handshake of TLS" : explainTls(trouble));
+      else if (isReached && isBroken(trouble)) socket.fail("the other side broke the handshake of TLS, or speaks none");
+      else socket.fail(explainTls(trouble));
     });
   }
 
@@ -104,6 +105,11 @@ export class TlsNetwork implements Network {
       socket.stand(stream, null);
     });
   }
+}
+
+/** Whether the connection was closed, by whatever words. */
+function isBroken(trouble: unknown): boolean {
+  return trouble === null || (trouble instanceof Error && "code" in trouble && trouble.code === "ECONNRESET");
 }
 
 /** A socket whose stream is still in its handshake; then it is the stream's. */

@@ -45,6 +45,9 @@ export const suite: Case[] = [
       check.ok(String(other.fingerprint) !== String(taken.fingerprint), "another certificate, another print");
       check.equal(refusal(texts({ authorities: theirs.pem + ours.pem })), "", "one authority of several");
       check.equal(refusal(texts({ certificate: good.cert + ours.pem })), "", "a chain");
+      const old = new Authority("old", -1);
+      check.equal(refusal(texts({ authorities: old.pem + ours.pem })), "", "an old authority beside it");
+      checkRefused(check, texts({ authorities: old.pem }), /^--tls-ca is 'ca.pem', whose certificate expired on/);
       const alone = judgeTlsTexts({ ...FILES, authorities: null }, texts({ authorities: null }), Date.now());
       check.equal(alone.fingerprint.length, 32, "no authority is needed");
     },

@@ -90,8 +90,10 @@ export class TlsDoor {
       minVersion: TLS_VERSION_MIN,
       allowHalfOpen,
     }, (stream) => {
-      const channel = channelOf(stream, current.fingerprint, this.#tls);
-      this.#waiting.get(keyOf(stream))?.stands(stream, channel);
+      const entering = this.#waiting.get(keyOf(stream));
+      // One that was broken at this very moment has no address any more, and nobody who waits for it.
+      if (entering === undefined) stream.on("error", () => stream.destroy()).destroy();
+      else entering.stands(stream, channelOf(stream, current.fingerprint, this.#tls));
     });
     server.on("tlsClientError", (error, stream) => this.#waiting.get(keyOf(stream))?.fail(explainTls(error)));
     this.#shown = current;

@@ -34,8 +34,9 @@ export interface Certificates {
   readonly texts: TlsTexts;
   /** SHA-256 of the certificate: what a secret's proof is bound to. */
   readonly fingerprint: Uint8Array;
-  /** When the first one of the chain expires. */
+  /** When the first one of the chain, or its authority, expires, and in which file that one is. */
   readonly expiresMs: number;
+  readonly expiresIn: string;
 }
 
 /** Files that cannot be used; the message is one sentence. */
@@ -65,14 +66,17 @@ export function judgeTlsTexts(files: TlsFiles, texts: TlsTexts, nowMs: number): 
     throw wrong(files.key, `whose key is that of another certificate, ${wanted}`);
   }
   for (const one of chain) checkTime(files.certificate, one, nowMs);
-  if (files.authorities !== null) {
-    checkIssuer(files, chain, judgeAuthorities(files.authorities, texts.authorities ?? "", nowMs));
-  }
-  return {
-    texts,
-    fingerprint: new Uint8Array(createHash("sha256").update(own.raw).digest()),
-    expiresMs: Math.min(...chain.map(({ validTo }) => Date.parse(validTo))),
-  };
+  const fingerprint = new Uint8Array(createHash("sha256").update(own.raw).digest());
+  const expiresMs = Math.min(...chain.map(expiryOf));
+  const alone = { texts, fingerprint, expiresMs, expiresIn: files.certificate.path };
+  if (files.authorities === null) return alone;
+  const issuers = issuersOf(files, chain, judgeAuthorities(files.authorities, texts.authorities ?? "", nowMs));
+  const trustedMs = Math.max(...issuers.map(expiryOf));
+  return trustedMs < expiresMs ? { ...alone, expiresMs: trustedMs, expiresIn: files.authorities.path } : alone;
+}
+
+function expiryOf({ validTo }: X509Certificate): number {
+  return Date.parse(validTo);
 }
 
 /** @throws CertificateError */
@@ -88,7 +92,7 @@ export function readText(file: NamedFile): string {
 /** The authorities in a text that are good at this moment; old ones may stand beside them. @throws CertificateError */
 export function judgeAuthorities(file: NamedFile, text: string, nowMs: number): X509Certificate[] {
   const all = readChain(file, text);
-  const good = all.filter((one) => Date.parse(one.validFrom) <= nowMs && nowMs < Date.parse(one.validTo));
+  const good = all.filter((one) => Date.parse(one.validFrom) <= nowMs && nowMs < expiryOf(one));
   if (good.length === 0) checkTime(file, all[0], nowMs);
   return good;
 }
@@ -122,19 +126,19 @@ function readKey(file: NamedFile, text: string): KeyObject {
   }
 }
 
-function checkTime(file: NamedFile, { validFrom, validTo }: X509Certificate, nowMs: number): void {
-  const fromMs = Date.parse(validFrom);
-  const toMs = Date.parse(validTo);
+function checkTime(file: NamedFile, certificate: X509Certificate, nowMs: number): void {
+  const fromMs = Date.parse(certificate.validFrom);
+  const toMs = expiryOf(certificate);
   if (toMs <= nowMs) throw wrong(file, `whose certificate expired on ${asTime(toMs)}, want one that is valid now`);
   if (fromMs > nowMs) throw wrong(file, `whose certificate is valid from ${asTime(fromMs)} on, want one that is valid now`);
 }
 
-/** Other nodes would turn this one away. */
-function checkIssuer({ certificate, authorities }: TlsFiles, chain: Chain, trusted: X509Certificate[]): void {
-  const isIssued = chain.some((one) => {
-    return trusted.some((authority) => one.checkIssued(authority) && one.verify(authority.publicKey));
+/** Those of the trusted that signed the chain; without one, other nodes would turn this one away. */
+function issuersOf({ certificate, authorities }: TlsFiles, chain: Chain, trusted: X509Certificate[]): X509Certificate[] {
+  const issuers = trusted.filter((authority) => {
+    return chain.some((one) => one.checkIssued(authority) && one.verify(authority.publicKey));
   });
-  if (isIssued) return;
+  if (issuers.length > 0) return issuers;
   const wanted = `want one of an authority in ${authorities?.path ?? ""}`;
   throw wrong(certificate, `whose certificate is of another authority, ${wanted}`);
 }

@@ -137,13 +137,13 @@ export class Tls {
     if (this.#daysLeft() >= EXPIRY_TOLD_BEFORE_DAYS || nowMs - this.#expiryToldMs < DAY_MS) return;
     this.#expiryToldMs = nowMs;
     const isOver = this.#current.expiresMs <= this.#clock.nowMs();
-    if (isOver) this.#log.error("the certificate has expired: others refuse it", this.#expiry());
-    else this.#log.warn("the certificate expires soon", this.#expiry());
+    if (isOver) this.#log.error("a certificate has expired: others refuse it", this.#expiry());
+    else this.#log.warn("a certificate expires soon", this.#expiry());
   }
 
   #expiry(): { readonly file: string; readonly until: string; readonly daysLeft: number } {
     const until = new Date(this.#current.expiresMs).toISOString();
-    return { file: this.config.files.certificate.path, until, daysLeft: this.#daysLeft() };
+    return { file: this.#current.expiresIn, until, daysLeft: this.#daysLeft() };
   }
 
   /** Whole days; below 0 when it has expired. */

@@ -58,6 +58,12 @@ export const suite: Case[] = [
       const short = ours.issue({ name: "between", daysTo: 3 });
       const taken = judgeTlsTexts(FILES, texts({ certificate: good.cert + short.cert }), Date.now());
       check.ok(taken.expiresMs < Date.now() + 4 * 86_400_000, "three days");
+      check.equal(taken.expiresIn, "node.pem", "in that file");
+      const leaving = new Authority("leaving", 2);
+      const issued = leaving.issue({ name: "n1" });
+      const last = judgeTlsTexts(FILES, texts({ ...textsOf(issued), authorities: leaving.pem + ours.pem }), Date.now());
+      check.ok(last.expiresMs < Date.now() + 3 * 86_400_000, "its authority goes first");
+      check.equal(last.expiresIn, "ca.pem", "in that file");
     },
   },
   {

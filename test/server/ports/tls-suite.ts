@@ -114,12 +114,12 @@ export const suite: Case[] = [
   inWorld("the end is announced from thirty days before on, once a day; then it is an error", 32, (check, world) => {
     check.same(world.log, [], "not yet");
     world.clock.go(DAY_MS * 2 + 60_000);
-    check.ok(world.log.length === 1 && /^warn the certificate expires soon .*"daysLeft":29/.test(world.log[0]), world.log.join());
+    check.ok(world.log.length === 1 && /^warn a certificate expires soon .*"daysLeft":29/.test(world.log[0]), world.log.join());
     world.clock.go(DAY_MS * 3);
     check.equal(world.log.length, 4, "three more days");
     world.clock.go(DAY_MS * 28);
     const last = world.log[world.log.length - 1];
-    check.ok(/^error the certificate has expired: others refuse it .*"daysLeft":-/.test(last), last);
+    check.ok(/^error a certificate has expired: others refuse it .*"daysLeft":-/.test(last), last);
     check.ok((world.tls.statistics()["tlsDaysLeft"] ?? 0) < 0, "and shown");
   }),
   inWorld("failed handshakes are counted, and told every ten seconds at most", 60, (check, world) => {

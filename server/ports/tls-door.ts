@@ -53,7 +53,8 @@ export class TlsDoor {
   /** Takes a stream that was just accepted. */
   enter(raw: net.Socket, arrival: Arrival): void {
     const entering = new Entering(raw, arrival, this.#tls.config.handshakeMs, (reason) => {
-      this.#waiting.delete(entering.key);
+      // Its address may be another's by now.
+      if (this.#waiting.get(entering.key) === entering) this.#waiting.delete(entering.key);
       if (reason !== "") this.#tls.failed(entering.key, reason);
     });
     raw.once("readable", () => this.#look(raw, entering));

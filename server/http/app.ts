@@ -4,7 +4,8 @@
  *   /kv/…  by hand, before the router: the hot road    server/http/objects
  *   rest   the Hono router      buckets, explain, cluster, tokens, probes, statistics
  *
- * Every route but the probes is behind the gate (gate.ts): reading needs the role read, changing admin.
+ * Every route but the probes is behind the gate (gate.ts): reading needs the role read, changing admin. What a web
+ * page of another origin POSTs is refused before anything else is looked at.
  *
  * It knows the node by the interface HttpNode alone and has no state but the bodies on their way
  * in. The router matches the raw path; bucket and key are read from the raw URL, since they are
@@ -19,7 +20,7 @@ import type { TokenRole } from "../membership/tokens.ts";
 import { BatchRoute } from "./batch.ts";
 import { BucketRoutes, json } from "./buckets.ts";
 import { ClusterRoutes } from "./cluster.ts";
-import { Gate, permit } from "./gate.ts";
+import { Gate, permit, refuseForeignPage } from "./gate.ts";
 import type { HttpNode } from "./http-node.ts";
 import { type ObjectOptions, ObjectRoutes } from "./objects.ts";
 import { readQuery, timeoutOf } from "./parameters.ts";
@@ -43,6 +44,8 @@ export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
+    const refusal = request.method === "POST" ? refuseForeignPage(request) : null;
+    if (refusal !== null) return refusal;
     if (start >= 0 && url.startsWith(OBJECTS, start)) {
       return objects.handle(request, start + OBJECTS.length);
     }

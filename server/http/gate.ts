@@ -13,7 +13,7 @@ import type { Principal } from "../membership/authorization.ts";
 import type { TokenRole } from "../membership/tokens.ts";
 import type { Log } from "../ports/log.ts";
 import type { HttpNode } from "./http-node.ts";
-import { Refusal } from "./problem.ts";
+import { problem, Refusal } from "./problem.ts";
 import { pathOf } from "./target.ts";
 
 const CHALLENGE = { "WWW-Authenticate": 'Bearer realm="halo"' };
@@ -54,6 +54,19 @@ export class Gate {
     const fields = { who: principal?.name ?? "anybody", method: request.method, path: pathOf(request.url), status };
     this.#log?.info("audit", fields);
   }
+}
+
+/**
+ * Refuses what a page of another origin has its reader's browser send: where nobody is asked for a token, any page on
+ * the web could otherwise order a node on the reader's machine about. Browsers ask before they send any method but
+ * POST for such a page, and are told no; where they do not say whose page it is (plain HTTP off the loopback
+ * interface) a token is asked for. Null: it is none.
+ */
+export function refuseForeignPage(request: Request): Response | null {
+  const site = request.headers.get("sec-fetch-site");
+  if (site === null || site === "same-origin" || site === "none") return null;
+  const wanted = "want one of this node's own, or a program";
+  return problem("forbidden", `The request comes from a web page of another origin, ${wanted}.`, "refused");
 }
 
 /** @throws Refusal forbidden */

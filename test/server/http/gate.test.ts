@@ -229,3 +229,22 @@ t.test("a batch needs a token at all, and each of its operations what it needs b
   t.match(results, [{ status: 404 }, { status: 403, code: "forbidden" }, { status: 403, code: "forbidden" }]);
   t.equal(face.store.puts, 0);
 });
+
+t.test("a web page of another origin can order nothing, whoever is asked for a token", async (t) => {
+  const routes = ROUTES.filter(([method]) => method === "POST");
+  for (const site of ["cross-site", "same-site", "something-new"]) {
+    for (const [method, target] of routes) {
+      const face = new Face();
+      const response = await face.send(method, target, { headers: { "Sec-Fetch-Site": site }, body: "{}" });
+      t.equal(response.status, 403, `${site}: ${target}`);
+      t.equal(await codeOf(response), "forbidden");
+      t.equal(face.store.calls + face.cluster.orders.length, 0, "nothing was ordered");
+    }
+  }
+  for (const site of ["same-origin", "none"]) {
+    const headers = { "Sec-Fetch-Site": site };
+    t.equal((await new Face().send("POST", "/kv/cart", { headers, body: "v" })).status, 201, site);
+  }
+  const link = await new Face().send("GET", "/healthz", { headers: { "Sec-Fetch-Site": "cross-site" } });
+  t.equal(link.status, 200, "a link from elsewhere may be followed");
+});

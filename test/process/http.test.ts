@@ -6,7 +6,7 @@
 import { connect } from "node:net";
 import { join } from "node:path";
 import t from "tap";
-import { HALO, ROOT, serveNode, temporaryFolder, untilTrue } from "./program.ts";
+import { HALO, ROOT, runProgram, serveNode, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(200_000);
 
@@ -34,6 +34,24 @@ function statusOf(answer: string): number {
 }
 
 for (const [runtime, command] of [["dist/halo", [HALO]], ["Deno", DENO]] as const) {
+  t.test(`${runtime}: curl waits for 100 Continue, asks for the head alone, and finds what was stored under a new key`, async (t) => {
+    const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
+    const curl = async (...given: string[]): Promise<string> => {
+      const { stdout } = await runProgram("curl", ["-s", ...given], { input: "v".repeat(100_000) });
+      return stdout.replaceAll("\r", "");
+    };
+    const waited = await curl("-D", "-", "-T", "-", "-H", "Expect: 100-continue", "--expect100-timeout", "20", `${url}/kv/b/k`);
+    t.match(waited, /^HTTP\/1.1 100 Continue\n\nHTTP\/1.1 204 No Content\n/);
+    const head = await curl("-I", `${url}/kv/b/k`);
+    t.match(head, /^HTTP\/1.1 200 OK\n/);
+    t.match(head, /\ncontent-length: 100000\n/i);
+    t.match(head, /\n\n$/, "and no body");
+    const made = await curl("-i", "-d", "new", `${url}/kv/b`);
+    t.match(made, /^HTTP\/1.1 201 Created\n/);
+    const location = /\nlocation: (\/kv\/b\/[\w-]{22})\n/i.exec(made)?.[1] ?? "";
+    t.equal(await curl(`${url}${location}`), "new");
+  });
+
   t.test(`${runtime}: any key bytes, values and metadata come back as they were`, async (t) => {
     const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
     const value = Uint8Array.from({ length: VALUE_BYTES_MAX }, (_, index) => (index * 7) & 255);

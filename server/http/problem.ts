@@ -25,6 +25,7 @@ export type HttpCode =
   | "length-required"
   | "key-too-long"
   | "unsupported-media-type"
+  | "bad-range"
   | "minority"
   | "unauthenticated"
   | "internal";
@@ -60,6 +61,7 @@ const KINDS: Readonly<Record<HttpCode, Kind>> = {
   "value-too-large": kind(413, "Value too large"),
   "key-too-long": kind(414, "Key too long"),
   "unsupported-media-type": kind(415, "Unsupported media type"),
+  "bad-range": kind(416, "Bad range"),
   "rate-limited": kind(429, "Rate limited"),
   internal: kind(500, "Internal error"),
   overloaded: kind(503, "Overloaded", 1),

@@ -16,6 +16,7 @@ import { sliceEnd } from "../../storage/large-payload.ts";
 import { LargeValue } from "../coordination/value.ts";
 import { encodeBase64 } from "./bytes.ts";
 import { Refusal } from "./problem.ts";
+import type { ByteRange } from "./range.ts";
 
 /** A large value as base64 text. */
 export class Base64Value {
@@ -42,9 +43,13 @@ export function lengthOf(pieces: readonly Piece[]): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
-/** @throws Refusal where the first large slice cannot be read */
-export function streamOf(pieces: readonly Piece[], again: ReadAgain): ReadableStream<Uint8Array> {
-  const source = new ValueSource(pieces, again);
+/** @param range what is wanted of the one piece; null: all @throws Refusal where the first large slice cannot be read */
+export function streamOf(
+  pieces: readonly Piece[],
+  again: ReadAgain,
+  range: ByteRange | null = null,
+): ReadableStream<Uint8Array> {
+  const source = new ValueSource(pieces, again, range);
   return new ReadableStream<Uint8Array>(
     {
       pull: (controller) => source.pull(controller),
@@ -60,12 +65,16 @@ class ValueSource {
   readonly #held: LargeValue[] = [];
   /** The piece at hand, and how much of it has gone out. */
   #index = 0;
-  #position = 0;
+  #position: number;
+  /** Where a range ends in its piece. */
+  readonly #end: number;
   #first: Uint8Array | null = null;
   #isEnded = false;
 
-  constructor(pieces: readonly Piece[], again: ReadAgain) {
+  constructor(pieces: readonly Piece[], again: ReadAgain, range: ByteRange | null) {
     this.#pieces = [...pieces];
+    this.#position = range?.start ?? 0;
+    this.#end = range?.end ?? Infinity;
     this.#again = again;
     for (const piece of pieces) if (!(piece instanceof Uint8Array)) this.#hold(valueOf(piece));
     this.#first = this.#next();
@@ -100,7 +109,7 @@ class ValueSource {
     if (piece === undefined) return null;
     const slice = piece instanceof Uint8Array ? piece : this.#sliceOf(piece);
     if (slice === null) return null;
-    const length = piece instanceof Uint8Array ? piece.length : valueOf(piece).length;
+    const length = piece instanceof Uint8Array ? piece.length : Math.min(valueOf(piece).length, this.#end);
     if (piece instanceof Uint8Array) this.#position = length;
     if (this.#position < length) return slice;
     this.#index++;
@@ -114,7 +123,7 @@ class ValueSource {
     const isText = piece instanceof Base64Value;
     const end = isText
       ? Math.min(payload.length, from + BASE64_SLICE_BYTES)
-      : sliceEnd(from, payload.length, SLICE_BYTES);
+      : sliceEnd(from, Math.min(payload.length, start + this.#end), SLICE_BYTES);
     const bytes = new Uint8Array(end - from);
     if (payload.readInto(from, bytes, 0, bytes.length) !== "read") return null;
     this.#position += bytes.length;

@@ -104,6 +104,14 @@ const TABLE: Readonly<Record<HttpCode, Row>> = {
   "value-too-large": { status: 413, send: () => put(new Face(), "/kv/b/k", {}, "v".repeat(VALUE_BYTES_MAX + 1)) },
   "key-too-long": { status: 414, send: sent("GET", `/kv/b/${"k".repeat(4097)}`) },
   "unsupported-media-type": { status: 415, send: () => put(new Face(), "/buckets/b", { "Content-Type": "text/csv" }) },
+  "bad-range": {
+    status: 416,
+    send: async () => {
+      const face = new Face();
+      await put(face, "/kv/b/k");
+      return face.send("GET", "/kv/b/k", { headers: { Range: "bytes=999-" } });
+    },
+  },
   "rate-limited": { status: 429, hasRetryAfter: true, send: () => asReader("GET", 3) },
   internal: { status: 500, outcome: "unknown", send: failingStore },
   overloaded: { status: 503, hasRetryAfter: true, send: told("overloaded") },

@@ -28,7 +28,7 @@ export function checkIsBuilt(): void {
 /** A folder that is gone when the test is over. */
 export function temporaryFolder(test: Test): string {
   const folder = mkdtempSync(join(tmpdir(), "halo-test-"));
-  test.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  test.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
   return folder;
 }
 

@@ -18,7 +18,7 @@ import { withoutVersion } from "../../core/version-sync.ts";
 import { writeIndex } from "../../core/version-rules.ts";
 import { POLICY_LWW, versionOffset, versionPolicy } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
-import { NOTHING } from "../replication/local-copy.ts";
+import { NOTHING } from "../replication/change.ts";
 
 export interface AskedWrite {
   readonly requestId: Uint8Array;

@@ -8,7 +8,7 @@
  *                              │ nothing ────────────────────────► absent
  *                              └ no answer ─► failed; the next healthy node is asked, maybe this one
  *   R of them, or time over ─► merge ─► answer        (the machine stays)
- *   all ended ─► merge ─► send the merge to primaries that hold less, and keep it here
+ *   all ended ─► merge ─► read-repair.ts
  *
  * A large payload that is not here is fetched from those that hold it (replication/body-pull) before their
  * answer counts; as long as its slices come, the time begins anew.
@@ -16,16 +16,14 @@
  * One replica's body travels, the others send a digest from their index: equal sets have equal digests.
  *
  * ***A partial replica's nothing does not count:*** "not found" needs R complete primaries that hold
- * nothing; too few of them end as absence-unknown. No repair is written to a stand-in.
+ * nothing; too few of them end as absence-unknown.
  */
 
-import { compareBytes } from "../../core/bytes.ts";
 import { KIND_FETCH, type FrameView } from "../../core/frame.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   FETCH_HINTS,
   FETCH_REQUEST,
-  PURPOSE_REPAIR,
   STATUS_ABSENT,
   STATUS_DAMAGED,
   STATUS_DONE,
@@ -40,9 +38,7 @@ import {
 } from "../../core/replica-frames.ts";
 import { DOT_BYTES } from "../../core/clock-entry.ts";
 import {
-  VERSION_BYTES,
   clockCount,
-  findDot,
   headDigestInto,
   payloadLength,
   versionOffset,
@@ -50,14 +46,16 @@ import {
 import type { VersionSet } from "../../storage/engine.ts";
 import { ownPayload, type Payload } from "../../storage/large-payload.ts";
 import { BodyPull, aboutOf, sizeOf } from "../replication/body-pull.ts";
-import { canMerge, mergeSets } from "../replication/merge-sets.ts";
+import { bodyIn, canMerge, mergeSets } from "../replication/merge-sets.ts";
 import type { Replication } from "../replication/replication.ts";
 import type { Member } from "../membership/member.ts";
 import type { ReplyHandler } from "../wire/peers.ts";
 import type { TimerHandle, TimerTarget, TimerWheel } from "../wire/timer-wheel.ts";
 import { isMadeIn, type AskedWrite, type Superseded } from "./asked-write.ts";
+import { type Slot, waitingSlot } from "./gather-slot.ts";
 import { nextStandIn, type Plan, type PlanSource, type Target } from "./plan.ts";
 import type { ReadNeed } from "./quorum.ts";
+import { repairReplicas, type RepairOrder } from "./read-repair.ts";
 
 /** The reply being taken; valid inside replied() only. */
 const reply = new FetchedView();
@@ -96,25 +94,6 @@ export interface Gathered {
   readonly superseded: Superseded;
 }
 
-type SlotState = "waiting" | "agreed" | "held" | "absent" | "failed";
-
-interface Slot {
-  readonly target: Target;
-  state: SlotState;
-  /** What is being asked of it, or was last. */
-  want: number;
-  set: VersionSet | null;
-  isComplete: boolean;
-  isDamaged: boolean;
-  /** It has seen the write that was asked about superseded. */
-  saysSuperseded: boolean;
-  /** A large payload of its set is on its way. */
-  isPulling: boolean;
-  /** Versions of its set whose bodies are still to come. */
-  missing: number[];
-}
-
-const NOTHING_MISSING: number[] = [];
 const NO_DOT = new Uint8Array(DOT_BYTES);
 const digest = new Uint32Array(2);
 
@@ -184,17 +163,7 @@ export class Gather implements ReplyHandler, TimerTarget {
   }
 
   #addSlot(target: Target): Slot {
-    const slot: Slot = {
-      target,
-      state: "waiting",
-      want: WANT_DIGEST,
-      set: null,
-      isComplete: false,
-      isDamaged: false,
-      saysSuperseded: false,
-      isPulling: false,
-      missing: NOTHING_MISSING,
-    };
+    const slot = waitingSlot(target);
     this.#slots.push(slot);
     this.#waiting++;
     return slot;
@@ -335,7 +304,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     const slot = this.#slots[index];
     const place = slot.missing.shift();
     if (place === undefined || single === null || slot.set === null) return this.#slotFailed(slot);
-    const payload = bodyOfVersion(slot.set.head, place, single);
+    const payload = bodyIn(single, slot.set.head, place);
     if (payload === null) return this.#slotFailed(slot);
     slot.set.payloads[place] = ownPayload(payload);
     return this.#askMissing(index);
@@ -391,7 +360,7 @@ export class Gather implements ReplyHandler, TimerTarget {
 
   #heldElsewhere(slot: Slot, head: Uint8Array, place: number): Payload | null {
     for (const other of this.#slots) {
-      const found = other === slot || other.set === null ? null : bodyOfVersion(head, place, other.set);
+      const found = other === slot || other.set === null ? null : bodyIn(other.set, head, place);
       if (found !== null) return found;
     }
     return null;
@@ -434,7 +403,8 @@ export class Gather implements ReplyHandler, TimerTarget {
     if (!this.#isAnswered) this.#tryAnswer(this.#waiting === 0);
     if (this.#isEnded || this.#waiting > 0) return;
     this.#isEnded = true;
-    if (this.#slots.length > 1 || this.#local === null) this.#repair();
+    const merged = this.#slots.length > 1 || this.#local === null ? this.#merged() : null;
+    if (merged !== null) repairReplicas(this.#parts.replication, this.#repairOrder(merged));
     this.#ended();
   }
 
@@ -458,6 +428,20 @@ export class Gather implements ReplyHandler, TimerTarget {
       reader: this.#reader,
       superseded: this.#superseded(set),
     });
+  }
+
+  #repairOrder(merged: VersionSet): RepairOrder {
+    const { name, plan, timeoutMs } = this.#request;
+    return {
+      name,
+      layout: plan.layouts[plan.layouts.length - 1].number,
+      round: this.#round,
+      timeoutMs,
+      slots: this.#slots,
+      merged,
+      localDigest0: this.#localDigest0,
+      localDigest1: this.#localDigest1,
+    };
   }
 
   /** @param merged all sets that have come */
@@ -490,54 +474,6 @@ export class Gather implements ReplyHandler, TimerTarget {
     if (about === null || merged === null || isMadeIn(merged.head, about)) return false;
     return this.#slots.some(({ set }) => set !== null && isMadeIn(set.head, about));
   }
-
-  #repair(): void {
-    const merged = this.#merged();
-    if (merged === null) return;
-    headDigestInto(merged.head, 0, merged.head.length, digest, 0);
-    const isLocalStale = digest[0] !== this.#localDigest0 || digest[1] !== this.#localDigest1;
-    for (const slot of this.#slots) {
-      if (slot.target.hintFor !== null) continue;
-      if (slot.target.member.isSelf) {
-        if (isLocalStale) this.#repairHere(merged);
-      } else if (this.#isStale(slot, merged, isLocalStale)) this.#repairThere(slot, merged);
-    }
-  }
-
-  #isStale(slot: Slot, merged: VersionSet, isLocalStale: boolean): boolean {
-    if (slot.state === "absent" || slot.isDamaged) return true;
-    if (slot.state === "agreed") return isLocalStale;
-    if (slot.state !== "held" || slot.set === null) return false;
-    const { head } = slot.set;
-    return head.length !== merged.head.length || head.some((byte, i) => byte !== merged.head[i]);
-  }
-
-  #repairHere(merged: VersionSet): void {
-    const { replication } = this.#parts;
-    const { plan, name } = this.#request;
-    const layout = plan.layouts[plan.layouts.length - 1].number;
-    replication.objects.restore(name, merged, { layout, round: this.#round }, (change) => {
-      if (change.isChanged) replication.counters.readRepairs++;
-    });
-  }
-
-  #repairThere(slot: Slot, merged: VersionSet): void {
-    const { replication } = this.#parts;
-    const { name, timeoutMs } = this.#request;
-    replication.counters.readRepairs++;
-    const how = { purpose: PURPOSE_REPAIR, durable: false, hintFor: null, timeoutMs, round: this.#round };
-    const load = (give: (set: VersionSet | null) => void): void => give(merged);
-    replication.deliver(slot.target.member, name, merged, how, load, () => {});
-  }
-}
-
-/** The body of a version, if this is what came: the same entry to the last byte. Null otherwise. */
-function bodyOfVersion(head: Uint8Array, index: number, single: VersionSet): Payload | null {
-  const version = versionOffset(0, index);
-  const given = findDot(single.head, 0, head, version);
-  if (given < 0) return null;
-  const isSame = compareBytes(single.head, versionOffset(0, given), head, version, VERSION_BYTES) === 0;
-  return isSame ? single.payloads[given] : null;
 }
 
 function copySet(set: VersionSet): VersionSet {

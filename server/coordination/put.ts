@@ -45,7 +45,8 @@ import {
   type Delivered,
 } from "../replication/delivery.ts";
 import { hintName } from "../replication/hints.ts";
-import { NOTHING, eventOver, type Change, type EventMaker } from "../replication/local-copy.ts";
+import { NOTHING, type Change } from "../replication/change.ts";
+import { eventOver, type EventMaker } from "../replication/event.ts";
 import { mergeWherePossible } from "../replication/merge-sets.ts";
 import type { Replication } from "../replication/replication.ts";
 import { NO_REQUESTS } from "../replication/request-list.ts";

@@ -5,7 +5,7 @@
 
 import { REQUEST_ID_AGE_MS_MAX, REQUEST_ID_AHEAD_MS_MAX } from "../../core/limits.ts";
 import { STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
-import type { Change } from "../replication/local-copy.ts";
+import type { Change } from "../replication/change.ts";
 import type { Gathered } from "./gather.ts";
 import { ownersIn, type Plan } from "./plan.ts";
 import type { ReadNeed, WriteNeed } from "./quorum.ts";

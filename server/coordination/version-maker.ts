@@ -23,7 +23,7 @@ import {
 } from "../../core/version-set.ts";
 import { isLarge, type Payload } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { EventMaker, NewVersion } from "../replication/local-copy.ts";
+import type { EventMaker, NewVersion } from "../replication/event.ts";
 import type { SupersededRequests } from "../replication/superseded.ts";
 import type { AskedWrite } from "./asked-write.ts";
 import type { ContextClock } from "./context-clock.ts";

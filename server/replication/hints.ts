@@ -28,7 +28,9 @@ import type { Timer } from "../ports/clock.ts";
 import { type HandoffReport, HandoffWindow } from "./handoff-window.ts";
 import type { HintRequests } from "./hint-requests.ts";
 import type { ReplicationHost } from "./host.ts";
-import { type Change, closedChange, type EventMaker, type LocalCopy } from "./local-copy.ts";
+import { type Change, closedChange } from "./change.ts";
+import type { EventMaker } from "./event.ts";
+import type { LocalCopy } from "./local-copy.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 
 /** How often hints are looked through while there are any. */

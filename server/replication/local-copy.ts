@@ -20,7 +20,6 @@ import { crc32c } from "../../core/crc32c.ts";
 import type { ObjectName } from "../../core/object-name.ts";
 import {
   REQUEST_BYTES,
-  STATUS_CLOSED,
   STATUS_DAMAGED,
   STATUS_DONE,
   STATUS_FAILED,
@@ -29,16 +28,13 @@ import {
   STATUS_MALFORMED,
   STATUS_NOT_READY,
 } from "../../core/replica-frames.ts";
-import { FROM_EVENT, entriesTruncated, eventInto, eventLengthMax } from "../../core/version-event.ts";
+import { entriesTruncated } from "../../core/version-event.ts";
 import { FROM_RIGHT, syncInto, syncedLengthMax, withoutVersion } from "../../core/version-sync.ts";
 import { isSuperseded, requestIndex } from "../../core/version-rules.ts";
 import {
   POLICY_LWW,
   REQUEST_ID_BYTES,
   REQUEST_ID_OFFSET,
-  VERSION_BYTES,
-  findDot,
-  headDigestInto,
   isContextRead,
   payloadChecksum,
   payloadLength,
@@ -46,61 +42,21 @@ import {
   versionOffset,
   versionPolicy,
 } from "../../core/version-set.ts";
-import { DiskError, isOutOfRoom, missingRoom, type Room } from "../../storage/disk.ts";
 import type { Engine, ReadOutcome, VersionSet, WriteLabels } from "../../storage/engine.ts";
 import { isLarge, type Payload } from "../../storage/large-payload.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Counters } from "./counters.ts";
-import { NO_REQUESTS, RequestList, requestIsYoung } from "./request-list.ts";
 import { aboutOf, sizeOf } from "./body-pull.ts";
+import { type Change, changeDone, changeFailed, closedChange, NOTHING } from "./change.ts";
+import type { Counters } from "./counters.ts";
+import { type EventMaker, eventOver } from "./event.ts";
+import { bodyIn } from "./merge-sets.ts";
+import { NO_REQUESTS, RequestList, requestIsYoung } from "./request-list.ts";
+import { SetScratch } from "./set-scratch.ts";
 import type { BodyId, StagedBodies } from "./staged-bodies.ts";
 import type { SupersededRequests } from "./superseded.ts";
 
-/** What came of a join or an event. */
-export interface Change {
-  /** STATUS_… of core/replica-frames. */
-  readonly status: number;
-  readonly detail: string;
-  /** Where the status is STATUS_FULL: of what there is too little here. */
-  readonly of: Room;
-  /** The set that is held now: its head whole, a payload only where it was given. */
-  readonly set: VersionSet;
-  readonly digest0: number;
-  readonly digest1: number;
-  readonly isChanged: boolean;
-  /** Of an event: the writes that it superseded and that may still be retried (request-list.ts). */
-  readonly superseded: Uint8Array;
-}
-
-/** A version about to be made. `entry` is its packed version entry with the new dot. */
-export interface NewVersion {
-  readonly entry: Uint8Array;
-  readonly payload: Payload;
-}
-
-/** Looks at the head that is held (empty: nothing) and says what is to be made of it. */
-export interface EventMaker {
-  /** The new version, or null where nothing is to be written (a twin that is already here). */
-  make(name: ObjectName, head: Uint8Array): NewVersion | null;
-  readonly context: Uint8Array;
-  readonly contextCount: number;
-  readonly dotAsPair: boolean;
-  readonly clockEntriesMax: number;
-  /** Refuses a result by its head before it is written; "" lets it pass. */
-  check(head: Uint8Array): string;
-}
-
-/** STATUS of an event that `check` refused; above those that travel. */
-export const STATUS_REFUSED_HERE = 255;
-const EMPTY_HEAD = new Uint8Array(8);
-EMPTY_HEAD[0] = 1;
-/** What is held under a name that was never written. */
-export const NOTHING: VersionSet = { head: EMPTY_HEAD, payloads: [] };
-
-/** Scratch of the join or event under way; nothing in it outlives the callback that filled it. */
-let scratch = new Uint8Array(16_384);
-let sources = new Int32Array(1024);
-const digest = new Uint32Array(2);
+/** Of the join under way. */
+const scratch = new SetScratch();
 /** Writes that the join or event under way superseded. */
 const requests = new RequestList();
 
@@ -159,7 +115,7 @@ export class LocalCopy {
   ): Change {
     if (this.#isClosed(name, labels.round)) return this.#tooOld();
     const outcome = this.#readHead(name);
-    if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
+    if (outcome.status === "failed") return changeFailed(STATUS_FAILED, outcome.detail);
     const change = this.#joinOver(name, outcome, incoming, labels, false, told);
     if (told.length > 0 && change.status === STATUS_DONE) this.#learn(name, outcome, told);
     return change;
@@ -179,7 +135,7 @@ export class LocalCopy {
       if (whole.status !== "damaged") return done(this.join(name, incoming, labels));
       if (this.#isClosed(name, labels.round)) return done(this.#tooOld());
       const outcome = this.#readHead(name);
-      if (outcome.status === "failed") return done(failure(STATUS_FAILED, outcome.detail));
+      if (outcome.status === "failed") return done(changeFailed(STATUS_FAILED, outcome.detail));
       return done(this.#joinOver(name, outcome, incoming, labels, true, NO_REQUESTS));
     });
   }
@@ -241,8 +197,8 @@ export class LocalCopy {
   /** Makes a version on top of what is held. */
   event(name: ObjectName, maker: EventMaker, labels: WriteLabels): Change {
     const outcome = this.#readHead(name);
-    if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
-    if (outcome.status === "damaged") return failure(STATUS_DAMAGED, outcome.detail);
+    if (outcome.status === "failed") return changeFailed(STATUS_FAILED, outcome.detail);
+    if (outcome.status === "damaged") return changeFailed(STATUS_DAMAGED, outcome.detail);
     const held = outcome.status === "found" ? outcome.set : NOTHING;
     return this.#eventOn(name, held, maker, labels);
   }
@@ -263,25 +219,25 @@ export class LocalCopy {
     labels: WriteLabels,
     takesBodies: boolean,
   ): Change {
-    reserve(syncedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
+    scratch.reserve(syncedLengthMax(held.head, 0, incoming.head, 0), held, incoming);
     const length = mergedLength(held, incoming);
-    if (length < 0) return failure(STATUS_FAILED, "both heads together are beyond what one can count");
-    const head = scratch.slice(0, length);
+    if (length < 0) return changeFailed(STATUS_FAILED, "both heads together are beyond what one can count");
+    const head = scratch.bytes.slice(0, length);
     const payloads: (Payload | null)[] = [];
     for (let index = 0; index < versionCount(head, 0); index++) {
-      const source = sources[index];
+      const source = scratch.sources[index];
       const payload = source < FROM_RIGHT ? null : incoming.payloads[source - FROM_RIGHT];
       if (source >= FROM_RIGHT && payload === null) {
-        return failure(STATUS_INCOMPLETE, "a body is missing that is not stored here");
+        return changeFailed(STATUS_INCOMPLETE, "a body is missing that is not stored here");
       }
       if (payload !== null && !isSound(payload, head, versionOffset(0, index))) {
-        return failure(STATUS_MALFORMED, "a body arrived that fails its checksum");
+        return changeFailed(STATUS_MALFORMED, "a body arrived that fails its checksum");
       }
-      payloads.push(takesBodies ? (payload ?? bodyFrom(incoming, head, index)) : payload);
+      payloads.push(takesBodies ? (payload ?? bodyIn(incoming, head, index)) : payload);
     }
     const isSame = !takesBodies && sameBytes(stored.head, head);
     const change = isSame
-      ? done({ head, payloads }, false)
+      ? changeDone({ head, payloads }, false)
       : this.#store(name, stored, { head, payloads }, labels, false);
     if (change.status === STATUS_DONE) this.#noteDeadOnArrival(name, given.head, head);
     return change;
@@ -338,12 +294,12 @@ export class LocalCopy {
     isEvent: boolean,
   ): Change {
     const outcome = this.engine.write(name, set, labels);
-    if (outcome.status === "full") return failure(STATUS_FULL, outcome.detail, outcome.of);
-    if (outcome.status === "sealed") return failure(STATUS_NOT_READY, outcome.detail);
-    if (outcome.status === "failed") return failure(STATUS_FAILED, outcome.detail);
-    if (outcome.status === "gone") return failure(STATUS_INCOMPLETE, outcome.detail);
+    if (outcome.status === "full") return changeFailed(STATUS_FULL, outcome.detail, outcome.of);
+    if (outcome.status === "sealed") return changeFailed(STATUS_NOT_READY, outcome.detail);
+    if (outcome.status === "failed") return changeFailed(STATUS_FAILED, outcome.detail);
+    if (outcome.status === "gone") return changeFailed(STATUS_INCOMPLETE, outcome.detail);
     this.#rememberSuperseded(name, held.head, set.head);
-    return done(set, true, isEvent && requests.count > 0 ? requests.toBytes() : NO_REQUESTS);
+    return changeDone(set, true, isEvent && requests.count > 0 ? requests.toBytes() : NO_REQUESTS);
   }
 
   /**
@@ -393,48 +349,6 @@ export class LocalCopy {
   }
 }
 
-/** An event on top of `held`, in memory alone: bodies that stay are null in the result. */
-export function eventOver(name: ObjectName, held: VersionSet, maker: EventMaker): Change {
-  try {
-    return madeOver(name, held, maker);
-  } catch (error) {
-    // Nothing was written: the dot could not be reserved, or what is held (a peer may have sent it)
-    // leaves no room for one version, or no stamp, more.
-    if (error instanceof RangeError) return failure(STATUS_REFUSED_HERE, error.message);
-    if (!(error instanceof DiskError)) throw error;
-    if (!isOutOfRoom(error)) return failure(STATUS_NOT_READY, error.message);
-    return failure(STATUS_FULL, error.message, missingRoom(error));
-  }
-}
-
-function madeOver(name: ObjectName, held: VersionSet, maker: EventMaker): Change {
-  const version = maker.make(name, held.head);
-  if (version === null) return done(bodiless(held), false);
-  reserve(eventLengthMax(held.head, 0, maker.contextCount), held, held);
-  const length = eventInto(
-    held.head,
-    0,
-    maker.context,
-    0,
-    maker.contextCount,
-    version.entry,
-    0,
-    maker.dotAsPair ? 1 : 0,
-    maker.clockEntriesMax,
-    scratch,
-    0,
-    sources,
-  );
-  const head = scratch.slice(0, length);
-  const refusal = maker.check(head);
-  if (refusal !== "") return failure(STATUS_REFUSED_HERE, refusal);
-  const payloads: (Payload | null)[] = [];
-  for (let index = 0; index < versionCount(head, 0); index++) {
-    payloads.push(sources[index] === FROM_EVENT ? version.payload : null);
-  }
-  return done({ head, payloads }, true);
-}
-
 /** Whether a list of writes has that of a version. */
 function isAmong(told: Uint8Array, bytes: Uint8Array, version: number): boolean {
   const id = version + REQUEST_ID_OFFSET;
@@ -448,23 +362,11 @@ function isAmong(told: Uint8Array, bytes: Uint8Array, version: number): boolean 
 /** Merges two heads into scratch; -1 where the result is more than a head can say (a peer may send that). */
 function mergedLength(held: VersionSet, incoming: VersionSet): number {
   try {
-    return syncInto(held.head, 0, incoming.head, 0, scratch, 0, sources);
+    return syncInto(held.head, 0, incoming.head, 0, scratch.bytes, 0, scratch.sources);
   } catch (error) {
     if (error instanceof RangeError) return -1;
     throw error;
   }
-}
-
-/** The body that came with the version at `index` of `head`; null where none did. */
-function bodyFrom(given: VersionSet, head: Uint8Array, index: number): Payload | null {
-  const place = findDot(given.head, 0, head, versionOffset(0, index));
-  if (place < 0) return null;
-  const isSame = sameVersion(given.head, versionOffset(0, place), head, versionOffset(0, index));
-  return isSame ? given.payloads[place] : null;
-}
-
-function sameVersion(left: Uint8Array, leftAt: number, right: Uint8Array, rightAt: number): boolean {
-  return compareBytes(left, leftAt, right, rightAt, VERSION_BYTES) === 0;
 }
 
 /** Paired with the engine's check at each read: what is wrong on arrival is never acknowledged. */
@@ -475,40 +377,6 @@ function isSound(payload: Payload, head: Uint8Array, version: number): boolean {
     return isLong && payload.checksum === payloadChecksum(head, version);
   }
   return crc32c(payload, 0, payload.length, 0) === payloadChecksum(head, version);
-}
-
-function bodiless(set: VersionSet): VersionSet {
-  return { head: set.head.slice(), payloads: set.payloads.map(() => null) };
-}
-
-function done(set: VersionSet, isChanged: boolean, superseded: Uint8Array = NO_REQUESTS): Change {
-  headDigestInto(set.head, 0, set.head.length, digest, 0);
-  return {
-    status: STATUS_DONE,
-    detail: "",
-    of: "disk",
-    set,
-    digest0: digest[0],
-    digest1: digest[1],
-    isChanged,
-    superseded,
-  };
-}
-
-/** Of a state whose round has closed. */
-export function closedChange(): Change {
-  return failure(STATUS_CLOSED, "its round has closed: what there is now has to be read again");
-}
-
-function failure(status: number, detail: string, of: Room = "disk"): Change {
-  const digests = { digest0: 0, digest1: 0 };
-  return { status, detail, of, set: NOTHING, ...digests, isChanged: false, superseded: NO_REQUESTS };
-}
-
-function reserve(lengthMax: number, left: VersionSet, right: VersionSet): void {
-  if (scratch.length < lengthMax) scratch = new Uint8Array(2 * lengthMax);
-  const versions = left.payloads.length + right.payloads.length + 1;
-  if (sources.length < versions) sources = new Int32Array(2 * versions);
 }
 
 function sameBytes(left: Uint8Array, right: Uint8Array): boolean {

@@ -1,8 +1,10 @@
-/** The join of two version sets in memory, bodies included. */
+/** Version sets in memory, bodies included: their join, and the body of one version. */
 
+import { compareBytes } from "../../core/bytes.ts";
 import { FROM_RIGHT, syncInto, syncedLengthMax } from "../../core/version-sync.ts";
 import {
   HEAD_COUNT_MAX,
+  VERSION_BYTES,
   clockCount,
   findDot,
   versionCount,
@@ -52,4 +54,13 @@ function bodyOf(
   const other = source < FROM_RIGHT ? right : left;
   const twin = findDot(other.head, 0, head, versionOffset(0, index));
   return twin < 0 ? null : other.payloads[twin];
+}
+
+/** The body of the version at `index` of `head`, if `given` has that very entry to the last byte; else null. */
+export function bodyIn(given: VersionSet, head: Uint8Array, index: number): Payload | null {
+  const version = versionOffset(0, index);
+  const place = findDot(given.head, 0, head, version);
+  if (place < 0) return null;
+  const isSame = compareBytes(given.head, versionOffset(0, place), head, version, VERSION_BYTES) === 0;
+  return isSame ? given.payloads[place] : null;
 }

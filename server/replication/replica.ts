@@ -61,7 +61,8 @@ import type { Connection } from "../wire/connection.ts";
 import type { PeerIdentity, Peers } from "../wire/peers.ts";
 import type { Counters } from "./counters.ts";
 import { hintName, type Hints } from "./hints.ts";
-import type { Change, LocalCopy } from "./local-copy.ts";
+import type { Change } from "./change.ts";
+import type { LocalCopy } from "./local-copy.ts";
 import type { BodyId, StagedBodies } from "./staged-bodies.ts";
 
 /** What answering needs of the room around it (replication.ts hands it over). */

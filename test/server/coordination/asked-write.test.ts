@@ -2,7 +2,7 @@
 
 import t from "tap";
 import { isMadeIn, madeBefore, type Superseded } from "../../../server/coordination/asked-write.ts";
-import { NOTHING } from "../../../server/replication/local-copy.ts";
+import { NOTHING } from "../../../server/replication/change.ts";
 import { payloadChecksum, REQUEST_ID_OFFSET, versionOffset } from "../../../core/version-set.ts";
 import { nameOf, SmallCluster } from "../replication/small-cluster.ts";
 

@@ -19,7 +19,8 @@ import {
 } from "../../../core/version-set.ts";
 import { clockOfHead, NO_CONTEXT } from "../../../server/coordination/context-clock.ts";
 import { VersionMaker, type VersionPlan } from "../../../server/coordination/version-maker.ts";
-import { eventOver, NOTHING } from "../../../server/replication/local-copy.ts";
+import { NOTHING } from "../../../server/replication/change.ts";
+import { eventOver } from "../../../server/replication/event.ts";
 import { STATUS_DONE, STATUS_FULL } from "../../../core/replica-frames.ts";
 import { SupersededRequests } from "../../../server/replication/superseded.ts";
 import { DiskError } from "../../../storage/disk.ts";

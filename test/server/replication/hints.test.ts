@@ -5,7 +5,7 @@
 import t from "tap";
 import { STATUS_DONE, STATUS_FULL } from "../../../core/replica-frames.ts";
 import type { VersionSet } from "../../../storage/engine.ts";
-import type { Change } from "../../../server/replication/local-copy.ts";
+import type { Change } from "../../../server/replication/change.ts";
 import { bodiesOf, type OneVersion, setOfOne } from "./one-version.ts";
 import { nameOf, SmallCluster, type SmallNode } from "./small-cluster.ts";
 

@@ -23,12 +23,9 @@ import {
 import { toHex } from "../../../core/bytes.ts";
 import { clockOfHead } from "../../../server/coordination/context-clock.ts";
 import { Counters } from "../../../server/replication/counters.ts";
-import {
-  type Change,
-  type EventMaker,
-  LocalCopy,
-  STATUS_REFUSED_HERE,
-} from "../../../server/replication/local-copy.ts";
+import type { Change } from "../../../server/replication/change.ts";
+import { type EventMaker, STATUS_REFUSED_HERE } from "../../../server/replication/event.ts";
+import { LocalCopy } from "../../../server/replication/local-copy.ts";
 import { mergeSets } from "../../../server/replication/merge-sets.ts";
 import { RequestList } from "../../../server/replication/request-list.ts";
 import { StagedBodies } from "../../../server/replication/staged-bodies.ts";

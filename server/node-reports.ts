@@ -1,10 +1,10 @@
 /**
- * What a node tells of the cluster and its layout, to people and programs (GET /cluster, /cluster/layout,
- * /cluster/plan): made of the membership's state when it is asked for, and kept nowhere.
+ * What a node tells of itself, the cluster and its layout, to people and programs (GET /stats, /cluster,
+ * /cluster/layout, /cluster/plan): made of the membership's state when it is asked for, and kept nowhere.
  */
 
 import { balanceOf } from "../core/placement.ts";
-import type { Engine } from "../storage/engine.ts";
+import type { Engine, EngineStats } from "../storage/engine.ts";
 import type { ClusterReport, LayoutReport, MemberReport } from "./http/http-node.ts";
 import type { Layout } from "./membership/layout.ts";
 import type { Member } from "./membership/member.ts";
@@ -78,4 +78,30 @@ export function partitionBytes(
     const isHeld = current.owns(id, partition);
     return Math.round(isHeld ? objects.tree(partition).count * objectBytes : meanBytes);
   };
+}
+
+/** What the two stores tell of themselves in GET /stats. */
+export function storeStatistics(objects: EngineStats, hints: EngineStats): Record<string, number> {
+  return {
+    objects: objects.objects,
+    objectBytesLive: objects.liveBytes,
+    objectBytesTotal: objects.totalBytes,
+    indexBytes: objects.indexBytes,
+    recordsDamaged: objects.damaged + hints.damaged,
+    hintsPending: hints.objects,
+    hintBytes: hints.totalBytes,
+    segmentsCompacted: objects.segmentsCompacted + hints.segmentsCompacted,
+    compactionBytesMoved: objects.bytesMoved + hints.bytesMoved,
+    logBytesFreed: objects.bytesFreed + hints.bytesFreed,
+  };
+}
+
+/** Counters as they stand in GET /stats: "dialled" of "wire" is wireDialled. What is no number is left out. */
+export function prefixed(prefix: string, counters: object): Record<string, number> {
+  const named: Record<string, number> = {};
+  for (const [name, value] of Object.entries(counters)) {
+    if (typeof value !== "number") continue;
+    named[prefix + name[0].toUpperCase() + name.slice(1)] = value;
+  }
+  return named;
 }

@@ -35,7 +35,7 @@ import { NodeActor } from "./node-actor.ts";
 import type { NodeConfig } from "./node-config.ts";
 import { NodeRepair } from "./node-repair.ts";
 import { NodeWork } from "./node-work.ts";
-import { clusterReport, layoutReport, partitionBytes } from "./node-reports.ts";
+import { clusterReport, layoutReport, partitionBytes, prefixed, storeStatistics } from "./node-reports.ts";
 import { OBJECT_BUFFER_BYTES, openStore, type StoreParts } from "./node-stores.ts";
 import type { Timer } from "./ports/clock.ts";
 import type { Ports } from "./ports/ports.ts";
@@ -258,20 +258,9 @@ export class Node {
     const statistics: Record<string, number> = { ...this.#counters };
     const running = this.#running;
     if (running === null) return statistics;
-    const objects = running.objects.stats();
-    const hints = running.hints.stats();
     return {
       ...statistics,
-      objects: objects.objects,
-      objectBytesLive: objects.liveBytes,
-      objectBytesTotal: objects.totalBytes,
-      indexBytes: objects.indexBytes,
-      recordsDamaged: objects.damaged + hints.damaged,
-      hintsPending: hints.objects,
-      hintBytes: hints.totalBytes,
-      segmentsCompacted: objects.segmentsCompacted + hints.segmentsCompacted,
-      compactionBytesMoved: objects.bytesMoved + hints.bytesMoved,
-      logBytesFreed: objects.bytesFreed + hints.bytesFreed,
+      ...storeStatistics(running.objects.stats(), running.hints.stats()),
       partitionsSurplus: running.replication.surplusCount(),
       partitionsPartial: running.replication.partialCount(),
       requestsUnderWay: running.coordinator.underWay,
@@ -495,13 +484,4 @@ export class Node {
       });
     });
   }
-}
-
-function prefixed(prefix: string, counters: object): Record<string, number> {
-  const named: Record<string, number> = {};
-  for (const [name, value] of Object.entries(counters)) {
-    if (typeof value !== "number") continue;
-    named[prefix + name[0].toUpperCase() + name.slice(1)] = value;
-  }
-  return named;
 }

@@ -13,11 +13,8 @@
 
 import type { ObjectName } from "../../core/object-name.ts";
 import {
-  PURPOSE_ANTI_ENTROPY,
   STATUS_CLOSED,
-  STATUS_DONE,
   replicateLength,
-  setLength,
   type WireSet,
 } from "../../core/replica-frames.ts";
 import { STALL_MS_MAX } from "../../core/limits.ts";
@@ -46,15 +43,13 @@ import { Rounds } from "./rounds.ts";
 import { NO_REQUESTS } from "./request-list.ts";
 import { Scrub } from "./scrub.ts";
 import { StagedBodies } from "./staged-bodies.ts";
+import { type OwnersRoom, storeAtOwners } from "./store-at-owners.ts";
 import type { SupersededRequests } from "./superseded.ts";
 import { Surplus } from "./surplus.ts";
 import { TransferCursors } from "./transfer-cursors.ts";
 import { TransferSource } from "./transfer-source.ts";
 import { type TransferReport, Transfers } from "./transfers.ts";
-import { onWire } from "./wire-set.ts";
-
-/** A state that is stored at all owners: syncs of a busy disk are waited for. */
-const STORE_TIMEOUT_MS = 10_000;
+import { fitting, onWire } from "./wire-set.ts";
 
 /** Hints come one after the other; after so long without one there are no more. */
 const HINTS_QUIET_MS = 1_500;
@@ -333,18 +328,7 @@ export class Replication {
     superseded: Uint8Array,
     done: (detail: string) => void,
   ): void {
-    const { layouts, members } = this.#parts.membership;
-    const ids = new Set(this.#liveOwners(layouts.live, this.partitionOf(name)));
-    const owners = members.filter((member) => ids.has(member.id));
-    let detail = owners.length < ids.size || ids.size === 0 ? "An owner of it is not known here" : "";
-    let left = owners.length;
-    if (left === 0) return done(detail);
-    for (const owner of owners) {
-      this.#storeAt(owner, name, set, superseded, (problem) => {
-        if (problem !== "" && detail === "") detail = `${owner.name} has not stored it: ${problem}`;
-        if (--left === 0) done(detail);
-      });
-    }
+    storeAtOwners(this.#ownersRoom(), { name, set, superseded }, done);
   }
 
   /** Ids of the owners in some of the layouts that are not gone for good. */
@@ -352,27 +336,6 @@ export class Replication {
     const ids = new Set(layouts.flatMap((layout) => ownersOf(layout, partition)));
     const { membership } = this.#parts;
     return [...ids].filter((id) => !isGone(membership.memberById(id)?.status ?? "member"));
-  }
-
-  #storeAt(
-    owner: Member,
-    name: ObjectName,
-    set: VersionSet,
-    superseded: Uint8Array,
-    done: (problem: string) => void,
-  ): void {
-    if (!owner.isSelf) {
-      const how = { purpose: PURPOSE_ANTI_ENTROPY, durable: true, hintFor: null, superseded };
-      const load = (give: (whole: VersionSet) => void): void => give(set);
-      const timed = { ...how, timeoutMs: STORE_TIMEOUT_MS };
-      return this.deliver(owner, name, set, timed, load, ({ failure, status, isDurable }) => {
-        if (failure !== "") done(failure);
-        else done(status === STATUS_DONE && isDurable ? "" : `status ${status}`);
-      });
-    }
-    const change = this.objects.join(name, set, this.#labelsOf(name), superseded);
-    if (change.status !== STATUS_DONE) return done(change.detail);
-    return this.objects.engine.sync((isDurable) => done(isDurable ? "" : "it could not be synced"));
   }
 
   /** Whether a state that was read in this round is not to be applied any more. */
@@ -442,20 +405,6 @@ export class Replication {
     });
   }
 
-  /** The set as it travels, with as many bodies as fit a frame, at least the first. */
-  #fit(whole: VersionSet): WireSet {
-    const set = onWire(whole);
-    let length = setLength(set);
-    if (length <= this.#parts.setBytesMax) return set;
-    const payloads = [...set.payloads];
-    for (let index = payloads.length - 1; index > 0; index--) {
-      if (length <= this.#parts.setBytesMax) break;
-      length -= payloads[index]?.length ?? 0;
-      payloads[index] = null;
-    }
-    return { head: set.head, payloads };
-  }
-
   /** A node that leaves may go when nobody can lack what it holds. */
   #surplusGone(): void {
     const { membership, hints } = this.#parts;
@@ -483,12 +432,23 @@ export class Replication {
       partitionOf: (name) => this.partitionOf(name),
       deliver: (...delivery) => this.deliver(...delivery),
       storeAtOwners: (...storing) => this.storeAtOwners(...storing),
-      fit: (set) => this.#fit(set),
+      fit: (set) => fitting(set, this.#parts.setBytesMax),
       isUnderWay: (partition) => this.#isUnderWay(partition),
       keepsHintsFor: (id) => this.hints.isKeptFor(id),
       onCompared: () => this.#reportSynced(),
       onCome: () => this.#antiEntropy.hurry(),
       onNoSurplus: () => this.#surplusGone(),
+    };
+  }
+
+  #ownersRoom(): OwnersRoom {
+    const { layouts, members } = this.#parts.membership;
+    return {
+      members,
+      objects: this.objects,
+      ownersOf: (name) => this.#liveOwners(layouts.live, this.partitionOf(name)),
+      labelsOf: (name) => this.#labelsOf(name),
+      deliver: (...delivery) => this.deliver(...delivery),
     };
   }
 
@@ -514,7 +474,7 @@ export class Replication {
       isCompletePrimary: (name) => this.isCompletePrimary(this.partitionOf(name)),
       isSuperseded: (...about) => this.isSuperseded(...about),
       collectAsStandIn: (name, done) => this.collectAsStandIn(name, done),
-      fit: (set) => this.#fit(set),
+      fit: (set) => fitting(set, this.#parts.setBytesMax),
     };
   }
 
@@ -532,5 +492,4 @@ export class Replication {
       repair: (entry) => this.#scrub.repair(entry),
     };
   }
-
 }

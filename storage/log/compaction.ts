@@ -19,7 +19,7 @@
  */
 
 import { DiskError } from "../disk.ts";
-import { bytesToMove, type ChoiceRules, chooseSegment } from "./compaction-choice.ts";
+import { bytesToMove, type ChoiceRules, chooseSegment, type Room } from "./compaction-choice.ts";
 import { LiveBatch } from "./live-batch.ts";
 import type { LogWriter } from "./log-writer.ts";
 import type { RecordMap } from "./record-map.ts";
@@ -33,6 +33,8 @@ const STEP_BYTES_DEFAULT = 64 << 10;
 /** Looking at headers is so much cheaper than moving records. */
 const LOOK_DISCOUNT = 8;
 const DEAD_RATIO_DEFAULT = 0.5;
+/** While room is short: seven bytes are moved for one, but without it nothing more can be written. */
+const DEAD_RATIO_SHORT = 0.125;
 /** 256 KiB of the usual 64 MiB. */
 const DEAD_PART_DEFAULT = 1 / 256;
 const CHECK_MS_DEFAULT = 1_000;
@@ -86,8 +88,8 @@ export interface CompactionHost {
   tidy(): void;
   /** Whether nothing may be written any more. */
   isSealed(): boolean;
-  /** Bytes that may be written to give space back. */
-  roomBytes(): number;
+  /** What may be written to give space back. */
+  room(): Room;
   /** A damaged record or place was met. */
   damaged(): void;
 }
@@ -121,6 +123,7 @@ export class Compaction {
     this.#options = options;
     this.#rules = {
       deadRatioMin: options.deadRatioMin ?? DEAD_RATIO_DEFAULT,
+      deadRatioShort: Math.min(DEAD_RATIO_SHORT, options.deadRatioMin ?? 1),
       deadBytesMin: options.deadBytesMin ?? host.segmentBytes * DEAD_PART_DEFAULT,
     };
     this.#coldMs = options.coldMs ?? COLD_MS_DEFAULT;
@@ -181,7 +184,7 @@ export class Compaction {
     // Where the accounts are uncertain nothing is deleted, so nothing would come back.
     if (map.isUncertain) return;
     this.#host.tidy();
-    const room = this.#roomBytes();
+    const room = this.#room();
     const isCold = (segment: Segment): boolean => this.#isReady(segment) && this.#isCold(segment);
     const source = chooseSegment(map.segments, this.#rules, room, isCold);
     if (source !== null) this.#begin(source);
@@ -311,7 +314,8 @@ export class Compaction {
   /** Whether something will be worth it with time or room alone. */
   #isAnyLater(): boolean {
     const isReady = (segment: Segment): boolean => this.#isReady(segment);
-    return chooseSegment(this.#host.map.segments, this.#rules, Infinity, isReady) !== null;
+    const room = { bytes: Infinity, isShort: this.#host.room().isShort };
+    return chooseSegment(this.#host.map.segments, this.#rules, room, isReady) !== null;
   }
 
   /** Whether a dead segment waits for its age alone. */
@@ -323,9 +327,10 @@ export class Compaction {
     return false;
   }
 
-  #roomBytes(): number {
+  #room(): Room {
     const { active } = this.#host.writer;
     const prepared = active === null ? 0 : Math.max(0, active.preallocated - active.end);
-    return prepared + this.#host.roomBytes() - SLACK_BYTES;
+    const { bytes, isShort } = this.#host.room();
+    return { bytes: prepared + bytes - SLACK_BYTES, isShort };
   }
 }

@@ -220,7 +220,7 @@ class LogFileEngine implements LogEngine {
     if (this.#failure !== "") return { status: "sealed", detail: this.#failure };
     const given = this.#givenBytes(name, set);
     const refusal = this.#watermark.refusal(given);
-    if (refusal !== "") return { status: "full", of: "disk", detail: refusal };
+    if (refusal !== "") return this.#refused(refusal);
     let isKnown: boolean;
     let stored: RecordStatus = "other";
     try {
@@ -263,7 +263,7 @@ class LogFileEngine implements LogEngine {
   ): WriteOutcome {
     if (this.#failure !== "") return { status: "sealed", detail: this.#failure };
     const refusal = this.#watermark.refusal(count);
-    if (refusal !== "") return { status: "full", of: "disk", detail: refusal };
+    if (refusal !== "") return this.#refused(refusal);
     try {
       this.#writer.begin();
       this.#sets.stageChunk(key, bytes, count, chunk, places);
@@ -391,7 +391,10 @@ class LogFileEngine implements LogEngine {
       sync: (done) => this.#sync.wait(done),
       tidy: () => this.#sync.tidy(),
       isSealed: () => this.#failure !== "",
-      roomBytes: () => this.#watermark.compactionBytes,
+      room: () => ({
+        bytes: this.#watermark.compactionBytes,
+        isShort: this.#watermark.isShort(2 * segmentBytes),
+      }),
       damaged: () => {
         this.#reader.damaged++;
       },
@@ -422,6 +425,12 @@ class LogFileEngine implements LogEngine {
       bytes += isStaged ? 1 : payload.length;
     }
     return bytes === 0 ? 0 : bytes + set.head.length;
+  }
+
+  /** For want of room: what was not worth moving may be so now. */
+  #refused(detail: string): WriteOutcome {
+    this.#compaction?.poke();
+    return { status: "full", of: "disk", detail };
   }
 
   /** Takes back what a failed write left. */

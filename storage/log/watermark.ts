@@ -56,6 +56,13 @@ export class Watermark {
     return this.#freeBytes() - this.#freeBytesMin / 4;
   }
 
+  /** Whether a write of this many bytes would be refused. */
+  isShort(bytes: number): boolean {
+    const { totalBytes } = this.#log;
+    if (this.#totalBytesMax > 0 && totalBytes + bytes > this.#totalBytesMax) return true;
+    return this.#freeBytesMin > 0 && !this.hasRoomFor(bytes);
+  }
+
   /** Whether the disk would keep its reserve if this many bytes were taken. */
   hasRoomFor(bytes: number): boolean {
     return this.#freeBytes() - bytes >= this.#freeBytesMin;

@@ -35,6 +35,7 @@ export const suite: Case[] = [
     name: "a disk full of dead bytes takes writes again after deletes, without a restart",
     run: full,
   },
+  { name: "a full disk gives back what is dead in segments that are mostly live", run: mostlyLive },
   { name: "deletes leave compaction its part of the reserve", run: deletesBounded },
   { name: "segments that were written to lately are left alone", run: cold },
   { name: "a dead segment stays while it is young, and goes without a further write", run: young },
@@ -350,6 +351,14 @@ function fillUp(store: Store, length: number): number {
   }
 }
 
+/** Overwrites with nothing, which is what a delete comes to here. */
+function entomb(store: Store, key: string): void {
+  const set = setOf({ counter: ++store.counter, payload: new Uint8Array(0) });
+  const { status } = store.engine.write(nameOf(`b/${key}`), set, LABELS);
+  if (status !== "done") throw new Error(`delete of ${key} is ${status}`);
+  store.wanted.set(key, `found ${textOf(set)}`);
+}
+
 function full(check: Check): void {
   const machine = new Machine(9, { capacityBytes: 400_000 });
   const engine = machine.open({ ...options(machine), freeBytesMin: 60_000 });
@@ -360,10 +369,7 @@ function full(check: Check): void {
   check.equal(engine.write(nameOf("b/0"), more, LABELS).status, "full", "nothing has died yet");
   for (let index = 0; index < count; index++) {
     if (index % 3 === 0) continue;
-    const tombstone = setOf({ counter: 10_000 + index, payload: new Uint8Array(0) });
-    const { status } = engine.write(nameOf(`b/${index}`), tombstone, LABELS);
-    check.equal(status, "done", `delete ${index}`);
-    store.wanted.set(`${index}`, `found ${textOf(tombstone)}`);
+    entomb(store, `${index}`);
     if (index % 10 === 0) machine.world.run(1);
   }
   machine.world.run(REST_MS);
@@ -371,6 +377,38 @@ function full(check: Check): void {
   check.ok(bytesFreed > 200_000, `${bytesFreed} bytes came back`);
   for (let index = 0; index < 100; index++) put(store, `new ${index}`, 1000);
   readsAll(store, check, "after all");
+}
+
+/** A third of each segment is dead: not worth moving the rest, unless writes are refused without it. */
+function mostlyLive(check: Check): void {
+  for (const limit of ["of the disk", "of the log"]) {
+    const isOfDisk = limit === "of the disk";
+    const machine = new Machine(18, isOfDisk ? { capacityBytes: 2_000_000 } : {});
+    const bounds = isOfDisk ? { freeBytesMin: 300_000 } : { totalBytesMax: 1_700_000 };
+    const engine = machine.open({ ...options(machine, { deadRatioMin: 0.5 }), ...bounds });
+    const store = { machine, engine, wanted: new Map<string, string>(), counter: 0 };
+    const count = fillUp(store, 1000);
+    machine.sync(engine);
+    machine.world.run(REST_MS);
+    const before = engine.stats();
+    for (let index = 0; index < count; index += 3) {
+      entomb(store, `${index}`);
+      if (index % 10 === 0) machine.world.run(1);
+    }
+    machine.world.run(REST_MS);
+    check.equal(before.bytesMoved, 0, "nothing is moved before");
+    // Three quarters of what died.
+    for (let index = 0; index < count / 4; index++) {
+      put(store, `new ${index}`, 1000);
+      if (index % 10 === 0) machine.world.run(20);
+    }
+    machine.world.run(REST_MS);
+    const { bytesFreed, bytesMoved } = engine.stats();
+    check.ok(bytesMoved < 4 * (bytesFreed - bytesMoved), `${bytesFreed} freed, ${bytesMoved} moved`);
+    machine.world.run(10 * REST_MS);
+    check.equal(engine.stats().bytesMoved, bytesMoved, `${limit}: and it comes to rest`);
+    readsAll(store, check, limit);
+  }
 }
 
 function deletesBounded(check: Check): void {

@@ -5,7 +5,8 @@
  *          └───────────── the next step at the end of this turn ◄──────────┘
  *
  * A step reads what it has found before it returns, so no write comes between; requests come between
- * steps. An answer is bounded by entries, bytes, slots of the index passed and time: `through` says how far it
+ * steps, and while they do, the next step waits a little longer: one listing asks for as many records as
+ * a hundred gets, and all nodes of a machine share its cores. An answer is bounded by entries, bytes, slots of the index passed and time: `through` says how far it
  * is whole, and who asked goes on from there. A damaged record ends the run before it and is repaired:
  * whose name cannot be read is never left out in silence.
  *
@@ -49,6 +50,9 @@ import { isWords } from "./comparison.ts";
 const STEP_ENTRIES = 32;
 /** Heads that are read for one answer, shown or not: entries of other buckets, or without the prefix. */
 const READS_MAX = 8 * RUN_ENTRIES_MAX;
+/** Between steps while requests are served, and how long after the last one they still are. */
+const YIELD_MS = 2;
+const SERVED_MS = 100;
 const WORD_MAX = 0xffffffff;
 const SLASH = 0x2f;
 
@@ -72,6 +76,8 @@ export interface BucketRunsHost {
   /** Why a question asked under a layout is not answered; "": it is. */
   refusal(layout: number): string;
   isCompletePrimary(partition: number): boolean;
+  /** Requests for single objects that this node has been given so far. */
+  served(): number;
   /** A record was met that cannot be read. */
   repair(entry: IndexEntry): void;
 }
@@ -81,9 +87,11 @@ export type RunDone = (run: BucketRun | null, error: string) => void;
 
 export class BucketRuns {
   readonly #host: BucketRunsHost;
+  readonly #pace: Pace;
 
   constructor(host: BucketRunsHost) {
     this.#host = host;
+    this.#pace = new Pace(host);
   }
 
   /** Registers the two messages. */
@@ -111,7 +119,7 @@ export class BucketRuns {
   }
 
   run(question: RunQuestion, done: RunDone): void {
-    new Run(this.#host, question, done).step();
+    new Run(this.#host, this.#pace, question, done).step();
   }
 
   /**
@@ -133,8 +141,29 @@ export class BucketRuns {
   }
 }
 
+/** Says when the next step of a run may be taken. */
+class Pace {
+  readonly #host: BucketRunsHost;
+  #served = 0;
+  #servedMs = -Infinity;
+
+  constructor(host: BucketRunsHost) {
+    this.#host = host;
+  }
+
+  after(step: () => void): void {
+    const { clock } = this.#host;
+    const served = this.#host.served();
+    if (served !== this.#served) this.#servedMs = clock.elapsedMs();
+    this.#served = served;
+    if (clock.elapsedMs() - this.#servedMs < SERVED_MS) clock.after(YIELD_MS, step);
+    else clock.soon(step);
+  }
+}
+
 class Run {
   readonly #host: BucketRunsHost;
+  readonly #pace: Pace;
   readonly #question: RunQuestion;
   readonly #done: RunDone;
   readonly #tag: number;
@@ -150,9 +179,10 @@ class Run {
   #slices = 0;
   #isEnded = false;
 
-  constructor(host: BucketRunsHost, question: RunQuestion, done: RunDone) {
+  constructor(host: BucketRunsHost, pace: Pace, question: RunQuestion, done: RunDone) {
     const { from, to, after, bucket } = question;
     this.#host = host;
+    this.#pace = pace;
     this.#question = question;
     this.#done = done;
     this.#tag = bucketTag(bucket);
@@ -182,7 +212,7 @@ class Run {
     // A scan that stopped between entries has passed all of the ring before the next word.
     if (found.length < most && next > 0) this.#through = lastPlaceOf(next - 1);
     if (this.#isEnough(entriesMax) && this.#through !== null) return this.#end(this.#through);
-    return this.#host.clock.soon(() => this.step());
+    return this.#pace.after(() => this.step());
   }
 
   #isEnough(entriesMax: number): boolean {

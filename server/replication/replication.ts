@@ -489,6 +489,7 @@ export class Replication {
         return membership.layouts.isRetired(layout) ? "the layout has been retired" : "";
       },
       isCompletePrimary: (partition) => this.isCompletePrimary(partition),
+      served: () => this.counters.gets + this.counters.puts + this.counters.deletes,
       repair: (entry) => this.#scrub.repair(entry),
     };
   }

@@ -21,6 +21,9 @@ interface Bed {
   readonly runs: BucketRuns;
   readonly repaired: number[];
   readonly partial: Set<number>;
+  /** Requests that were served meanwhile; steps that waited for them to have their turn. */
+  served: number;
+  waits: number;
 }
 
 /** A replica on a clock that does at once what it is to do soon. */
@@ -34,7 +37,11 @@ function bed(names: readonly ObjectName[]): Bed {
   const clock = {
     nowMs: () => 0,
     elapsedMs: () => 0,
-    after: () => ({ cancel: () => {} }),
+    after: (_delayMs: number, callback: () => void) => {
+      made.waits++;
+      clock.soon(callback);
+      return { cancel: () => {} };
+    },
     soon: (callback: () => void) => {
       waiting.push(callback);
       if (waiting.length > 1) return;
@@ -51,9 +58,11 @@ function bed(names: readonly ObjectName[]): Bed {
     partitionBits: 4,
     refusal: () => "",
     isCompletePrimary: (partition) => !partial.has(partition),
+    served: () => made.served,
     repair: ({ position0 }) => repaired.push(position0),
   });
-  return { engine, runs, repaired, partial };
+  const made: Bed = { engine, runs, repaired, partial, served: 0, waits: 0 };
+  return made;
 }
 
 function ask({ runs }: Bed, question: Partial<RunQuestion>): Promise<BucketRun | string> {
@@ -80,6 +89,16 @@ function manyNames(): ObjectName[] {
   }
   return [...cart, ...other];
 }
+
+t.test("between steps requests have their turn, while there are any", async (tt) => {
+  const store = bed(manyNames());
+  await ask(store, {});
+  tt.equal(store.waits, 0, "nobody else is there: no step waits");
+  store.served = 1;
+  const run = await ask(store, {});
+  tt.ok(store.waits >= 7, `${store.waits} of 8 steps wait`);
+  tt.equal(typeof run === "string" ? 0 : run.entries.length, 256, "and the run has as many entries");
+});
 
 t.test("runs one after the other have every entry of a range behind a place, once, in order", async (tt) => {
   const random = new SeededRandom(SEED);

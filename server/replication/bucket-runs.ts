@@ -6,7 +6,9 @@
  *
  * A step reads what it has found before it returns, so no write comes between; requests come between
  * steps, and while they do, the next step waits a little longer: one listing asks for as many records as
- * a hundred gets, and all nodes of a machine share its cores. An answer is bounded by entries, bytes, slots of the index passed and time: `through` says how far it
+ * a hundred gets, and all nodes of a machine share its cores. (bench/listing.ts, a million keys, three nodes on
+ * two cores: p99 of the puts beside a listing 6.7 times what it is without when no step waits, 2.3 times
+ * at 2 ms and 1.0 at 4 ms; 88,000 keys a second alone, 31,000 beside puts.) An answer is bounded by entries, bytes, slots of the index passed and time: `through` says how far it
  * is whole, and who asked goes on from there. A damaged record ends the run before it and is repaired:
  * whose name cannot be read is never left out in silence.
  *
@@ -51,7 +53,7 @@ const STEP_ENTRIES = 32;
 /** Heads that are read for one answer, shown or not: entries of other buckets, or without the prefix. */
 const READS_MAX = 8 * RUN_ENTRIES_MAX;
 /** Between steps while requests are served, and how long after the last one they still are. */
-const YIELD_MS = 2;
+const YIELD_MS = 4;
 const SERVED_MS = 100;
 const WORD_MAX = 0xffffffff;
 const SLASH = 0x2f;

@@ -69,12 +69,11 @@ function engineOptions(parts: StoreParts, folder: StoreFolder): EngineOptions {
 
 function logOptions(parts: StoreParts, folder: StoreFolder): Omit<LogOptions, keyof EngineOptions> {
   const { ports, config, superseded, hintRequests } = parts;
-  const toldOfHints = folder === "hints" ? hintRequests.add.bind(hintRequests) : undefined;
   return {
     segmentBytes: config.segmentBytes,
     snapshotBytes: config.snapshotBytes,
     bufferBytes: folder === "objects" ? OBJECT_BUFFER_BYTES : 0,
-    history: requestHistory(superseded, ports.clock, toldOfHints),
+    history: requestHistory(superseded, ports.clock, folder === "hints" ? hintRequests : null),
     compaction: compactionOptions(parts, folder, config.compactionColdMs),
     progress: recoveryProgress(ports, folder),
     soon: (callback) => ports.clock.soon(callback),

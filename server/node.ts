@@ -71,7 +71,7 @@ export class Node {
   readonly #counters = new Counters();
   readonly #hybridClock = new HybridClock(0, 0);
   readonly #superseded = new SupersededRequests();
-  readonly #hintRequests = new HintRequests();
+  readonly #hintRequests = new HintRequests(this.#superseded);
   readonly #memory: MemoryWatermark;
   /** How long requests took lately, and what may go on beside them. */
   readonly #foreground: LatencyWindow;

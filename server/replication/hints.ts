@@ -310,7 +310,8 @@ export class Hints {
 
   #delivered(hint: ObjectName, digest: Uint32Array): void {
     const outcome = this.copy.engine.remove(hint, digest[0], digest[1]);
-    this.#requests.drop(hint.position0);
+    // It may have grown meanwhile: what is new in it has still to be told.
+    if (!this.copy.engine.digestInto(hint, digest, 0)) this.#requests.drop(hint.position0);
     if (outcome.status === "done") this.#host.counters.hintsDelivered++;
     else this.#host.log.warn("a delivered hint could not be removed", { detail: outcome.detail });
   }

@@ -22,17 +22,18 @@ import {
 } from "../../core/version-set.ts";
 import type { LogHistory } from "../../storage/log/log-history.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { HintRequests } from "./hint-requests.ts";
 import { RequestList, eachRequest } from "./request-list.ts";
 import type { SupersededRequests } from "./superseded.ts";
 
 /**
  * For the opening of a log: remembers what it tells.
- * @param told is given each list of writes; what hints have to tell is kept (hint-requests.ts)
+ * @param hints is given each list of writes, and what was removed: hints have to tell it (hint-requests.ts)
  */
 export function requestHistory(
   superseded: SupersededRequests,
   clock: Clock,
-  told: (position0: number, requests: Uint8Array) => void = () => {},
+  hints: HintRequests | null = null,
 ): LogHistory {
   const elapsedMs = clock.elapsedMs();
   const list = new RequestList();
@@ -50,14 +51,17 @@ export function requestHistory(
         superseded.remember(before, id, checksum, position0, elapsedMs);
         if (isRequestId(before, id)) list.add(before, id, checksum);
       }
-      if (list.count > 0) told(position0, list.toBytes());
+      if (list.count > 0) hints?.add(position0, list.toBytes());
     },
     noted(position0, note) {
       if (note.length % REQUEST_BYTES !== 0) return;
-      told(position0, note.slice());
+      hints?.add(position0, note.slice());
       eachRequest(note, (offset, checksum) => {
         superseded.remember(note, offset, checksum, position0, elapsedMs);
       });
+    },
+    removed(position0) {
+      hints?.drop(position0);
     },
   };
 }

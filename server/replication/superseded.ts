@@ -15,6 +15,9 @@
  * (REQUEST_ID_KEPT_MS) or until their set overflows, which takes hundreds of overwrites a second for
  * minutes; after that a late twin may show as a sibling again, it never hides a write. A restart remembers
  * by the log (request-history.ts).
+ *
+ * What is remembered under a name counts only while what superseded it is held under that name: where that
+ * is given away, it is forgotten (hint-requests.ts).
  */
 
 import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
@@ -98,6 +101,21 @@ export class SupersededRequests {
       return elapsedMs + 1 - Math.floor(this.#times[slot]) < REQUEST_ID_KEPT_MS;
     }
     return false;
+  }
+
+  /** Forgets one write of a name. */
+  forget(bytes: Uint8Array, offset: number, checksum: number, position0: number): void {
+    const first = this.#setOf(bytes, offset) * WAYS;
+    for (let slot = first; slot < first + WAYS; slot++) {
+      if (this.#matches(slot, bytes, offset, checksum, position0)) this.#times[slot] = 0;
+    }
+  }
+
+  /** Forgets all writes of a name. Looks at every slot. */
+  forgetAll(position0: number): void {
+    for (let slot = 0; slot < this.#times.length; slot++) {
+      if (this.#words[slot * WORDS + 5] === position0) this.#times[slot] = 0;
+    }
   }
 
   #matches(

@@ -27,6 +27,8 @@ export interface LogHistory {
   replaced(position0: number, before: Uint8Array, after: Uint8Array): void;
   /** A note (Engine.note) is in the log, however old. A view, no copy. */
   noted(position0: number, note: Uint8Array): void;
+  /** What was held of a name was removed; told of recent ones at least. */
+  removed(position0: number): void;
 }
 
 /** Tells a history what is found while the log is read. */
@@ -83,6 +85,11 @@ export class HistoryTeller {
     const { header } = this.#scan;
     if (!this.#scan.isContentWhole(header.offset)) return;
     this.#history.noted(header.position0, this.#headOfRecord());
+  }
+
+  /** The scan's record is a removal. */
+  removed(): void {
+    this.#history.removed(this.#scan.header.position0);
   }
 
   /** The head, or the note, of the scan's record. */

@@ -51,6 +51,7 @@ export class RecordReplay {
     } else if (header.kind === KIND_REMOVE) {
       segment.removeBytes += header.length;
       if (this.#findRemoved(segment, header)) this.#map.forget();
+      this.#teller?.removed();
     } else if (header.kind === KIND_NOTE) {
       this.#teller?.noted();
     }

@@ -2,6 +2,7 @@
 
 import t from "tap";
 import { payloadChecksum } from "../../../core/version-set.ts";
+import { HintRequests } from "../../../server/replication/hint-requests.ts";
 import { requestHistory } from "../../../server/replication/request-history.ts";
 import { RequestList } from "../../../server/replication/request-list.ts";
 import { SupersededRequests } from "../../../server/replication/superseded.ts";
@@ -46,5 +47,19 @@ t.test("a note tells of writes; what is no head and no note tells nothing", (tt)
   history.noted(POSITION, new Uint8Array(19).fill(9));
   history.replaced(POSITION, new Uint8Array(50).fill(9), setOfOne(B).head);
   tt.same([knows(A), knows(B)], [false, true], "B");
+  tt.end();
+});
+
+t.test("of hints that were handed over nothing is remembered, of others what was superseded", (tt) => {
+  const superseded = new SupersededRequests();
+  const hints = new HintRequests(superseded);
+  const history = requestHistory(superseded, new SimulatedClock(new World(), "n"), hints);
+  for (const position of [POSITION, POSITION + 1]) {
+    history.replaced(position, setOfOne(A).head, setOfOne(B).head);
+  }
+  history.removed(POSITION);
+  const knows = (position: number): boolean =>
+    superseded.has(requestIdOf(1), 0, checksumOf(A), position, 0) && hints.of(position).length > 0;
+  tt.same([knows(POSITION), knows(POSITION + 1)], [false, true], "only what is still kept");
   tt.end();
 });

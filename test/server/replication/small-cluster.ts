@@ -220,6 +220,7 @@ export class SmallNode {
   #open(): void {
     const { membership, peers, counters } = this;
     const isFounder = membership.layouts.current.number === 1;
+    const superseded = new SupersededRequests();
     const replication = new Replication({
       ports: this.#ports,
       background: this.background,
@@ -228,8 +229,8 @@ export class SmallNode {
       objects: this.objects,
       hints: this.hints,
       counters,
-      superseded: new SupersededRequests(),
-      hintRequests: new HintRequests(),
+      superseded,
+      hintRequests: new HintRequests(superseded),
       partitions: 2 ** PARTITION_BITS,
       setBytesMax: this.#cluster.options.setBytesMax ?? 1 << 20,
       streamBytesMin: STREAM_BYTES_MIN,

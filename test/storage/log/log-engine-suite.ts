@@ -382,7 +382,7 @@ function errorOf(machine: Machine): string {
   return sentence;
 }
 
-/** What a log tells who opens it: "position: counters that are gone", and "position: note". */
+/** What a log tells who opens it: "position: counters that are gone", "position: note", "position: removed". */
 function toldBy(machine: Machine, nowMs: number, reachMs: number): string[] {
   const told: string[] = [];
   machine.open({
@@ -394,6 +394,7 @@ function toldBy(machine: Machine, nowMs: number, reachMs: number): string[] {
         told.push(`${position0}: ${gone.join()}`);
       },
       noted: (position0, note) => void told.push(`${position0}: ${toHex(note, 0, note.length)}`),
+      removed: (position0) => void told.push(`${position0}: removed`),
     },
   });
   return told;
@@ -419,7 +420,7 @@ function history(check: Check): void {
   engine.remove(b, ...digestOf(setOf(versions[0])));
   engine.write(b, setOf(versions[2]), LABELS);
   machine.disk.kill();
-  const wanted = [`${b.position0}: abcd`, `${a.position0}: 1`];
+  const wanted = [`${b.position0}: abcd`, `${a.position0}: 1`, `${b.position0}: removed`];
   check.same(toldBy(machine, STAMPED_MS + 9, 1_000), wanted, "no more than that");
 }
 

@@ -373,6 +373,7 @@ function toldBy(machine: Machine, nowMs: number, reachMs: number): string[] {
       noted(position0, note) {
         if (STAMPED_MS + note[0] * 8 >= nowMs - reachMs) told.push(`${position0}: note ${note[0]}`);
       },
+      removed() {},
     },
   });
   told.push(String(engine.recovery.isFromSnapshot));

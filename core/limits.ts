@@ -112,3 +112,8 @@ export const RUN_TIMEOUT_MS = 1_000;
 /** Heads that a listing asks a replica for at once, and their bytes in an answer. */
 export const LIST_HEADS_MAX = 256;
 export const LIST_HEADS_BYTES_MAX = 512 << 10;
+
+/** An answer of fewer bytes is not compressed: it goes out in one packet anyway. */
+export const COMPRESSION_BYTES_MIN = 1_024;
+/** Answers that are compressed at one time, a MiB or two each; further ones go out as they are. */
+export const COMPRESSIONS_MAX = 32;

@@ -19,6 +19,7 @@ import type { Order } from "../membership/administration.ts";
 import type { TokenRole } from "../membership/tokens.ts";
 import { BatchRoute } from "./batch.ts";
 import { BucketRoutes, json } from "./buckets.ts";
+import { Compressions } from "./compression.ts";
 import { ClusterRoutes } from "./cluster.ts";
 import { Gate, permit, refuseForeignPage } from "./gate.ts";
 import type { HttpNode } from "./http-node.ts";
@@ -39,8 +40,9 @@ const TOKENS = "/tokens/";
 /** Puts the face together. The handler never throws and never rejects. */
 export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
   const gate = new Gate(node, options.log ?? null);
-  const objects = new ObjectRoutes(node, gate, options);
-  const router = createRouter(node, gate, objects, options);
+  const compressions = new Compressions();
+  const objects = new ObjectRoutes(node, gate, compressions, options);
+  const router = createRouter(node, gate, objects, compressions, options);
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
@@ -49,13 +51,28 @@ export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
     if (start >= 0 && url.startsWith(OBJECTS, start)) {
       return objects.handle(request, start + OBJECTS.length);
     }
-    return router.fetch(request);
+    if (request.method === "HEAD") return headOf(router, compressions, request);
+    const response = router.fetch(request);
+    if (!request.headers.has("accept-encoding")) return response;
+    return Promise.resolve(response).then((whole) => compressions.encodeWhole(request, whole));
   };
+}
+
+/** What a GET would be answered, without the body. The router's own HEAD would lose its length with it. */
+async function headOf(router: Hono, compressions: Compressions, request: Request): Promise<Response> {
+  const whole = await router.fetch(new Request(request.url, { headers: request.headers }));
+  return compressions.encodeWhole(request, whole);
 }
 
 type Handlers = Readonly<Record<string, HttpHandler>>;
 
-function createRouter(node: HttpNode, gate: Gate, objects: ObjectRoutes, options: ObjectOptions): Hono {
+function createRouter(
+  node: HttpNode,
+  gate: Gate,
+  objects: ObjectRoutes,
+  compressions: Compressions,
+  options: ObjectOptions,
+): Hono {
   const { clock, random, valueBytesMax, statistics } = options;
   const router = new Hono({ getPath: (request) => pathOf(request.url) });
   const buckets = new BucketRoutes(node, clock);
@@ -106,7 +123,7 @@ function createRouter(node: HttpNode, gate: Gate, objects: ObjectRoutes, options
     POST: member(plain((request) => tokens.give(request))),
   });
   route("/tokens/*", { DELETE: member(plain((request) => tokens.takeBack(nameBehind(request, TOKENS)))) });
-  route("/stats", { GET: plain(() => json({ ...node.statistics(), ...statistics?.() })) });
+  route("/stats", { GET: plain(() => json({ ...node.statistics(), ...statistics?.(), compressing: compressions.running })) });
   open("/healthz", { GET: plain(() => new Response("ok\n")) });
   open("/readyz", { GET: (request) => readiness(node, request) });
   router.notFound((context) => noRoute(context.req.path));

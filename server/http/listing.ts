@@ -8,6 +8,7 @@
  */
 
 import type { ListResult } from "../coordination/store.ts";
+import type { Compressions } from "./compression.ts";
 import type { HttpNode } from "./http-node.ts";
 import { readListParameters } from "./parameters.ts";
 import { guarded, problem } from "./problem.ts";
@@ -16,13 +17,16 @@ import { encodePath } from "./target.ts";
 /** Answers a page. @throws Refusal */
 export function answerListing(
   node: HttpNode,
-  method: string,
+  request: Request,
   bucket: Uint8Array,
   query: string,
+  compressions: Compressions,
 ): Promise<Response> {
-  const request = { bucket, ...readListParameters(query) };
+  const parameters = readListParameters(query);
   return new Promise((resolve) => {
-    node.store.list(request, (result) => resolve(guarded(() => pageOf(method, result))));
+    node.store.list({ bucket, ...parameters }, (result) => {
+      resolve(guarded(() => pageOf(request, result, compressions)));
+    });
   });
 }
 
@@ -31,16 +35,17 @@ export function namesKey(query: string): boolean {
   return /(^|&)key64(=|&|$)/.test(query);
 }
 
-function pageOf(method: string, result: ListResult): Response {
+function pageOf(request: Request, result: ListResult, compressions: Compressions): Response {
   if (result.code !== "") {
     return problem(result.code, result.detail, result.outcome === "unknown" ? "unknown" : "refused");
   }
   const cursor = result.cursor === "" ? null : result.cursor;
   const text = JSON.stringify({ keys: result.keys.map(encodePath), cursor }) + "\n";
-  const response = new Response(method === "HEAD" ? null : text);
+  const isHead = request.method === "HEAD";
+  const response = new Response(isHead ? null : text);
   response.headers.set("Content-Type", "application/json");
   response.headers.set("Halo-Replicas", `primaries=${result.primaries}, fallbacks=0`);
   // All of it is ASCII.
-  if (method === "HEAD") response.headers.set("Content-Length", String(text.length));
-  return response;
+  if (isHead) response.headers.set("Content-Length", String(text.length));
+  return compressions.encode(request, response, text.length);
 }

@@ -4,6 +4,7 @@
  *   done, one version       200, its bytes and its content type (304 when the client has it)
  *   a range of it is asked  206, or 416 (server/http/range)
  *   done, several           300, all of them (server/http/siblings)
+ *   either of a GET         compressed where that is asked for (server/http/compression)
  *   done, put               204 with the new context; 200 or 300 with `returnbody`; 201 for POST
  *   not-found               404, with a context where a tombstone is known
  *   refused, unknown        problem+json
@@ -14,25 +15,52 @@
 
 import type { Result, Sibling } from "../coordination/store.ts";
 import { LargeValue } from "../coordination/value.ts";
+import { type Compressions, isEncoded } from "./compression.ts";
+import { heldTag } from "./entity-tag.ts";
 import { httpDate } from "./http-date.ts";
 import { problem } from "./problem.ts";
 import { type ByteRange, contentRange, isRangeMeant, readRange } from "./range.ts";
-import { encodeHeaderText, matchesNone } from "./request-headers.ts";
-import { chooseForm, encodeSiblings, streamSiblings } from "./siblings.ts";
+import { encodeHeaderText } from "./request-headers.ts";
+import { chooseForm, encodeSiblings, streamSiblings, TAG_SUFFIXES } from "./siblings.ts";
 import { type ReadAgain, streamOf } from "./value-stream.ts";
 
 /** @param again reads a large value from elsewhere where it turns out damaged */
-export function answerGet(request: Request, result: Result, again: ReadAgain): Response {
+export function answerGet(
+  request: Request,
+  result: Result,
+  again: ReadAgain,
+  compressions: Compressions,
+): Response {
   if (result.code !== "") return answerFailure(result);
   const noneMatch = request.headers.get("if-none-match");
-  if (noneMatch !== null && matchesNone(noneMatch, result.etag)) {
-    return tell(result, new Response(null, { status: 304 }));
-  }
+  const held = noneMatch === null ? null : answerHeld(request, result, noneMatch);
+  if (held !== null) return held;
   const range = request.headers.get("range");
-  if (range !== null && request.method === "GET" && result.siblings.length === 1) {
-    return answerRange(request, result, range, again);
-  }
-  return answerVersions(request, result, 200, again);
+  const isRange = range !== null && request.method === "GET" && result.siblings.length === 1;
+  const response = isRange
+    ? answerRange(request, result, range, again)
+    : answerVersions(request, result, 200, again);
+  return compressions.encode(request, response, bytesOf(result));
+}
+
+/** 304 where the client holds what it would get; else null. */
+function answerHeld(request: Request, result: Result, noneMatch: string): Response | null {
+  const { siblings, etag } = result;
+  const isSingle = siblings.length === 1;
+  const suffix = isSingle ? "" : TAG_SUFFIXES[chooseForm(request.headers.get("accept"))];
+  const held = heldTag(request.headers, noneMatch, etag + suffix);
+  if (held === "") return null;
+  const response = tell(result, new Response(null, { status: 304 }));
+  response.headers.set("ETag", held);
+  if (!isSingle) response.headers.set("Vary", "Accept, Accept-Encoding");
+  else if (isEncoded(siblings[0].meta.contentType, bytesOf(result))) response.headers.set("Vary", "Accept-Encoding");
+  return response;
+}
+
+/** Of all values. */
+function bytesOf({ siblings }: Result): number {
+  if (siblings.length === 1) return siblings[0].body.length;
+  return siblings.reduce((sum, { body }) => sum + body.length, 0);
 }
 
 /** @throws Refusal bad-range */
@@ -86,7 +114,7 @@ function answerVersions(
   const response = new Response(given, { status: 300 });
   response.headers.set("Content-Type", contentType);
   response.headers.set("Vary", "Accept");
-  return tell(result, response);
+  return tell(result, response, TAG_SUFFIXES[form]);
 }
 
 function answerSingle(
@@ -135,10 +163,10 @@ function answerFailure(result: Result): Response {
  * third more (0.69 instead of 0.49 µs on Bun, and an empty server answers 145,000 instead of 117,000
  * a second).
  */
-function tell(result: Result, response: Response): Response {
+function tell(result: Result, response: Response, tagSuffix = ""): Response {
   const { headers } = response;
   headers.set("Halo-Replicas", `primaries=${result.primaries}, fallbacks=${result.fallbacks}`);
   if (result.context !== "") headers.set("Halo-Context", result.context);
-  if (result.etag !== "") headers.set("ETag", `"${result.etag}"`);
+  if (result.etag !== "") headers.set("ETag", `"${result.etag}${tagSuffix}"`);
   return response;
 }

@@ -21,6 +21,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
 import { encodeBase64Url, fromLatin1 } from "./bytes.ts";
+import type { Compressions } from "./compression.ts";
 import { type Gate, permit } from "./gate.ts";
 import type { HttpNode } from "./http-node.ts";
 import { answerListing, namesKey } from "./listing.ts";
@@ -64,13 +65,15 @@ export interface ObjectOptions {
 export class ObjectRoutes {
   readonly #node: HttpNode;
   readonly #gate: Gate;
+  readonly #compressions: Compressions;
   readonly #random: Random;
   readonly #values: IncomingValues;
 
-  constructor(node: HttpNode, gate: Gate, options: ObjectOptions) {
+  constructor(node: HttpNode, gate: Gate, compressions: Compressions, options: ObjectOptions) {
     const { clock, random, valueBytesMax, bodyBytesMax } = options;
     this.#node = node;
     this.#gate = gate;
+    this.#compressions = compressions;
     this.#random = random;
     const bodies = new RequestBodies(clock, "value", bodyBytesMax);
     this.#values = new IncomingValues(node, clock, bodies, valueBytesMax);
@@ -85,7 +88,7 @@ export class ObjectRoutes {
       const { bucket, query } = target;
       if (principal !== null) permitTarget(principal, method, target);
       if (bucket !== null && isListing(method, query)) {
-        return answerListing(this.#node, method, bucket, query);
+        return answerListing(this.#node, request, bucket, query, this.#compressions);
       }
       const aim = this.#aim(target, method);
       switch (method) {
@@ -142,7 +145,7 @@ export class ObjectRoutes {
     const { r, pr, timeoutMs } = aim.parameters;
     return answered((answer) => {
       this.#node.store.get({ name: aim.name, options: { r, pr, timeoutMs } }, (result) => {
-        answer(guarded(() => answerGet(request, result, this.#againFor(aim))));
+        answer(guarded(() => answerGet(request, result, this.#againFor(aim), this.#compressions)));
       });
     });
   }

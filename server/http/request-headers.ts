@@ -13,6 +13,7 @@ import type { PayloadMeta } from "../../core/payload.ts";
 import type { Precondition } from "../coordination/store.ts";
 import { TTL_SECONDS_MAX } from "../membership/buckets.ts";
 import { fromLatin1, toLatin1 } from "./bytes.ts";
+import { versionOf } from "./entity-tag.ts";
 import { Refusal } from "./problem.ts";
 import { excerpt } from "./target.ts";
 
@@ -153,10 +154,5 @@ function readEtags(match: string): string[] {
     const wanted = 'want entity tags as in "0123456789abcdef"';
     throw new Refusal("bad-header", `If-Match is '${excerpt(match)}', ${wanted}.`);
   }
-  return etags.map((etag) => (etag.startsWith("W/") ? etag : etag.slice(1, -1)));
-}
-
-/** Whether a GET's If-None-Match names this etag (weak comparison), so that 304 says it all. */
-export function matchesNone(header: string, etag: string): boolean {
-  return header.trim() === "*" || header.includes(`"${etag}"`);
+  return etags.map((etag) => (etag.startsWith("W/") ? etag : versionOf(etag.slice(1, -1))));
 }

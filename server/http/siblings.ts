@@ -5,6 +5,8 @@
  *   application/json  {"context", "siblings": [{"value" (base64), "contentType", "time", "meta"}]}
  *   application/cbor  the same with the values as byte strings
  *
+ * Each form has an entity tag of its own: they are different bytes (entity-tag.ts).
+ *
  * A single version never comes through here: it is always its own bytes.
  */
 
@@ -13,36 +15,32 @@ import type { Result, Sibling } from "../coordination/store.ts";
 import { LargeValue, type Value, valueBytes } from "../coordination/value.ts";
 import { concatenate, containsBytes, encodeBase64, fromLatin1 } from "./bytes.ts";
 import { httpDate } from "./http-date.ts";
+import { readQualities } from "./quality.ts";
 import { encodeHeaderText } from "./request-headers.ts";
 import { Base64Value, type Piece } from "./value-stream.ts";
 
 export type SiblingsForm = "multipart/mixed" | "application/json" | "application/cbor";
 
 const FORMS: readonly SiblingsForm[] = ["multipart/mixed", "application/json", "application/cbor"];
+/** What the tag of each form ends with. */
+export const TAG_SUFFIXES: Readonly<Record<SiblingsForm, string>> = {
+  "multipart/mixed": "",
+  "application/json": "-json",
+  "application/cbor": "-cbor",
+};
 
 /** The form of the highest quality in `Accept`, the earlier of equals; a * means the default. */
 export function chooseForm(accept: string | null): SiblingsForm {
   if (accept === null) return "multipart/mixed";
   let best: SiblingsForm = "multipart/mixed";
   let bestQuality = 0;
-  for (const range of accept.split(",")) {
-    const [type, ...parameters] = range.split(";").map((part) => part.trim().toLowerCase());
+  for (const [type, quality] of readQualities(accept)) {
     const form = FORMS.find((known) => known === type);
-    const quality = qualityOf(parameters);
     if (form === undefined || quality <= bestQuality) continue;
     best = form;
     bestQuality = quality;
   }
   return best;
-}
-
-function qualityOf(parameters: readonly string[]): number {
-  for (const parameter of parameters) {
-    if (!parameter.startsWith("q=")) continue;
-    const quality = Number(parameter.slice(2));
-    return quality >= 0 && quality <= 1 ? quality : 0;
-  }
-  return 1;
 }
 
 /** The body of a 300 and its content type. */

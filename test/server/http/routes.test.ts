@@ -156,9 +156,11 @@ t.test("cluster, statistics and probes answer what the node says", async (t) => 
     cluster: "c1",
     layout: { version: 1 },
   });
-  t.same(await (await face.send("GET", "/stats")).json(), { puts: 0 });
+  t.same(await (await face.send("GET", "/stats")).json(), { puts: 0, compressing: 0 });
   t.equal(await (await face.send("GET", "/healthz")).text(), "ok\n");
-  t.equal((await face.send("HEAD", "/healthz")).status, 200);
+  const head = await face.send("HEAD", "/healthz");
+  t.equal(head.status, 200);
+  t.equal(head.headers.get("content-length"), "3");
 });
 
 t.test("readyz tells readiness for reads and for writes apart", async (t) => {

@@ -5,7 +5,8 @@
  *   it was superseded, here is by what   done; what superseded it is handed to all, nothing new to show
  *   its version is live somewhere        that version is handed to all and acknowledged: no second one
  *   it was superseded, and all is gone   done
- *   it was superseded, who knows by what unknown: to make it again may bring back an old value
+ *   it was superseded, who knows by what  unknown: to make it again may bring back an old value
+ *   it is live, and did not come whole   unknown: what has come says nothing of what became of it
  *   nobody who answers knows of it       an ordinary write, the first as far as can be told
  *
  * Who knows of it is who holds its version or has seen it superseded (replication/superseded.ts). Where one
@@ -28,7 +29,7 @@ export interface AskedWrite {
 
 /**
  * Whether somebody has seen a write superseded: no; yes, and by what is in the merged set; yes, and who says
- * so holds nothing of the name any more; yes, and who says so has not shown what it holds.
+ * so holds nothing of the name any more; yes or no, for who knows it has not shown all that it holds.
  */
 export type Superseded = "no" | "shown" | "gone" | "hidden";
 

@@ -444,7 +444,7 @@ export class Gather implements ReplyHandler, TimerTarget {
     };
   }
 
-  /** @param merged all sets that have come */
+  /** @param merged all sets that have come whole */
   #superseded(merged: VersionSet | null): Superseded {
     if (this.#isLostInMerge(merged)) return "shown";
     let superseded: Superseded = this.#isSupersededHere ? "gone" : "no";
@@ -454,15 +454,15 @@ export class Gather implements ReplyHandler, TimerTarget {
       if (state === "absent") superseded = "gone";
       else if (superseded === "no") superseded = "hidden";
     }
-    return superseded;
+    return this.#slots.some((slot) => !isWhole(slot) && this.#isMadeAt(slot)) ? "hidden" : superseded;
   }
 
   #merged(without: Slot | null = null): VersionSet | null {
     let merged: VersionSet | null = null;
     for (let index = 0; index < this.#slots.length; index++) {
       const slot = this.#slots[index];
-      const set = slot === without ? null : slot.set;
-      if (set === null || set.payloads.includes(null) || clockCount(set.head, 0) === 0) continue;
+      const { set } = slot;
+      if (slot === without || set === null || !isWhole(slot) || clockCount(set.head, 0) === 0) continue;
       merged = merged === null ? set : mergeSets(merged, set);
     }
     return merged;
@@ -472,8 +472,19 @@ export class Gather implements ReplyHandler, TimerTarget {
   #isLostInMerge(merged: VersionSet | null): boolean {
     const { about } = this.#request;
     if (about === null || merged === null || isMadeIn(merged.head, about)) return false;
-    return this.#slots.some(({ set }) => set !== null && isMadeIn(set.head, about));
+    return this.#slots.some((slot) => isWhole(slot) && this.#isMadeAt(slot));
   }
+
+  /** Whether the write that is asked about is live in what has come of a slot. */
+  #isMadeAt({ set }: Slot): boolean {
+    const { about } = this.#request;
+    return about !== null && set !== null && isMadeIn(set.head, about);
+  }
+}
+
+/** Whether the bodies of all its versions have come. */
+function isWhole({ set }: Slot): boolean {
+  return set === null || !set.payloads.includes(null);
 }
 
 function copySet(set: VersionSet): VersionSet {

@@ -23,7 +23,7 @@ import type { VersionMaker } from "./version-maker.ts";
 
 /** Of the time that is left, the question whether a write was made before gets one part in so many. */
 const ASK_PART = 2;
-const HIDDEN = "A node has seen this write superseded, and by what it did not show in time";
+const HIDDEN = "A node knows of this write, and did not show in time what became of it";
 /** More than there are nodes: all that were asked, or all that answer in time. */
 const EVERYBODY = { r: 1_000_000, pr: 0 };
 

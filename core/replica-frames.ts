@@ -75,7 +75,8 @@ export const STATUS_NOT_READY = 8;
 export const STATUS_CLOSED = 9;
 
 const FIXED = 24;
-const SET_FIXED = 8;
+/** Before a set: bytes of its head, payloads that are there. */
+export const SET_FIXED = 8;
 const FETCHED_FIXED = 16;
 
 /** A set as it is sent, or as setOf() shows a received one: views, valid as long as their bytes. */

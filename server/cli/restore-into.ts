@@ -17,7 +17,9 @@ import type { Disk } from "../../storage/disk.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { LogVerification } from "../../storage/log/verification.ts";
 import { concatenate } from "../http/bytes.ts";
-import { ANY_ROUND, packState, RESTORE_BODY_BYTES, type RestoreAnswer } from "../http/restore.ts";
+import { ANY_ROUND, RESTORE_BODY_BYTES, type RestoreAnswer } from "../http/restore.ts";
+import { packState } from "../http/state-list.ts";
+import { lengthOf, type Piece, streamOf } from "../http/value-stream.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Api } from "./api.ts";
 import { CommandFailure, FAILED } from "./exit-code.ts";
@@ -92,7 +94,7 @@ class Feed {
   outdated: number;
   readonly #api: Api;
   readonly #isOlder: boolean;
-  #packed: Uint8Array[];
+  #packed: Piece[][];
   #length: number;
 
   constructor(api: Api, isOlder: boolean) {
@@ -121,22 +123,24 @@ class Feed {
     return this.flush();
   }
 
-  async #add(state: Uint8Array): Promise<void> {
-    if (this.#length + state.length > RESTORE_BODY_BYTES) await this.flush();
+  async #add(state: Piece[]): Promise<void> {
+    const length = lengthOf(state);
+    if (this.#length + length > RESTORE_BODY_BYTES) await this.flush();
     this.#packed.push(state);
-    this.#length += state.length;
-    this.bytes += state.length;
+    this.#length += length;
+    this.bytes += length;
     if (this.#packed.length === STATES_MAX) await this.flush();
   }
 
   /** Sends what is collected, again where an owner did not answer. @throws CommandFailure */
   async flush(): Promise<void> {
     if (this.#packed.length === 0) return;
-    const body = concatenate(this.#packed);
+    const pieces = this.#packed.flat();
+    const headers = { "Content-Length": String(this.#length) };
     this.#packed = [];
     this.#length = 0;
     for (let attempt = 1;; attempt++) {
-      const request = { method: "POST", target: "/cluster/restore", body };
+      const request = { method: "POST", target: "/cluster/restore", headers, body: bodyOf(pieces) };
       const { outdated, failed, detail } = await this.#api.json<RestoreAnswer>(request);
       if (failed === 0) this.outdated += outdated;
       if (failed === 0) return;
@@ -146,5 +150,20 @@ class Feed {
       }
       await new Promise<void>((resolve) => void systemClock.after(AGAIN_MS, () => resolve()));
     }
+  }
+}
+
+/**
+ * In one array, or where a value is large as a stream that reads the backup as the connection takes it.
+ * @throws CommandFailure
+ */
+function bodyOf(pieces: readonly Piece[]): Uint8Array | ReadableStream<Uint8Array> {
+  const held = pieces.filter((piece) => piece instanceof Uint8Array);
+  if (held.length === pieces.length) return concatenate(held);
+  try {
+    return streamOf(pieces, (_, done) => done(null));
+  } catch {
+    // Every checksum was right when it was verified, a moment before.
+    throw new CommandFailure(FAILED, "A value of the backup can no longer be read, want nothing that writes there meanwhile");
   }
 }

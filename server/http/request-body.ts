@@ -17,7 +17,7 @@ const SWEEP_MS = 5_000;
 
 const NO_LENGTH =
   "The request has neither a body nor a Content-Length, want Content-Length: 0 for an empty value.";
-const NO_ROOM = "The node holds as many bytes of request bodies as it may, want another try later.";
+export const NO_ROOM = "The node holds as many bytes of request bodies as it may, want another try later.";
 
 /** Called once, perhaps before `read` returns; `body` is released when its request is answered. */
 type Done = (bytes: Uint8Array | null, refusal: Refusal | null, body: IncomingBody) => void;

@@ -5,7 +5,7 @@
  *   it was superseded, here is by what   done; what superseded it is handed to all, nothing new to show
  *   its version is live somewhere        that version is handed to all and acknowledged: no second one
  *   it was superseded, and all is gone   done
- *   it was superseded, who knows by what  unknown: to make it again may bring back an old value
+ *   it was superseded, who knows by what unknown: to make it again may bring back an old value
  *   it is live, and did not come whole   unknown: what has come says nothing of what became of it
  *   nobody who answers knows of it       an ordinary write, the first as far as can be told
  *

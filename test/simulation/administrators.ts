@@ -159,7 +159,9 @@ export class Administrators {
       const status = membership.memberById(id)?.status;
       if (status === "member") this.#work([{ change: "leave", node: id }]);
       if (status === undefined || !isGone(status)) return false;
-      cluster.retire(leaver);
+      // Unless it has lost its disk on the way, and comes as a new node: that one stays.
+      const isNew = (cluster.node(leaver)?.membership.self.id ?? id) !== id;
+      if (!isNew) cluster.retire(leaver);
       return true;
     };
     return { what: `${name} leaves`, machines: [leaver], isLoss: true, isDeath: false, look };

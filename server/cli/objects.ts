@@ -4,7 +4,6 @@
  * With --json the answer is one line for machines.
  */
 
-import { concatenate, encodeBase64 } from "../http/bytes.ts";
 import { decodeHeaderText, encodeHeaderText, META_PREFIX } from "../http/request-headers.ts";
 import { filePieces, inputPieces, OutFile, type Pieces, writeOut, writeOutPiece } from "../ports/process.ts";
 import { apiOf, nameTarget, NODE_OPTIONS } from "./api.ts";
@@ -17,7 +16,7 @@ import {
   UsageError,
 } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED, SIBLINGS } from "./exit-code.ts";
-import { outgoingValue, type OutgoingValue, passOn, Stall } from "./value-streams.ts";
+import { Base64Text, outgoingValue, type OutgoingValue, passOn, Stall } from "./value-streams.ts";
 
 const JSON_OPTION = option("json", "", "answer in JSON, one line");
 const TIMEOUT_OPTION = option(
@@ -221,7 +220,7 @@ async function get(line: CommandLine): Promise<number> {
   const stall = new Stall();
   try {
     const response = await api.expect({ method: "GET", target, headers, signal: stall.signal });
-    if (response.status === 300) return tellSiblings(line, await response.text());
+    if (response.status === 300) return await tellSiblings(line, response, stall);
     await tellSingle(line, response, stall);
     return DONE;
   } finally {
@@ -229,21 +228,32 @@ async function get(line: CommandLine): Promise<number> {
   }
 }
 
-/** One value: to a file, to the screen, or in JSON, for which it has to be whole. */
+/** One value, a piece at a time: to a file, to the screen, or in JSON. */
 async function tellSingle(line: CommandLine, response: Response, stall: Stall): Promise<void> {
   const file = line.has("file") ? openFile(line.text("file")) : null;
-  const isJson = line.flag("json");
-  const kept: Uint8Array[] = [];
-  const { count, broken } = await passOn(response, stall, (piece) => {
-    if (isJson) kept.push(piece);
-    if (file !== null) return writeFileOf(line.text("file"), () => file.write(piece));
-    return isJson ? undefined : writeOutPiece(piece);
+  const json = line.flag("json") ? jsonAround(response) : null;
+  const base64 = new Base64Text();
+  if (json !== null) await writeOutPiece(utf8.encode(json.before));
+  await passOnWhole(response, stall, (piece) => {
+    if (file !== null) writeFileOf(line.text("file"), () => file.write(piece));
+    if (json !== null) return writeOutPiece(utf8.encode(base64.push(piece)));
+    return file === null ? writeOutPiece(piece) : undefined;
   });
   if (file !== null) writeFileOf(line.text("file"), () => file.close());
-  if (broken !== "") {
-    throw new CommandFailure(FAILED, `The value broke off after ${count} bytes (${broken}), want another try`);
-  }
-  if (isJson) writeOut(`${JSON.stringify(describeSingle(response, concatenate(kept)))}\n`);
+  if (json !== null) await writeOutPiece(utf8.encode(base64.end() + json.after));
+}
+
+const utf8 = new TextEncoder();
+
+/** Hands on an answer's body piece by piece. @throws CommandFailure where it breaks off */
+async function passOnWhole(
+  response: Response,
+  stall: Stall,
+  write: (piece: Uint8Array) => Promise<void> | void,
+): Promise<void> {
+  const { count, broken } = await passOn(response, stall, write);
+  if (broken === "") return;
+  throw new CommandFailure(FAILED, `The value broke off after ${count} bytes (${broken}), want another try`);
 }
 
 function openFile(path: string): OutFile {
@@ -258,29 +268,32 @@ function writeFileOf<Answer>(path: string, write: () => Answer): Answer {
   }
 }
 
-/** One version in the shape that several have. */
-function describeSingle(response: Response, bytes: Uint8Array): SiblingsJson {
+/** One version in the shape that several have: what stands before the base64 of its value, and after it. */
+function jsonAround(response: Response): { readonly before: string; readonly after: string } {
   const meta: Record<string, string> = {};
   response.headers.forEach((value, name) => {
     if (!name.startsWith(META_PREFIX)) return;
     meta[name.slice(META_PREFIX.length)] = decodeHeaderText(value) ?? value;
   });
-  const sibling = {
-    value: encodeBase64(bytes),
+  const rest = {
     contentType: response.headers.get("content-type") ?? "",
     time: new Date(response.headers.get("last-modified") ?? 0).toISOString(),
     meta,
   };
-  return { context: response.headers.get("halo-context") ?? "", siblings: [sibling] };
+  const context = JSON.stringify(response.headers.get("halo-context") ?? "");
+  return {
+    before: `{"context":${context},"siblings":[{"value":"`,
+    after: `",${JSON.stringify(rest).slice(1)}]}\n`,
+  };
 }
 
-function tellSiblings(line: CommandLine, text: string): number {
+async function tellSiblings(line: CommandLine, response: Response, stall: Stall): Promise<number> {
   if (line.flag("json")) {
-    writeOut(text);
+    await passOnWhole(response, stall, writeOutPiece);
     return SIBLINGS;
   }
   // Safe as far as the node at the other end is one of ours.
-  const { context, siblings } = JSON.parse(text) as SiblingsJson;
+  const { context, siblings } = (await response.json()) as SiblingsJson;
   writeOut(`${siblings.length} concurrent values\n`);
   for (const { value, contentType, time } of siblings) {
     writeOut(`--- ${contentType}, ${time}\n${textOf(value)}\n`);

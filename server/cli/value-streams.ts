@@ -9,7 +9,7 @@
  */
 
 import { STREAM_BYTES_MIN } from "../../core/limits.ts";
-import { concatenate } from "../http/bytes.ts";
+import { concatenate, encodeBase64 } from "../http/bytes.ts";
 import { systemClock } from "../ports/clock.ts";
 import type { Pieces } from "../ports/process.ts";
 
@@ -94,5 +94,21 @@ export async function passOn(
     stall.moved();
     count += piece.length;
     await write(piece);
+  }
+}
+
+/** Base64 of bytes that come in pieces: what is left of three bytes waits for the next piece. */
+export class Base64Text {
+  #rest: Uint8Array = new Uint8Array(0);
+
+  push(piece: Uint8Array): string {
+    const bytes = this.#rest.length === 0 ? piece : concatenate([this.#rest, piece]);
+    const whole = bytes.length - (bytes.length % 3);
+    this.#rest = bytes.slice(whole);
+    return encodeBase64(bytes.subarray(0, whole));
+  }
+
+  end(): string {
+    return encodeBase64(this.#rest);
   }
 }

@@ -98,6 +98,16 @@ t.test("the commands pass large values on: files, streams, and what is beyond th
   const fromInput = await run(["put", "b/input", "-"], value);
   t.equal(fromInput.code, 0, fromInput.stderr);
   t.ok((await run(["get", "b/input"])).bytes.equals(value), "from standard input to standard output");
+  type Shown = { siblings: { value: string; contentType: string }[] };
+  const shown = JSON.parse((await run(["get", "b/input", "--json", "--file", copy])).stdout) as Shown;
+  t.ok(Buffer.from(shown.siblings[0].value, "base64").equals(value), "in JSON");
+  t.equal(shown.siblings[0].contentType, "application/octet-stream");
+  t.ok(readFileSync(copy).equals(value), "and into the file beside it");
+  await run(["put", "b/input", "-"], value.subarray(0, 2_000_000));
+  const both = await run(["get", "b/input", "--json"]);
+  t.equal(both.code, 4);
+  const lengths = (JSON.parse(both.stdout) as Shown).siblings.map(({ value }) => Buffer.from(value, "base64").length);
+  t.same(lengths, [3_000_001, 2_000_000]);
 
   const larger = randomBytes(LIMIT + 1);
   writeFileSync(path, larger);
@@ -125,4 +135,7 @@ t.test("a value that breaks off is an error of the command", async (t) => {
   const get = await halo(["get", "b/k"], { env: { HALO_NODE: `http://127.0.0.1:${port}` } });
   t.equal(get.code, 1);
   t.match(get.stderr, /The value broke off after \d+ bytes/);
+  const json = await halo(["get", "b/k", "--json"], { env: { HALO_NODE: `http://127.0.0.1:${port}` } });
+  t.equal(json.code, 1);
+  t.notMatch(json.stdout, /\n/, "the line has no end");
 });

@@ -11,7 +11,7 @@ LONG     := test/runtimes.test.ts test/simulation/seeds.test.ts test/suites.test
             test/units.test.ts test/process/membership.test.ts test/process/listing.test.ts \
             test/process/cli.test.ts test/process/tls.test.ts
 # What test/units.test.ts runs.
-UNITS    := test/core/% test/server/% test/regression/% test/bench/load/%
+UNITS    := test/core/% test/server/% test/client/% test/regression/% test/bench/load/%
 TESTS    ?= $(LONG) $(filter-out $(LONG) $(UNITS),$(shell find test -name '*.test.ts' | sort))
 
 .PHONY: help build run types test sim crash chaos planted bench bench-figure8 bench-cluster clean

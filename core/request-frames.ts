@@ -15,7 +15,8 @@
  *   34 u16 etags length                       1 u8  code (the place in RESULT_CODES)
  *   36 u32 body length                        2 u8  primaries   3 u8 fallbacks
  *   40 name, context, etags, metadata, body   4 u16 context length   6 u16 detail length
- *                                             8 u8  etag length   9 7 × 0
+ *                                             8 u8  etag length   9 3 × 0
+ *                                            12 u32 ms after which another try has a chance, or 0
  *                                            16 context, detail, etag, then a set or nothing
  *
  * A quorum is a byte: a number, or one of the words below. Text is UTF-8; etags are joined by commas.
@@ -185,6 +186,8 @@ export interface ResultBody {
   readonly context: string;
   readonly detail: string;
   readonly etag: string;
+  /** Milliseconds after which another try has a chance; 0: nothing is known of that. */
+  readonly retryAfterMs: number;
   readonly set: WireSet | null;
 }
 
@@ -203,6 +206,7 @@ export function encodeResult(result: ResultBody): Uint8Array {
   writeU16(bytes, 4, context.length);
   writeU16(bytes, 6, detail.length);
   bytes[8] = etag.length;
+  writeU32(bytes, 12, result.retryAfterMs);
   bytes.set(context, RESULT_FIXED);
   bytes.set(detail, RESULT_FIXED + context.length);
   bytes.set(etag, RESULT_FIXED + context.length + detail.length);
@@ -228,6 +232,7 @@ export function decodeResult(bytes: Uint8Array, start: number, end: number): Res
     context: decoder.decode(bytes.subarray(start + RESULT_FIXED, contextEnd)),
     detail: decoder.decode(bytes.subarray(contextEnd, detailEnd)),
     etag: decoder.decode(bytes.subarray(detailEnd, etagEnd)),
+    retryAfterMs: readU32(bytes, start + 12),
     set,
   };
 }

@@ -22,6 +22,7 @@ import { Background } from "./admission/background.ts";
 import { LatencyWindow } from "./admission/latency-window.ts";
 import { MemoryWatermark } from "./admission/memory-watermark.ts";
 import { Coordinator } from "./coordination/coordinator.ts";
+import { serveClients } from "./coordination/clients.ts";
 import { serveRequests } from "./coordination/remote.ts";
 import type { QuorumDefaults, Store } from "./coordination/store.ts";
 import { readinessOf, type Readiness } from "./coordination/readiness.ts";
@@ -420,6 +421,7 @@ export class Node {
       maxSkewMs,
     });
     serveRequests(peers, coordinator);
+    serveClients(peers, membership, coordinator);
     const background = this.#background;
     const p99Ms = (): number => this.#foreground.percentile(0.99);
     const work = new NodeWork({ membership, peers, replication, background, p99Ms });

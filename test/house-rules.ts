@@ -59,7 +59,7 @@ const PORT_WORDS: Readonly<Record<string, string>> = {
 const INEXACT_WORDS = ["log", "log2", "log10", "log1p", "exp", "expm1", "pow", "sin", "cos", "tan"];
 
 /** The one file of the client that may open sockets and look at the clock. */
-const CLIENT_PORT = "client/connection.ts";
+const CLIENT_PORT = "client/runtime.ts";
 
 export function isProduct(path: string): boolean {
   return /^(core|storage|server|client)\/.*\.ts$/.test(path);

@@ -1,5 +1,5 @@
 /**
- * The unit tests of the core and the server, of the load generator, and those of bugs found, in one
+ * The unit tests of the core, the server and the client library, of the load generator, and those of bugs found, in one
  * process: what they test is compiled and warmed up once (162 CPU-s in processes of their own, 37
  * here). Each of these files also runs by itself: make test TESTS=test/server/http/limits.test.ts
  */
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import t from "tap";
 
 /** The same folders are left out of the Makefile's list. */
-const FOLDERS = ["core", "server", "regression", "bench/load"];
+const FOLDERS = ["core", "server", "client", "regression", "bench/load"];
 
 t.setTimeout(600_000);
 

@@ -102,6 +102,16 @@ export class Coordinator implements Store {
     return this.#unanswered;
   }
 
+  /** Number of the layout that reads use; 0 before this node is a member. */
+  get layoutNumber(): number {
+    const { membership } = this.#parts;
+    return membership.ready ? membership.layouts.reading.number : 0;
+  }
+
+  get nowMs(): number {
+    return this.#parts.ports.clock.nowMs();
+  }
+
   /** Takes no more requests; those under way go on. */
   stop(): void {
     this.#isStopped = true;

@@ -19,7 +19,6 @@
 
 import { type BucketRun, decodeRun, isCompleteIn } from "../../core/bucket-run.ts";
 import {
-  LIST_BYTES_MAX,
   LIST_HEADS_MAX,
   LIST_ROUNDS_MAX,
   RUN_ENTRIES_MAX,
@@ -56,6 +55,8 @@ export interface ListingWork {
   readonly prefix: Uint8Array;
   readonly after: RingPlace | null;
   readonly keysMax: number;
+  /** Bytes of keys from which on the page ends. */
+  readonly bytesMax: number;
   /** Owners that have to answer, in each partition. */
   readonly r: number;
   readonly copies: number;
@@ -138,7 +139,7 @@ export class Listing implements TimerTarget {
 
   /** Whether the page is full, or has taken so long that what there is should be answered. */
   #isEnough(): boolean {
-    if (this.#keys.length >= this.#work.keysMax || this.#keyBytes >= LIST_BYTES_MAX) return true;
+    if (this.#keys.length >= this.#work.keysMax || this.#keyBytes >= this.#work.bytesMax) return true;
     if (this.#after === this.#work.after) return false;
     return this.#rounds >= LIST_ROUNDS_MAX || this.#leftMs() < this.#work.timeoutMs / 2;
   }
@@ -301,7 +302,7 @@ export class Listing implements TimerTarget {
 
   /** Names in one place go into one page. */
   #isFullBefore(names: readonly ListedName[], index: number): boolean {
-    const isFull = this.#keys.length >= this.#work.keysMax || this.#keyBytes >= LIST_BYTES_MAX;
+    const isFull = this.#keys.length >= this.#work.keysMax || this.#keyBytes >= this.#work.bytesMax;
     return isFull && index > 0 && comparePlaces(names[index - 1].place, names[index].place) !== 0;
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { decodeCursor, encodeCursor } from "../../core/listing-cursor.ts";
-import { KEY_BYTES_MAX, LIST_KEYS_MAX } from "../../core/limits.ts";
+import { KEY_BYTES_MAX, LIST_BYTES_MAX, LIST_KEYS_MAX } from "../../core/limits.ts";
 import type { RingPlace } from "../../core/ring-place.ts";
 import { Listing, type ListedPage, type ListingFailure } from "./listing.ts";
 import { copiesFor, type CoordinatorParts } from "./parts.ts";
@@ -52,7 +52,8 @@ export class Lists {
       return done(listRefused("bad-parameter", detail));
     }
     const epoch = this.#requests.begin();
-    const work = { bucket, prefix, after, keysMax: limit, r: need.r, copies, timeoutMs };
+    const bytesMax = request.bytesMax ?? LIST_BYTES_MAX;
+    const work = { bucket, prefix, after, keysMax: limit, bytesMax, r: need.r, copies, timeoutMs };
     return new Listing(this.#parts, work, (page) => {
       this.#requests.end(epoch);
       done(this.#resultOf(request, page, need.r));

@@ -23,7 +23,7 @@ import {
 import type { Connection } from "../wire/connection.ts";
 import type { PeerIdentity, Peers } from "../wire/peers.ts";
 import type { Coordinator } from "./coordinator.ts";
-import { encodeEnded, quorumOfByte, refused, unknown, type Ended } from "./results.ts";
+import { encodeEnded, encodeForClient, quorumOfByte, refused, unknown, type Ended } from "./results.ts";
 import type { PutRequest } from "./store.ts";
 
 const decoder = new TextDecoder();
@@ -31,13 +31,14 @@ const NO_META: PayloadMeta = { contentType: "application/octet-stream", meta: []
 
 /** Registers the two kinds. */
 export function serveRequests(peers: Peers, coordinator: Coordinator): void {
+  const replyTo = answers(coordinator);
   peers.onRequest(KIND_PUT, (frame, connection, from) => {
     const body = readPut(frame.bytes, frame.start, frame.end);
     const request = body === null ? null : putRequestOf(body);
     if (body === null || request === null) return refuseFrame(frame, connection);
     const isForwarded = (body.flags & PUT_FORWARDED) !== 0;
-    const reply = replyTo(frame, connection);
-    const forbidden = refusalOf(from, "write", request.name);
+    const reply = replyTo(frame, connection, from);
+    const forbidden = refusalOf(from, "write", request.name.bytes, request.name.bucketLength);
     if (forbidden !== null) return reply(forbidden);
     if ((body.flags & PUT_STAGED) === 0) return coordinator.putFor(request, isForwarded, reply);
     const { name } = request;
@@ -59,19 +60,27 @@ export function serveRequests(peers: Peers, coordinator: Coordinator): void {
     const pr = quorumOfByte(body.pr);
     const request = { name, options: { r, pr, timeoutMs: body.timeoutMs } };
     const isForwarded = (body.flags & GET_FORWARDED) !== 0;
-    const forbidden = refusalOf(from, "read", name);
-    if (forbidden !== null) return replyTo(frame, connection)(forbidden);
-    return coordinator.getFor(request, isForwarded, replyTo(frame, connection));
+    const forbidden = refusalOf(from, "read", name.bytes, name.bucketLength);
+    const reply = replyTo(frame, connection, from);
+    if (forbidden !== null) return reply(forbidden);
+    return coordinator.getFor(request, isForwarded, reply);
   });
 }
 
-/** What the token of a client does not allow; null: it does. */
-function refusalOf({ permission }: PeerIdentity, need: "read" | "write", name: ObjectName): Ended | null {
+/** What the token of a client does not allow in a bucket, the first `length` bytes; null: it does. */
+export function refusalOf(
+  { permission }: PeerIdentity,
+  need: "read" | "write",
+  bucket: Uint8Array,
+  length: number,
+): Ended | null {
   if (permission === null) return null;
-  const sentence = permission.refusal(need, name.bytes, name.bucketLength);
+  const sentence = permission.refusal(need, bucket, length);
   if (sentence !== "") return refused("forbidden", sentence);
   const waitMs = permission.takeTurn();
-  return waitMs === 0 ? null : refused("rate-limited", `The token has sent as many requests as it may, want ${waitMs} ms of rest`);
+  if (waitMs === 0) return null;
+  const detail = `The token has sent as many requests as it may, want ${waitMs} ms of rest`;
+  return { ...refused("rate-limited", detail), retryAfterMs: waitMs };
 }
 
 /** The request in a frame, its bytes copied; null where a field is out of range. */
@@ -110,16 +119,27 @@ function refuseFrame(frame: FrameView, connection: Connection): void {
   connection.reserve(kind | REPLY_BIT, 0, STATUS_MALFORMED, correlation, layout, 0);
 }
 
-function replyTo(frame: FrameView, connection: Connection): (ended: Ended) => void {
-  const { kind, correlation, layout } = frame;
-  return (ended) => {
-    if (send(encodeEnded(ended))) return;
-    const detail = "The siblings together are too large for one answer; ask one of the owners";
-    send(encodeEnded(unknown("read-timeout", detail, ended.result)));
+type Reply = (ended: Ended) => void;
+
+/**
+ * How answers go back: with the number of the layout that this node reads by, from which a client learns that its own is
+ * stale; and to a client with nothing in them but what it is shown.
+ */
+function answers(coordinator: Coordinator) {
+  return (frame: FrameView, connection: Connection, from: PeerIdentity): Reply => {
+    const { kind, correlation } = frame;
+    const encode = (ended: Ended): Uint8Array =>
+      from.role === "client" ? encodeForClient(ended, coordinator.nowMs) : encodeEnded(ended);
+    const send = (bytes: Uint8Array): boolean => {
+      const layout = coordinator.layoutNumber;
+      const offset = connection.reserve(kind | REPLY_BIT, 0, 0, correlation, layout, bytes.length);
+      if (offset >= 0) connection.buffer.set(bytes, offset);
+      return offset >= 0;
+    };
+    return (ended) => {
+      if (send(encode(ended))) return;
+      const detail = "The siblings together are too large for one answer; ask one of the owners";
+      send(encodeEnded(unknown("read-timeout", detail, ended.result)));
+    };
   };
-  function send(bytes: Uint8Array): boolean {
-    const offset = connection.reserve(kind | REPLY_BIT, 0, 0, correlation, layout, bytes.length);
-    if (offset >= 0) connection.buffer.set(bytes, offset);
-    return offset >= 0;
-  }
 }

@@ -11,15 +11,18 @@ import {
   type ResultBody,
 } from "../../core/request-frames.ts";
 import type { VersionSet } from "../../storage/engine.ts";
-import { ownPayload } from "../../storage/large-payload.ts";
+import { isLarge, ownPayload } from "../../storage/large-payload.ts";
 import { onWire } from "../replication/wire-set.ts";
+import { retryAfterMs } from "./retry-after.ts";
 import type { ErrorCode, Outcome, Quorum, Result } from "./store.ts";
-import { shownVersions, siblingsOf } from "./view.ts";
+import { shownSet, shownVersions, siblingsOf } from "./view.ts";
 
 /** A result and the set behind its siblings, which travels where the result is forwarded. */
 export interface Ended {
   readonly result: Result;
   readonly set: VersionSet | null;
+  /** When another try has a chance, where that is known better than by the code. */
+  readonly retryAfterMs?: number;
 }
 
 const NOTHING = {
@@ -73,8 +76,22 @@ export function encodeEnded(ended: Ended): Uint8Array {
     context: result.context,
     detail: result.detail,
     etag: result.etag,
+    retryAfterMs: ended.retryAfterMs ?? retryAfterMs(result.code),
     set: set === null ? null : onWire(set),
   });
+}
+
+/**
+ * An answer as it travels to a client: of the set, the versions alone that it is shown, so that no clock of its own
+ * decides what has expired. A value that is streamed does not fit an answer.
+ */
+export function encodeForClient(ended: Ended, nowMs: number): Uint8Array {
+  const { result, set } = ended;
+  if (set === null) return encodeEnded(ended);
+  const shown = shownSet(set, nowMs);
+  if (!shown.payloads.some(isLarge)) return encodeEnded({ result, set: shown.payloads.length === 0 ? null : shown });
+  const detail = "The value is too large for the binary protocol; read it over HTTP";
+  return encodeEnded(refused("value-too-large", detail, result.context));
 }
 
 /** A forwarded answer as this node's own; `set` is the one in it, with the large payloads fetched. */

@@ -124,6 +124,8 @@ export interface ListRequest {
   readonly cursor: string;
   /** Keys at most; 1 to LIST_KEYS_MAX. */
   readonly limit: number;
+  /** Bytes of keys from which on the page ends; default: LIST_BYTES_MAX. */
+  readonly bytesMax?: number;
   readonly r: Quorum;
   readonly timeoutMs: number;
 }

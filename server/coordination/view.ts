@@ -9,11 +9,16 @@ import { decodeMeta, type PayloadMeta } from "../../core/payload.ts";
 import { DOT_BYTES, compareStamps, stampMs } from "../../core/clock-entry.ts";
 import { shownInto } from "../../core/version-rules.ts";
 import {
+  clockCount,
+  clockOffset,
+  HEAD_BYTES,
   headDigestInto,
   metaLength,
+  VERSION_BYTES,
   versionExpiryMs,
   versionOffset,
   versionStamp,
+  writeHeadCounts,
 } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { isLarge, type Payload } from "../../storage/large-payload.ts";
@@ -34,6 +39,22 @@ export function shownVersions(set: VersionSet, nowMs: number): number[] {
   return shown.sort(
     (left, right) => compareStamps(set.head, stampOf(left), set.head, stampOf(right)) || left - right,
   );
+}
+
+/** The set of the shown versions alone, in dot order, under the same clock; the set itself where all are shown. */
+export function shownSet(set: VersionSet, nowMs: number): VersionSet {
+  const shown = shownVersions(set, nowMs).sort((left, right) => left - right);
+  if (shown.length === set.payloads.length) return set;
+  const entries = clockCount(set.head, 0);
+  const clock = set.head.subarray(clockOffset(set.head, 0));
+  const head = new Uint8Array(HEAD_BYTES + shown.length * VERSION_BYTES + clock.length);
+  writeHeadCounts(head, 0, shown.length, entries);
+  for (let place = 0; place < shown.length; place++) {
+    const version = versionOffset(0, shown[place]);
+    head.set(set.head.subarray(version, version + VERSION_BYTES), versionOffset(0, place));
+  }
+  head.set(clock, versionOffset(0, shown.length));
+  return { head, payloads: shown.map((index) => set.payloads[index]) };
 }
 
 /** The shown versions as a client sees them; null where a body is missing or its metadata malformed. */

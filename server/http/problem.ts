@@ -11,6 +11,7 @@
  * wanted.
  */
 
+import { retryAfterSeconds } from "../coordination/retry-after.ts";
 import type { ErrorCode } from "../coordination/store.ts";
 
 /** The codes that this floor adds to the store's own. */
@@ -33,12 +34,10 @@ export type HttpCode =
 interface Kind {
   readonly status: number;
   readonly title: string;
-  /** Seconds after which another try has a chance; 0 where waiting does not help. */
-  readonly retryAfterSeconds: number;
 }
 
-function kind(status: number, title: string, retryAfterSeconds = 0): Kind {
-  return { status, title, retryAfterSeconds };
+function kind(status: number, title: string): Kind {
+  return { status, title };
 }
 
 const KINDS: Readonly<Record<HttpCode, Kind>> = {
@@ -64,18 +63,18 @@ const KINDS: Readonly<Record<HttpCode, Kind>> = {
   "bad-range": kind(416, "Bad range"),
   "rate-limited": kind(429, "Rate limited"),
   internal: kind(500, "Internal error"),
-  overloaded: kind(503, "Overloaded", 1),
-  "quorum-unreachable": kind(503, "Quorum unreachable", 1),
-  "absence-unknown": kind(503, "Absence unknown", 5),
+  overloaded: kind(503, "Overloaded"),
+  "quorum-unreachable": kind(503, "Quorum unreachable"),
+  "absence-unknown": kind(503, "Absence unknown"),
   "clock-skew": kind(503, "Clock skew"),
   "too-many-siblings": kind(503, "Too many siblings"),
-  "not-ready": kind(503, "Not ready", 1),
+  "not-ready": kind(503, "Not ready"),
   "write-unknown": kind(504, "Write outcome unknown"),
   "read-timeout": kind(504, "Read timed out"),
   "disk-full": kind(507, "Disk full"),
-  "hints-full": kind(507, "Hints full", 5),
+  "hints-full": kind(507, "Hints full"),
   "memory-full": kind(507, "Memory full"),
-  "files-full": kind(507, "Too many open files", 5),
+  "files-full": kind(507, "Too many open files"),
 };
 
 /** A request that cannot be served as given. Thrown while it is read, answered in one place. */
@@ -98,12 +97,13 @@ export function problem(
   outcome: "refused" | "unknown",
   headers: Readonly<Record<string, string>> = {},
 ): Response {
-  const { status, title, retryAfterSeconds } = KINDS[code];
+  const { status, title } = KINDS[code];
   const sentence = detail.endsWith(".") ? detail : `${detail}.`;
   const type = `urn:halo:error:${code}`;
   const body = { type, title, status, detail: sentence, code, outcome };
   const all: Record<string, string> = { "Content-Type": "application/problem+json", ...headers };
-  if (retryAfterSeconds > 0) all["Retry-After"] = String(retryAfterSeconds);
+  const seconds = retryAfterSeconds(code);
+  if (seconds > 0) all["Retry-After"] = String(seconds);
   return new Response(JSON.stringify(body) + "\n", { status, headers: all });
 }
 

@@ -46,8 +46,11 @@ export interface PeerIdentity {
 
 /** What the token of a client allows, looked up at each request: tokens are taken back. */
 export interface Permission {
-  /** "" where it may read or write objects of a bucket, the first `length` bytes; else one sentence. */
-  refusal(need: "read" | "write", bucket: Uint8Array, length: number): string;
+  /**
+   * "" where it may read or write objects of a bucket, the first `length` bytes; else one sentence.
+   * @param bucket null: what is asked is about none
+   */
+  refusal(need: "read" | "write", bucket: Uint8Array | null, length?: number): string;
   /** Counts a request: 0, or the milliseconds after which it may come again. */
   takeTurn(): number;
 }

@@ -97,6 +97,9 @@ function answerPing(frame: FrameView, connection: Connection): void {
   connection.reserve(KIND_PING | REPLY_BIT, 0, STATUS_OK, frame.correlation, frame.layout, 0);
 }
 
+/** What fits any frame. */
+const SMALL_BYTES = 1024;
+
 /** The way back for one cold request, kept beyond the life of its frame's view. */
 class Answer {
   readonly #connection: Connection;
@@ -116,5 +119,12 @@ class Answer {
     const kind = this.#kind | REPLY_BIT;
     const offset = this.#connection.reserve(kind, 0, status, this.#correlation, 0, body.length);
     if (offset >= 0) this.#connection.buffer.set(body, offset);
+    else if (body.length > SMALL_BYTES) this.#tooLarge(kind);
+  }
+  /** Who asks hears of it at once. (Where the connection is gone or full, this is not heard either.) */
+  #tooLarge(kind: number): void {
+    const refusal = encodeRefusal("The answer is too large for a frame");
+    const offset = this.#connection.reserve(kind, 0, STATUS_REFUSED, this.#correlation, 0, refusal.length);
+    if (offset >= 0) this.#connection.buffer.set(refusal, offset);
   }
 }

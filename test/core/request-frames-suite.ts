@@ -68,6 +68,7 @@ function randomResult(random: SeededRandom): ResultBody {
     context: text(),
     detail: text(),
     etag: text(),
+    retryAfterMs: random.below(10_000),
     set: random.chance(1, 3) ? null : randomSet(random),
   };
 }

@@ -11,6 +11,7 @@ import { ObjectName } from "../../../core/object-name.ts";
 import { Background } from "../../../server/admission/background.ts";
 import { LatencyWindow } from "../../../server/admission/latency-window.ts";
 import { Coordinator } from "../../../server/coordination/coordinator.ts";
+import { serveClients } from "../../../server/coordination/clients.ts";
 import { serveRequests } from "../../../server/coordination/remote.ts";
 import type {
   ListRequest,
@@ -19,6 +20,7 @@ import type {
   Result,
   WriteOptions,
 } from "../../../server/coordination/store.ts";
+import { Authorization } from "../../../server/membership/authorization.ts";
 import { Identity } from "../../../server/membership/identity.ts";
 import type { Member } from "../../../server/membership/member.ts";
 import { Membership } from "../../../server/membership/membership.ts";
@@ -60,6 +62,8 @@ export interface ClusterOptions {
   readonly antiEntropy?: AntiEntropyTimes;
   /** Tombstones are looked for so often, and go so soon; default: never. */
   readonly reaping?: ReapingTimes;
+  /** The cluster's: clients need a token then. */
+  readonly secret?: Uint8Array;
 }
 
 export type PutExtras = Partial<
@@ -88,6 +92,7 @@ export class SmallNode {
   readonly #cluster: SmallCluster;
   readonly #ports: Ports;
   #running: { replication: Replication; coordinator: Coordinator } | null = null;
+  #authorization: Authorization | null = null;
 
   constructor(cluster: SmallCluster, name: string, seeds: readonly string[]) {
     this.name = name;
@@ -109,10 +114,16 @@ export class SmallNode {
     const totalBytesMax = cluster.options.hintBytesMax ?? 0;
     this.hints = new FaultyEngine(openMemoryEngine({ ...engine, folder: "hints", totalBytesMax }));
     const identity = Identity.load(disk, random, name);
+    const { secret = null } = cluster.options;
+    identity.secret = secret;
     const { setBytesMax } = cluster.options;
     const frameBytesMax = Math.max(FRAME_BYTES_MIN, (setBytesMax ?? 1 << 20) + FRAME_ROOM_BYTES);
     this.peers = new Peers(this.#ports, identity, {
       admit: (who) => this.membership.admit(who),
+      permit: (token) => {
+        this.#authorization ??= secret === null ? null : new Authorization(this.membership.tokens, secret, this.clock);
+        return this.#authorization?.principal(token) ?? null;
+      },
       limits: { frameBytesMax },
     });
     this.membership = new Membership({
@@ -262,6 +273,7 @@ export class SmallNode {
       maxSkewMs: 2_000,
     });
     serveRequests(peers, coordinator);
+    serveClients(peers, membership, coordinator);
     this.#running = { replication, coordinator };
     replication.start(isFounder ? "founded" : "lost");
   }

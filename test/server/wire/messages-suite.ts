@@ -1,12 +1,11 @@
 /** CBOR messages: what goes in comes out, and no bytes from outside do harm. */
 
+import { isWellFormed, MESSAGE_DEPTH_MAX } from "../../../core/cbor-check.ts";
 import {
   decodeMessage,
   decodeRefusal,
   encodeMessage,
   encodeRefusal,
-  isWellFormed,
-  MESSAGE_DEPTH_MAX,
 } from "../../../server/wire/messages.ts";
 import { SeededRandom } from "../../random.ts";
 import type { Case } from "../../suite.ts";

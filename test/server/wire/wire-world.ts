@@ -90,6 +90,7 @@ export interface RawFrame {
   readonly kind: number;
   readonly status: number;
   readonly correlation: number;
+  readonly layout: number;
   readonly body: Uint8Array;
 }
 
@@ -137,8 +138,8 @@ export class RawLink implements SocketHandler {
 }
 
 function copyOf(frame: FrameView): RawFrame {
-  const { kind, status, correlation, bytes, start, end } = frame;
-  return { kind, status, correlation, body: bytes.slice(start, end) };
+  const { kind, status, correlation, layout, bytes, start, end } = frame;
+  return { kind, status, correlation, layout, body: bytes.slice(start, end) };
 }
 
 /** A whole frame. */

@@ -68,8 +68,8 @@ function isWhole(text: string): boolean {
   return text.length >= end + END_OF_HEAD.length + length;
 }
 
-const get = (): string => "GET /kv/tls/one HTTP/1.1\r\nHost: halo\r\n\r\n";
-const putOf = (key: string): string => `PUT /kv/tls/${key} HTTP/1.1\r\nHost: halo\r\nContent-Length: ${VALUE.length}\r\n\r\n${VALUE}`;
+const get = (): string => "GET /kv/tls/one HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+const putOf = (key: string): string => `PUT /kv/tls/${key} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${VALUE.length}\r\n\r\n${VALUE}`;
 
 /** What a node is told for TLS, for all nodes alike. Plain connections are taken too, by which it is seen to be ready. */
 function flagsOf(authority: Authority, folder: string): string[] {

@@ -163,6 +163,7 @@ class RunningNode {
       random: systemRandom,
       valueBytesMax: this.#config.node.maxValueBytes,
       bodyBytesMax: this.#config.bodyBytesMax,
+      ownHost: this.#config.ownHost,
       statistics: () => this.#statistics(http, shares),
       log: this.#log,
     });

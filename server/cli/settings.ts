@@ -180,13 +180,17 @@ export interface ServeConfig {
   readonly connections: ConnectionShares;
   /** Null: both ports are plain. */
   readonly tls: TlsConfig | null;
+  /** The only host that requests may name, besides localhost and the like; null: any (http/host.ts). */
+  readonly ownHost: string | null;
   readonly node: NodeConfig;
 }
 
 /** @param underSystemd whether standard error goes to the journal */
 export function readServeConfig(line: CommandLine, underSystemd: boolean): ServeConfig {
   const node = readNodeConfig(line);
-  if (!line.flag("insecure") && node.secret === null) {
+  const tls = readTlsConfig(line);
+  const isLoopback = !line.flag("insecure") && node.secret === null;
+  if (isLoopback) {
     checkLoopback(line, "http");
     checkLoopback(line, "tcp");
   }
@@ -201,7 +205,9 @@ export function readServeConfig(line: CommandLine, underSystemd: boolean): Serve
       http: wholeNumber(line, "max-http-connections", 1, CONNECTIONS_MAX),
       peers: node.peerConnectionsMax,
     },
-    tls: readTlsConfig(line),
+    tls,
+    // A browser that was led here under another name finds no such certificate.
+    ownHost: isLoopback && tls?.isOptional !== false ? parseAddress(node.http)?.host ?? null : null,
     node,
   };
 }

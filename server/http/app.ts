@@ -5,7 +5,8 @@
  *   rest   the Hono router      buckets, explain, cluster, tokens, probes, statistics
  *
  * Every route but the probes is behind the gate (gate.ts): reading needs the role read, changing admin. What a web
- * page of another origin POSTs is refused before anything else is looked at.
+ * page of another origin POSTs, or asks under a name of its own (host.ts), is refused before anything else is
+ * looked at.
  *
  * It knows the node by the interface HttpNode alone and has no state but the bodies on their way
  * in. The router matches the raw path; bucket and key are read from the raw URL, since they are
@@ -22,6 +23,7 @@ import { BucketRoutes, json } from "./buckets.ts";
 import { Compressions } from "./compression.ts";
 import { ClusterRoutes } from "./cluster.ts";
 import { Gate, permit, refuseForeignPage } from "./gate.ts";
+import { HostCheck } from "./host.ts";
 import type { HttpNode } from "./http-node.ts";
 import { type ObjectOptions, ObjectRoutes } from "./objects.ts";
 import { readQuery, timeoutOf } from "./parameters.ts";
@@ -41,12 +43,13 @@ const TOKENS = "/tokens/";
 export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
   const gate = new Gate(node, options.log ?? null);
   const compressions = new Compressions();
+  const hosts = new HostCheck(options.ownHost ?? null);
   const objects = new ObjectRoutes(node, gate, compressions, options);
   const router = createRouter(node, gate, objects, compressions, options);
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
-    const refusal = request.method === "POST" ? refuseForeignPage(request) : null;
+    const refusal = hosts.refuse(request, start) ?? (request.method === "POST" ? refuseForeignPage(request) : null);
     if (refusal !== null) return refusal;
     if (start >= 0 && url.startsWith(OBJECTS, start)) {
       return objects.handle(request, start + OBJECTS.length);

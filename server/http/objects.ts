@@ -56,6 +56,8 @@ export interface ObjectOptions {
   readonly valueBytesMax: number;
   /** Bytes of values on their way in at one time. */
   readonly bodyBytesMax: number;
+  /** The only host that requests may name, besides localhost and the like; null or absent: any (host.ts). */
+  readonly ownHost?: string | null;
   /** What the process around the node has to add to its statistics. */
   readonly statistics?: () => Record<string, number>;
   /** Where the acts of administrators are told; nowhere where it is absent. */

@@ -30,7 +30,7 @@ function exchange(url: string, bytes: string | Uint8Array): Promise<string> {
 }
 
 function statusOf(answer: string): number {
-  return Number(/^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1] ?? 0);
+  return Number(/^HTTP\/1\.[01] (\d{3})/.exec(answer)?.[1] ?? 0);
 }
 
 for (const [runtime, command] of [["dist/halo", [HALO]], ["Deno", DENO]] as const) {
@@ -100,7 +100,7 @@ for (const [runtime, command] of [["dist/halo", [HALO]], ["Deno", DENO]] as cons
 
   t.test(`${runtime}: too large is refused before it is read`, async (t) => {
     const node = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
-    const host = "Host: halo\r\n";
+    const host = "Host: 127.0.0.1\r\n";
     const huge = `PUT /kv/b/k HTTP/1.1\r\n${host}Content-Length: 10737418240\r\n\r\n`;
     const refused = await exchange(node.url, huge);
     t.equal(statusOf(refused), 413);
@@ -113,7 +113,7 @@ for (const [runtime, command] of [["dist/halo", [HALO]], ["Deno", DENO]] as cons
 
   t.test(`${runtime}: a request that can be read in two ways is read in none`, async (t) => {
     const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
-    const host = "Host: halo\r\n";
+    const host = "Host: 127.0.0.1\r\n";
     const odd = [
       `PUT /kv/b/k HTTP/1.1\r\n${host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
       `PUT /kv/b/k HTTP/1.1\r\n${host}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!`,
@@ -131,12 +131,28 @@ for (const [runtime, command] of [["dist/halo", [HALO]], ["Deno", DENO]] as cons
     t.equal((await fetch(`${url}/kv/b/other`)).status, 404, "the next client is served");
   });
 
+  t.test(`${runtime}: a name that was made to mean this machine is refused, its own names are not`, async (t) => {
+    const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
+    const under = async (host: string): Promise<number> => {
+      return statusOf(await exchange(url, `DELETE /kv/b/k HTTP/1.1\r\nHost: ${host}\r\n\r\n`));
+    };
+    for (const host of ["evil.example", "evil.example:7070", "a_b.example", "xn--bcher-kva.example", "127.0.0.1.example", "EVIL.example."]) {
+      t.equal(await under(host), 403, host);
+    }
+    for (const host of ["localhost", "127.0.0.1", "[::1]:7070", new URL(url).host]) t.equal(await under(host), 204, host);
+    const none = await exchange(url, "DELETE /kv/b/k HTTP/1.0\r\n\r\n");
+    t.ok([204, 400].includes(statusOf(none)), `without a host: ${none.slice(0, 80)}`);
+    const insecure = await serveNode(t, join(temporaryFolder(t), "data"), ["--insecure"], command);
+    const answer = await exchange(insecure.url, "DELETE /kv/b/k HTTP/1.1\r\nHost: n1.example\r\n\r\n");
+    t.equal(statusOf(answer), 204, "--insecure takes any name");
+  });
+
   t.test(`${runtime}: a body that breaks off writes nothing`, async (t) => {
     const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
     const { hostname, port } = new URL(url);
     await new Promise<void>((resolve) => {
       const socket = connect(Number(port), hostname, () => {
-        const head = "PUT /kv/b/k HTTP/1.1\r\nHost: halo\r\nContent-Length: 100\r\n\r\n";
+        const head = "PUT /kv/b/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n";
         socket.write(`${head}only so much`, () => setTimeout(() => socket.destroy(), 50));
       });
       socket.on("close", () => resolve());

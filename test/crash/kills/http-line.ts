@@ -66,7 +66,7 @@ export class HttpLine {
   ask({ method, path, headers = [], body }: Asking): Promise<Answer> {
     if (this.#isCut) return Promise.reject(new Cut("cut before it was asked"));
     const length = body === undefined ? [] : [`Content-Length: ${body.length}`];
-    const lines = [`${method} ${path} HTTP/1.1`, "Host: halo", ...headers, ...length];
+    const lines = [`${method} ${path} HTTP/1.1`, "Host: 127.0.0.1", ...headers, ...length];
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       const head = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1");

@@ -39,6 +39,8 @@ const idleClock: Clock = {
 export interface FaceOptions {
   readonly clock?: Clock;
   readonly valueBytesMax?: number;
+  /** The host that is listened on, where others are refused. */
+  readonly ownHost?: string;
   /** The cluster's; absent: nobody is asked who he is. */
   readonly secret?: Uint8Array;
 }
@@ -72,6 +74,7 @@ export class Face {
       random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
       valueBytesMax,
       bodyBytesMax: BODY_BYTES_IN_FLIGHT_MAX,
+      ownHost: options.ownHost ?? null,
       log: { info: tell, warn: tell, error: tell },
     });
   }
@@ -83,8 +86,8 @@ export class Face {
   }
 
   /** Sends what a server hands over raw: a request whose URL is not normalised. */
-  async sendRaw(method: string, url: string): Promise<Response> {
-    const request = new Request("http://127.0.0.1:7070/", { method });
+  async sendRaw(method: string, url: string, headers: Record<string, string> = {}): Promise<Response> {
+    const request = new Request("http://127.0.0.1:7070/", { method, headers });
     Object.defineProperty(request, "url", { value: url });
     return this.#handle(request);
   }

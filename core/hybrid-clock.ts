@@ -10,6 +10,11 @@
  *
  * When the logical part is full the milliseconds go ahead by one: 65,536 stamps within a
  * millisecond cost a millisecond of drift. It starts from the stamp that its owner has persisted.
+ *
+ * A clock with a bound is never further ahead of its wall clock than that: it does not follow a stamp from
+ * beyond, and falls back to a wall clock that went back by more. One mad wall clock would else take
+ * along every clock that ever saw a stamp of its, for good (their section 5, "bounding"; what lies beyond
+ * is ignored).
  */
 
 import { stampLogical, stampMs } from "./clock-entry.ts";
@@ -21,11 +26,16 @@ export const STAMP_LOGICAL_MAX = 65_535;
 export class HybridClock {
   #ms: number;
   #logical: number;
+  readonly #aheadMsMax: number;
 
-  /** @param ms and @param logical the greatest stamp that is known to have been issued before */
-  constructor(ms: number, logical: number) {
+  /**
+   * @param ms and @param logical the greatest stamp that is known to have been issued before
+   * @param aheadMsMax how far it may be ahead of the wall clock; default: without a bound
+   */
+  constructor(ms: number, logical: number, aheadMsMax = Infinity) {
     this.#ms = ms;
     this.#logical = logical;
+    this.#aheadMsMax = aheadMsMax;
   }
 
   /** Milliseconds since 1970 of the latest stamp. */
@@ -37,14 +47,27 @@ export class HybridClock {
     return this.#logical;
   }
 
+  /** Whether it may follow a stamp of this time. @hot */
+  mayFollow(ms: number, nowMs: number): boolean {
+    return ms - nowMs <= this.#aheadMsMax;
+  }
+
   /**
-   * Draws the next stamp, to be read from `ms` and `logical`: greater than any before.
+   * Goes on behind what was persisted, which may be an upper bound: as far as the wall clock allows.
+   * @param ms and @param logical the persisted stamp
+   */
+  resume(ms: number, logical: number, nowMs: number): void {
+    this.observe(Math.min(ms, nowMs + this.#aheadMsMax), logical);
+  }
+
+  /**
+   * Draws the next stamp, to be read from `ms` and `logical`: greater than any before, within the bound.
    * @param nowMs the wall clock, whole milliseconds since 1970
    * @throws RangeError where stamps have run out (an observed stamp was STAMP_MS_MAX)
    * @hot
    */
   next(nowMs: number): void {
-    if (nowMs > this.#ms) {
+    if (nowMs > this.#ms || !this.mayFollow(this.#ms, nowMs)) {
       this.#ms = nowMs;
       this.#logical = 0;
     } else if (this.#logical < STAMP_LOGICAL_MAX) {

@@ -70,7 +70,7 @@ export class Node {
   readonly #ports: Ports;
   readonly #config: NodeConfig;
   readonly #counters = new Counters();
-  readonly #hybridClock = new HybridClock(0, 0);
+  readonly #hybridClock: HybridClock;
   readonly #superseded = new SupersededRequests();
   readonly #hintRequests = new HintRequests(this.#superseded);
   readonly #memory: MemoryWatermark;
@@ -95,6 +95,7 @@ export class Node {
   constructor(ports: Ports, config: NodeConfig) {
     this.#ports = ports;
     this.#config = config;
+    this.#hybridClock = new HybridClock(0, 0, config.maxSkewMs);
     this.#actor = new NodeActor(ports);
     this.#foreground = new LatencyWindow(ports.clock);
     this.#background = new Background(ports.clock, this.#foreground, config.foregroundP99Ms);
@@ -365,7 +366,7 @@ export class Node {
       return this.#fail(error.message);
     }
     const { stampMs, stampLogical } = this.#actor.current;
-    this.#hybridClock.observe(stampMs, stampLogical);
+    this.#hybridClock.resume(stampMs, stampLogical, this.#ports.clock.nowMs());
     this.#running = this.#run(objects, hints);
     this.#memory.start();
     this.#running.replication.start(this.#freshness(objects));

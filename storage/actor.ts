@@ -16,7 +16,7 @@
  *
  * A directory that is restored from a copy must not keep this file: the copy's counters were
  * issued. The file also keeps an upper bound of the hybrid clock's stamps, so that they rise across
- * restarts even if the date went back. Bytes: storage/FORMAT.md.
+ * restarts even if the date went back a little. Bytes: storage/FORMAT.md.
  *
  * Kulkarni et al., Logical Physical Clocks, 2014 (the stamp); riak_kv #679 (why actors must be
  * new).

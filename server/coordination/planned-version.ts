@@ -6,7 +6,7 @@ import { requestTimeMs } from "../../core/request-id.ts";
 import { newestStamp } from "../../core/version-set.ts";
 import type { CoordinatorParts } from "./parts.ts";
 import type { PutCase } from "./put-case.ts";
-import { VersionMaker, type LateStamp } from "./version-maker.ts";
+import { VersionMaker } from "./version-maker.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -30,14 +30,20 @@ export function makerOf(parts: CoordinatorParts, putCase: PutCase): VersionMaker
       : (request.staged ?? encodePayload(metaBlock, request.body)),
     metaLength: metaBlock.length,
     expiryMs: expires ? ports.clock.nowMs() + ttlSeconds * 1000 : 0,
-    lateStamp: isLastWriteWins && putCase.mayBeRetry ? lateStamp(parts, putCase) : null,
+    seen: stampsSeen(putCase),
+    lateMs: isLastWriteWins && putCase.mayBeRetry ? lateMs(parts, putCase) : null,
     dotAsPair: replication.isCompletePrimary(partition),
   });
 }
 
-/** See LateStamp: above all that was seen when others were asked, and no later than its request. */
-function lateStamp({ ports }: CoordinatorParts, { requestId, asked }: PutCase): LateStamp {
-  const hybridClock = new HybridClock(0, 0);
-  if (asked !== null) hybridClock.observeAt(asked.head, newestStamp(asked.head, 0));
-  return { hybridClock, nowMs: Math.min(requestTimeMs(requestId), ports.clock.nowMs()) };
+/** Follows what others hold, where they were asked. */
+function stampsSeen({ asked }: PutCase): HybridClock {
+  const seen = new HybridClock(0, 0);
+  if (asked !== null) seen.observeAt(asked.head, newestStamp(asked.head, 0));
+  return seen;
+}
+
+/** When the request of a late write was drawn, by a clock that is not ahead of this node's. */
+function lateMs({ ports }: CoordinatorParts, { requestId }: PutCase): number {
+  return Math.min(requestTimeMs(requestId), ports.clock.nowMs());
 }

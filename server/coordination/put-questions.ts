@@ -8,7 +8,6 @@
  * The ordinary put asks nothing.
  */
 
-import { newestStamp } from "../../core/version-set.ts";
 import type { VersionSet } from "../../storage/engine.ts";
 import { madeBefore, type AskedWrite } from "./asked-write.ts";
 import type { Gathered } from "./gather.ts";
@@ -97,9 +96,7 @@ export class PutQuestions {
     const knows = hasCopy || putCase.asked !== null;
     if (putCase.properties.policy !== "lww" || knows) return this.#writeAs(putCase, plan, done);
     return this.#gets.gatherFor(putCase, false, ({ set }) => {
-      const { hybridClock } = this.#parts;
-      if (set !== null) hybridClock.observeAt(set.head, newestStamp(set.head, 0));
-      this.#writeAs(putCase, this.#planOf(putCase), done);
+      this.#writeAs({ ...putCase, asked: set }, this.#planOf(putCase), done);
     });
   }
 

@@ -56,19 +56,15 @@ export interface VersionPlan {
   readonly metaLength: number;
   /** Milliseconds since 1970; 0: never. */
   readonly expiryMs: number;
-  /** What the version is stamped by, where that is not the present; null: the store's own clock, now. */
-  readonly lateStamp: LateStamp | null;
+  /** Has observed the stamps that others hold: the version's is above them. */
+  readonly seen: HybridClock;
+  /**
+   * Of a last write that comes late: when its request was drawn; null: it is stamped by the present. A
+   * retry whose first attempt nobody reachable knows of must not win over what was written elsewhere
+   * in between, so its stamp is this or just above what was seen.
+   */
+  readonly lateMs: number | null;
   readonly dotAsPair: boolean;
-}
-
-/**
- * The stamp of a last write that comes late: just above what was seen, or else the time at which its
- * request was drawn. A retry whose first attempt nobody reachable knows of must not win over what was
- * written elsewhere in between.
- */
-export interface LateStamp {
-  readonly hybridClock: HybridClock;
-  readonly nowMs: number;
 }
 
 export class VersionMaker implements EventMaker {
@@ -131,23 +127,39 @@ export class VersionMaker implements EventMaker {
     );
   }
 
-  #writeEntry(head: Uint8Array): void {
-    const { clock, dots } = this.#parts;
-    const plan = this.#plan;
-    const hybridClock = plan.lateStamp?.hybridClock ?? this.#parts.hybridClock;
-    hybridClock.observeAt(head, newestStamp(head, 0));
-    const { entries, count } = plan.context;
-    hybridClock.observeAt(entries, count === 0 ? -1 : clockNewestStamp(entries, 0, count));
-    hybridClock.next(plan.lateStamp?.nowMs ?? clock.nowMs());
+  /**
+   * A stamp above all that is held, or was seen. One that lies further ahead than the store's clock may follow
+   * stays with this name: a later stamp is made for it alone.
+   */
+  #drawStamp(head: Uint8Array): HybridClock {
+    const { hybridClock, clock, dots } = this.#parts;
+    const { seen, lateMs, context } = this.#plan;
+    const { entries, count } = context;
+    seen.observeAt(head, newestStamp(head, 0));
+    seen.observeAt(entries, count === 0 ? -1 : clockNewestStamp(entries, 0, count));
+    const nowMs = clock.nowMs();
+    if (lateMs !== null || !hybridClock.mayFollow(seen.ms, nowMs)) {
+      seen.next(lateMs ?? nowMs);
+      return seen;
+    }
+    hybridClock.observe(seen.ms, seen.logical);
+    hybridClock.next(nowMs);
     dots.coverStamp(hybridClock.ms);
+    return hybridClock;
+  }
+
+  #writeEntry(head: Uint8Array): void {
+    const { dots } = this.#parts;
+    const plan = this.#plan;
+    const stamp = this.#drawStamp(head);
     writeVersion(this.entry, 0, {
       actor: dots.actor,
       counter: dots.nextCounter(),
       policy: plan.isLastWriteWins ? POLICY_LWW : POLICY_SIBLINGS,
       tombstone: plan.isTombstone,
       contextRead: plan.isContextRead,
-      stampMs: hybridClock.ms,
-      stampLogical: hybridClock.logical,
+      stampMs: stamp.ms,
+      stampLogical: stamp.logical,
       expiryMs: plan.expiryMs,
       requestId: plan.requestId,
       metaLength: plan.metaLength,

@@ -74,6 +74,23 @@ export const suite: readonly Case[] = [
     },
   },
   {
+    name: "a clock with a bound falls back to a wall clock that went back by more, and resumes no further ahead",
+    run(check) {
+      const clock = new HybridClock(NOW_MS, 5, 2_000);
+      clock.next(NOW_MS - 2_000);
+      check.same([clock.ms, clock.logical], [NOW_MS, 6], "back by as much: it waits");
+      clock.next(NOW_MS - 2_001);
+      check.same([clock.ms, clock.logical], [NOW_MS - 2_001, 0], "back by more: it follows");
+      check.same([clock.mayFollow(NOW_MS + 2_000, NOW_MS), clock.mayFollow(NOW_MS + 2_001, NOW_MS)], [true, false], "stamps");
+      clock.resume(NOW_MS + 10_000, 7, NOW_MS);
+      clock.next(NOW_MS);
+      check.same([clock.ms, clock.logical], [NOW_MS + 2_000, 8], "from a bound that is too far ahead");
+      clock.resume(NOW_MS + 2_500, 7, NOW_MS + 1_000);
+      clock.next(NOW_MS + 1_000);
+      check.same([clock.ms, clock.logical], [NOW_MS + 2_500, 8], "from one that is not");
+    },
+  },
+  {
     name: "next() rises through 100,000 random jumps and observations",
     run(check) {
       const random = new SeededRandom(48);

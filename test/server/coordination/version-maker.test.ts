@@ -29,10 +29,11 @@ import { setOfOne } from "../replication/one-version.ts";
 import { nameOf } from "../replication/small-cluster.ts";
 
 const NAME = nameOf("cart/user-17");
+const AHEAD_MS = 2_000;
 
 class Bed {
   readonly clock = new SimulatedClock(new World(), "n");
-  readonly hybridClock = new HybridClock(0, 0);
+  readonly hybridClock = new HybridClock(0, 0, AHEAD_MS);
   readonly superseded = new SupersededRequests();
   /** Greatest time that was covered before the dot was given out. */
   coveredMs = 0;
@@ -51,7 +52,8 @@ class Bed {
       payload: Uint8Array.of(0, 1, 2, 3),
       metaLength: 1,
       expiryMs: 0,
-      lateStamp: null,
+      seen: new HybridClock(0, 0),
+      lateMs: null,
       dotAsPair: true,
       ...plan,
     });
@@ -121,6 +123,24 @@ t.test("a stamp is above the wall clock's and any held or seen, and covered firs
   tt.end();
 });
 
+t.test("a stamp from far ahead is exceeded under its name, and the store's clock does not follow", (tt) => {
+  const bed = new Bed();
+  const nowMs = bed.clock.nowMs();
+  const stampOf = (head: Uint8Array, plan: Partial<VersionPlan> = {}): number => {
+    return stampMs(bed.maker(plan).make(NAME, head)?.entry ?? NOTHING.head, versionStamp(0));
+  };
+  const far = nowMs + AHEAD_MS + 1;
+  const held = setOfOne({ actor: "h", counter: 1, body: "", stampMs: far }).head;
+  tt.equal(stampOf(held), far, "above what is held");
+  tt.equal(stampOf(NOTHING.head, { context: clockOfHead(held) }), far, "above what was shown");
+  tt.equal(stampOf(NOTHING.head, { seen: new HybridClock(far, 0) }), far, "above what others hold");
+  tt.equal(stampOf(NOTHING.head), nowMs, "the next one is of the present");
+  tt.ok(bed.coveredMs < far, "and no restart takes up the far one");
+  tt.equal(stampOf(NOTHING.head, { seen: new HybridClock(far - 1, 0) }), far - 1, "one within bounds is followed");
+  tt.equal(stampOf(NOTHING.head), far - 1, "by later ones, too");
+  tt.end();
+});
+
 t.test("the entry says what the write is", (tt) => {
   const bed = new Bed();
   const none = new Uint8Array(0);
@@ -160,10 +180,8 @@ t.test("a last write that comes late is stamped by its request, or just above wh
   const nowMs = new Bed().clock.nowMs();
   const stampOf = (observedMs: number, held = NOTHING.head): number => {
     const bed = new Bed();
-    const hybridClock = new HybridClock(observedMs, 0);
-    const lateStamp = { hybridClock, nowMs: nowMs - 5_000 };
-    const made = bed.maker({ isLastWriteWins: true, lateStamp }).make(NAME, held);
-    tt.ok(bed.coveredMs >= stampMs(made?.entry ?? NOTHING.head, versionStamp(0)), "and covered");
+    const seen = new HybridClock(observedMs, 0);
+    const made = bed.maker({ isLastWriteWins: true, seen, lateMs: nowMs - 5_000 }).make(NAME, held);
     return stampMs(made?.entry ?? NOTHING.head, versionStamp(0)) - nowMs;
   };
   tt.equal(stampOf(0), -5_000, "nobody holds anything");

@@ -47,6 +47,7 @@ const PARTITION_BITS = 4;
 export const STREAM_BYTES_MIN = 8 << 10;
 export const SLICE_BYTES = 3 << 10;
 const LIMIT_MS = 60_000;
+const MAX_SKEW_MS = 2_000;
 /** What surrounds a set in a frame, and what membership needs in any case. */
 const FRAME_ROOM_BYTES = 8_192;
 const FRAME_BYTES_MIN = 1 << 16;
@@ -265,12 +266,12 @@ export class SmallNode {
       membership,
       replication,
       wheel: peers.wheel,
-      hybridClock: new HybridClock(0, 0),
+      hybridClock: new HybridClock(0, 0, MAX_SKEW_MS),
       dots: this.#dots(),
       maxValueBytes: 1 << 20,
       requestsMax: this.#cluster.options.requestsMax ?? 4_096,
       clockEntriesMax: 10,
-      maxSkewMs: 2_000,
+      maxSkewMs: MAX_SKEW_MS,
     });
     serveRequests(peers, coordinator);
     serveClients(peers, membership, coordinator);

@@ -1,6 +1,7 @@
 # The door of the house. Needs Node 20 or newer, npm and make; everything else comes with `npm ci`.
 
 BIN      := node_modules/.bin
+CLIENT   := $(wildcard client/*) $(shell find core -name "*.ts")
 SOURCES  := $(shell find core storage server $(wildcard client) -name "*.ts")
 # Request headers: a key of 4,096 bytes may be 12 KiB percent-encoded, and has context and metadata with
 # it; the runtime's own limit of 16 KiB would refuse it. No .env or bunfig.toml lying about is read.
@@ -14,7 +15,7 @@ LONG     := test/runtimes.test.ts test/simulation/seeds.test.ts test/suites.test
 UNITS    := test/core/% test/server/% test/client/% test/regression/% test/bench/load/%
 TESTS    ?= $(LONG) $(filter-out $(LONG) $(UNITS),$(shell find test -name '*.test.ts' | sort))
 
-.PHONY: help build run types test sim crash chaos planted bench bench-figure8 bench-cluster clean
+.PHONY: help build client run types test sim crash chaos planted bench bench-figure8 bench-cluster clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -22,13 +23,15 @@ help: ## this list
 
 build: dist/halo ## compile the one binary, dist/halo
 
+client: dist/client/package.json ## the client library as a package, dist/client
+
 run: dist/halo ## a cluster of three nodes on this machine, with its data under ./.data
 	dist/halo dev --data ./.data
 
 types: node_modules/.package-lock.json ## check the types
 	node_modules/typescript-native/bin/tsc -p .
 
-test: dist/halo ## every test (TESTS="file …" for some); under 5 minutes on 2 cores
+test: dist/halo dist/client/package.json ## every test (TESTS="file …" for some); under 5 minutes on 2 cores
 	@mkdir -p build
 	$(BIN)/tap run --disable-coverage --allow-empty-coverage --timeout=240 --jobs=2 \
 		--reporter=terse --output-file=build/test.tap $(TESTS)
@@ -62,6 +65,16 @@ dist/halo: node_modules/.package-lock.json $(SOURCES)
 	@mkdir -p dist
 	$(BIN)/bun build $(COMPILE) server/cli/main.ts --outfile dist/halo.new
 	mv dist/halo.new dist/halo
+
+# One file that needs nothing, and its types. In declarations a module is named by what it becomes.
+dist/client/package.json: node_modules/.package-lock.json $(CLIENT)
+	@rm -rf dist/client
+	@mkdir -p dist/client
+	$(BIN)/bun build --target=node --format=esm client/client.ts --outfile dist/client/client.js
+	node_modules/typescript-native/bin/tsc -p client/tsconfig.json
+	sed -i 's/\.ts"/.js"/' $$(find dist/client/types -name '*.d.ts')
+	cp node_modules/cbor-x/LICENSE dist/client/LICENSE-cbor-x
+	cp LICENSE client/README.md client/package.json dist/client
 
 node_modules/.package-lock.json: package-lock.json
 	npm ci --no-audit --no-fund

@@ -10,6 +10,7 @@ t.test("its own names pass, others are 403 before anything is read or written", 
   const face = new Face({ ownHost: "alias" });
   for (const host of [...OWN, ...OWN]) {
     t.equal((await face.sendRaw("DELETE", `http://${host}/kv/b/k`)).status, 204, host);
+    t.equal((await face.sendRaw("DELETE", `http://${host}.evil.example/kv/b/k`)).status, 403, `${host} and more`);
   }
   const { calls } = face.store;
   for (const host of OTHERS) {

@@ -7,7 +7,7 @@ import {
   VALUE_BYTES_MAX_DEFAULT,
 } from "../core/limits.ts";
 import { checkName } from "../core/object-name.ts";
-import { encodeMeta } from "../core/payload.ts";
+import { CONTENT_ENCODING, encodeMeta } from "../core/payload.ts";
 import { QUORUM_ALL, QUORUM_DEFAULT, QUORUM_ONE, QUORUM_QUORUM } from "../core/request-frames.ts";
 import { refusal } from "./halo-error.ts";
 
@@ -46,6 +46,8 @@ export interface PutOptions extends DeleteOptions {
   /** Stored beside the value; names in lower case, at most 2,048 bytes of names and values. */
   readonly meta?: Readonly<Record<string, string>>;
   readonly contentType?: string;
+  /** What the value is compressed with already, as in "gzip"; who reads it over HTTP is told. */
+  readonly contentEncoding?: string;
 }
 
 /** The largest value that goes over the binary protocol; larger ones stream over HTTP. */
@@ -108,17 +110,25 @@ export function etagsOf(ifMatch: string | readonly string[] | undefined): Uint8A
 }
 
 /** The metadata block of a version. */
-export function metaOf(contentType: string, meta: Readonly<Record<string, string>>): Uint8Array {
+export function metaOf(
+  contentType: string,
+  meta: Readonly<Record<string, string>>,
+  contentEncoding: string | undefined,
+): Uint8Array {
   if (contentType.length > CONTENT_TYPE_BYTES_MAX || !HEADER_TEXT.test(contentType)) {
     throw refusal("bad-parameter", `The content type is "${contentType}", wanted are up to 255 printable characters`);
   }
   const pairs = Object.entries(meta);
+  if (contentEncoding !== undefined && !/^[a-z0-9-]{1,64}$/.test(contentEncoding)) {
+    throw refusal("bad-parameter", `The content encoding is "${contentEncoding}", wanted is a name as in gzip`);
+  }
   let length = 0;
   for (const [name, value] of pairs) {
     if (!META_NAME.test(name)) throw refusal("bad-parameter", `"${name}" is no name of metadata: lower-case letters, digits, -`);
     if (/[\0\r\n]/.test(value)) throw refusal("bad-parameter", `The metadata "${name}" has a line break or a zero in it`);
     length += name.length + encoder.encode(value).length;
   }
+  if (contentEncoding !== undefined) pairs.unshift([CONTENT_ENCODING, contentEncoding]);
   if (length <= META_BYTES_MAX) return encodeMeta({ contentType, meta: pairs });
   throw refusal("bad-parameter", `The metadata is ${length} bytes of names and values, the limit is ${META_BYTES_MAX}`);
 }

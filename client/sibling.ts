@@ -1,7 +1,7 @@
 /** The versions in an answer as an application sees them, oldest first. */
 
 import { compareStamps, stampMs } from "../core/clock-entry.ts";
-import { decodeMeta } from "../core/payload.ts";
+import { decodeMeta, splitMeta } from "../core/payload.ts";
 import type { WireSet } from "../core/replica-frames.ts";
 import { metaLength, versionExpiryMs, versionOffset, versionStamp } from "../core/version-set.ts";
 import type { Codec } from "./codec.ts";
@@ -11,6 +11,8 @@ import { refusal } from "./halo-error.ts";
 export interface Sibling<Value> {
   readonly value: Value;
   readonly contentType: string;
+  /** What the value was compressed with by who stored it, as in "gzip"; null: nothing. */
+  readonly contentEncoding: string | null;
   /** What was stored beside the value. */
   readonly meta: Readonly<Record<string, string>>;
   /** When it was written, by the clock of the node that coordinated the write. */
@@ -42,10 +44,12 @@ function siblingOf<Value>(
   const block = payload === null ? null : decodeMeta(payload, length);
   if (payload === null || block === null) throw refusal("bad-value", "A version in the answer cannot be read");
   const expiryMs = versionExpiryMs(head, version);
+  const { coding, user } = splitMeta(block);
   return {
     value: codec.decode(payload.subarray(length), block.contentType),
     contentType: block.contentType,
-    meta: Object.fromEntries(block.meta),
+    contentEncoding: coding,
+    meta: Object.fromEntries(user),
     time: new Date(stampMs(head, versionStamp(version))),
     expires: expiryMs === 0 ? null : new Date(expiryMs),
   };

@@ -7,6 +7,9 @@
  *   └────────────┴──────────────┴─────────────────────────────┴────────────────┘
  *   └────────── metadata block, its length in the head ───────┘└─ body length ─┘
  *
+ * A name that begins with a colon is none of the client's metadata: headers have no such names. There is one,
+ * `:content-encoding`, for a value that was stored compressed (by whom stored it: halo changes no value).
+ *
  * The head (core/version-set) carries both lengths and a checksum over all of it, so that a payload is
  * checked wherever it lands. Texts are UTF-8: a content type and names of at most 255 bytes. What
  * decodes encodes to the same bytes again, so that any node can hand on what another one took.
@@ -19,6 +22,25 @@ export interface PayloadMeta {
   readonly contentType: string;
   /** Pairs of user metadata, names in lower case, in the order given. */
   readonly meta: readonly (readonly [name: string, value: string])[];
+}
+
+/** The name of the pair whose value is the content coding of the value, as in HTTP: "gzip". */
+export const CONTENT_ENCODING = ":content-encoding";
+
+/** What a client's metadata has to be, so that HTTP can show it: no bytes of it end a header. */
+export function isShowable({ contentType, meta }: PayloadMeta): boolean {
+  if (!/^[\t\x20-\x7e]*$/.test(contentType)) return false;
+  return meta.every(([name, value]) => {
+    if (name === CONTENT_ENCODING) return /^[\x21-\x7e ]+$/.test(value);
+    return /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name) && !/[\0\r\n]/.test(value);
+  });
+}
+
+/** The coding of the value, null where it has none; and the metadata that is the client's own. */
+export function splitMeta({ meta }: PayloadMeta): { coding: string | null; user: PayloadMeta["meta"] } {
+  const coding = meta.find(([name]) => name === CONTENT_ENCODING);
+  if (coding === undefined) return { coding: null, user: meta };
+  return { coding: coding[1], user: meta.filter((pair) => pair !== coding) };
 }
 
 const encoder = new TextEncoder();

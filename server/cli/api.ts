@@ -103,6 +103,8 @@ export class Api {
         // Safe: no body of ours lives in shared memory.
         body: body as Uint8Array<ArrayBuffer> | string | ReadableStream | null,
         redirect: "manual",
+        // A value that was stored compressed is what it is. Deno goes by the Accept-Encoding above.
+        ...{ decompress: false },
         signal,
         ...streamed,
       });

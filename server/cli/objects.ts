@@ -47,6 +47,7 @@ ${EXIT_CODES}`,
     option("file", "F", "read the value from a file"),
     CONTEXT_OPTION,
     option("content-type", "TYPE", "what the value is (default application/octet-stream)"),
+    option("content-encoding", "CODING", "what the value is compressed with already, as in gzip"),
     repeatedOption("meta", "NAME=VALUE", "metadata kept beside the value; may be repeated"),
     option("ttl", "SECONDS", "how long it lives (default: for ever)"),
     option("if-absent", "", "only if nothing is stored"),
@@ -106,6 +107,7 @@ async function put(line: CommandLine): Promise<number> {
   const target = objectTarget(line, ["w", "dw", "pw", "timeout"]);
   const headers = writeHeaders(line);
   if (line.has("content-type")) headers["Content-Type"] = line.text("content-type");
+  if (line.has("content-encoding")) headers["Content-Encoding"] = line.text("content-encoding");
   if (line.has("ttl")) headers["Halo-TTL"] = line.text("ttl");
   if (line.flag("if-absent")) headers["If-None-Match"] = "*";
   for (const pair of line.list("meta")) addMeta(headers, pair);
@@ -275,8 +277,10 @@ function jsonAround(response: Response): { readonly before: string; readonly aft
     if (!name.startsWith(META_PREFIX)) return;
     meta[name.slice(META_PREFIX.length)] = decodeHeaderText(value) ?? value;
   });
+  const coding = response.headers.get("content-encoding");
   const rest = {
     contentType: response.headers.get("content-type") ?? "",
+    ...(coding === null ? {} : { contentEncoding: coding }),
     time: new Date(response.headers.get("last-modified") ?? 0).toISOString(),
     meta,
   };

@@ -6,7 +6,7 @@
 import { KIND_GET, KIND_PUT, REPLY_BIT, type FrameView } from "../../core/frame.ts";
 import { TIMEOUT_MS_MAX } from "../../core/limits.ts";
 import { ObjectName, checkName } from "../../core/object-name.ts";
-import { decodeMeta, type PayloadMeta } from "../../core/payload.ts";
+import { decodeMeta, isShowable, type PayloadMeta } from "../../core/payload.ts";
 import { isRequestId } from "../../core/request-id.ts";
 import { STATUS_MALFORMED } from "../../core/replica-frames.ts";
 import {
@@ -87,7 +87,7 @@ export function refusalOf(
 function putRequestOf(body: PutBody): PutRequest | null {
   const isDelete = (body.flags & PUT_DELETE) !== 0;
   const meta = body.meta.length === 0 ? NO_META : decodeMeta(body.meta, body.meta.length);
-  if (checkName(body.name) !== "" || meta === null || !isTimeout(body.timeoutMs)) return null;
+  if (checkName(body.name) !== "" || meta === null || !isShowable(meta) || !isTimeout(body.timeoutMs)) return null;
   const etags = decoder.decode(body.etags);
   const absent = (body.flags & PUT_IF_ABSENT) !== 0;
   return {

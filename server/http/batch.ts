@@ -29,6 +29,7 @@ const PARAMETERS = ["r", "w", "dw", "pr", "pw", "timeout", "returnbody"];
 const HEADERS: Readonly<Record<string, string>> = {
   context: "Halo-Context",
   contentType: "Content-Type",
+  contentEncoding: "Content-Encoding",
   ttl: "Halo-TTL",
   requestId: "Halo-Request-Id",
   ifMatch: "If-Match",
@@ -228,5 +229,7 @@ async function valueOf(response: Response, room: Room): Promise<object> {
   headers.forEach((value, name) => {
     if (name.startsWith(META_PREFIX)) meta[name.slice(META_PREFIX.length)] = decodeHeaderText(value) ?? value;
   });
-  return { value: encodeBase64(bytes), contentType: headers.get("content-type"), time: headers.get("last-modified"), meta };
+  const coding = headers.get("content-encoding");
+  const encoding = coding === null ? {} : { contentEncoding: coding };
+  return { value: encodeBase64(bytes), contentType: headers.get("content-type"), ...encoding, time: headers.get("last-modified"), meta };
 }

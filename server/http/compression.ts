@@ -32,7 +32,8 @@ export class Compressions {
   encode(request: Request, response: Response, length: number): Response {
     if (length < COMPRESSION_BYTES_MIN) return response;
     const { headers, status } = response;
-    if (!isEncoded(headers.get("Content-Type") ?? "", length)) return response;
+    // What was stored compressed goes out as it was stored.
+    if (headers.has("Content-Encoding") || !isEncoded(headers.get("Content-Type") ?? "", length)) return response;
     headers.append("Vary", "Accept-Encoding");
     const accepted = request.headers.get("accept-encoding");
     const coding = accepted === null || status === 206 ? null : chooseCoding(accepted);

@@ -20,7 +20,7 @@ import { heldTag } from "./entity-tag.ts";
 import { httpDate } from "./http-date.ts";
 import { problem } from "./problem.ts";
 import { type ByteRange, contentRange, isRangeMeant, readRange } from "./range.ts";
-import { encodeHeaderText } from "./request-headers.ts";
+import { headerOf } from "./request-headers.ts";
 import { chooseForm, encodeSiblings, streamSiblings, TAG_SUFFIXES } from "./siblings.ts";
 import { type ReadAgain, streamOf } from "./value-stream.ts";
 
@@ -135,9 +135,7 @@ function answerSingle(
   const { headers } = response;
   headers.set("Content-Type", meta.contentType);
   headers.set("Last-Modified", httpDate(timeMs));
-  for (const [name, value] of meta.meta) {
-    headers.set(`Halo-Meta-${name}`, encodeHeaderText(value));
-  }
+  for (const [name, value] of meta.meta) headers.set(...headerOf(name, value));
   const isHead = method === "HEAD";
   const length = range === null ? body.length : range.end - range.start;
   if (isLarge || isHead) headers.set("Content-Length", String(length));

@@ -9,7 +9,7 @@
  */
 
 import { CONTENT_TYPE_BYTES_MAX, META_BLOCK_BYTES_MAX, META_BYTES_MAX } from "../../core/limits.ts";
-import type { PayloadMeta } from "../../core/payload.ts";
+import { CONTENT_ENCODING, type PayloadMeta } from "../../core/payload.ts";
 import type { Precondition } from "../coordination/store.ts";
 import { TTL_SECONDS_MAX } from "../membership/buckets.ts";
 import { fromLatin1, toLatin1 } from "./bytes.ts";
@@ -19,6 +19,9 @@ import { excerpt } from "./target.ts";
 
 /** What the headers of user metadata begin with, in lower case. */
 export const META_PREFIX = "halo-meta-";
+/** Of a Content-Encoding; and what it is: names, with commas between several. */
+const CONTENT_ENCODING_BYTES_MAX = 64;
+const CODINGS_LISTED = /^[a-z0-9!#$%&'*+.^_`|~-]+( *, *[a-z0-9!#$%&'*+.^_`|~-]+)*$/;
 const CONTENT_TYPE_DEFAULT = "application/octet-stream";
 /** A name's length is one byte of the payload. */
 const META_NAME_BYTES_MAX = 255;
@@ -45,25 +48,39 @@ const NO_META: readonly (readonly [string, string])[] = [];
 
 function readUserMeta(headers: Headers): readonly (readonly [string, string])[] {
   let meta: [string, string][] | null = null;
+  let coding = "";
   // Names alone: a third of the price of forEach, which makes every value a string (Bun 1.4).
   for (const name of headers.keys()) {
+    if (name === "content-encoding") coding = readContentEncoding(headers.get(name) ?? "");
     if (!name.startsWith(META_PREFIX)) continue;
     meta ??= [];
     meta.push([name.slice(META_PREFIX.length), headers.get(name) ?? ""]);
   }
-  return meta === null ? NO_META : checkUserMeta(meta);
+  if (coding === "") return meta === null ? NO_META : checkUserMeta(meta, 0);
+  const codingBytes = 3 + CONTENT_ENCODING.length + coding.length;
+  return [[CONTENT_ENCODING, coding], ...checkUserMeta(meta ?? [], codingBytes)];
 }
 
-function checkUserMeta(meta: [string, string][]): [string, string][] {
+/** "" where the value is as it is. It is stored so, whatever the coding is: nothing here reads it. */
+function readContentEncoding(given: string): string {
+  const coding = given.trim().toLowerCase();
+  if (coding === "identity") return "";
+  if (coding.length <= CONTENT_ENCODING_BYTES_MAX && CODINGS_LISTED.test(coding)) return coding;
+  const wanted = `want names of content codings as in gzip, at most ${CONTENT_ENCODING_BYTES_MAX} bytes`;
+  throw new Refusal("bad-header", `Content-Encoding is '${excerpt(given)}', ${wanted}.`);
+}
+
+/** @param otherBytes of the metadata block, for what is none of the user's */
+function checkUserMeta(meta: [string, string][], otherBytes: number): [string, string][] {
   let bytes = 0;
   for (const [name, value] of meta) bytes += name.length + value.length;
   if (bytes > META_BYTES_MAX) {
     const sizes = `${bytes} bytes, the limit for names and values together is ${META_BYTES_MAX}`;
     throw new Refusal("bad-header", `The Halo-Meta- headers are ${sizes}.`);
   }
-  const blockBytes = 1 + CONTENT_TYPE_BYTES_MAX + bytes + 3 * meta.length;
-  if (blockBytes > META_BLOCK_BYTES_MAX) {
-    const most = Math.floor((META_BLOCK_BYTES_MAX - 1 - CONTENT_TYPE_BYTES_MAX - bytes) / 3);
+  const bytesMax = META_BLOCK_BYTES_MAX - 1 - CONTENT_TYPE_BYTES_MAX - otherBytes;
+  if (bytes + 3 * meta.length > bytesMax) {
+    const most = Math.floor((bytesMax - bytes) / 3);
     const sizes = `${meta.length} Halo-Meta- headers, want at most ${most}`;
     throw new Refusal("bad-header", `There are ${sizes}.`);
   }
@@ -93,6 +110,11 @@ export function decodeHeaderText(value: string): string | null {
   } catch {
     return null;
   }
+}
+
+/** A pair of metadata as the header that it is in an answer. */
+export function headerOf(name: string, value: string): [name: string, value: string] {
+  return [name === CONTENT_ENCODING ? "Content-Encoding" : `Halo-Meta-${name}`, encodeHeaderText(value)];
 }
 
 /** Text as a header value: the bytes of its UTF-8, one character each. */

@@ -2,7 +2,8 @@
  * Several versions at once: 300 Multiple Choices, in the form that `Accept` asks for.
  *
  *   multipart/mixed   the default, and for any other Accept: a part a sibling, its bytes unchanged
- *   application/json  {"context", "siblings": [{"value" (base64), "contentType", "time", "meta"}]}
+ *   application/json  {"context", "siblings": [{"value" (base64), "contentType", "time", "meta"}]},
+ *                     and "contentEncoding" and "expires" where they have one
  *   application/cbor  the same with the values as byte strings
  *
  * Each form has an entity tag of its own: they are different bytes (entity-tag.ts).
@@ -11,12 +12,13 @@
  */
 
 import { Encoder } from "cbor-x";
+import { splitMeta } from "../../core/payload.ts";
 import type { Result, Sibling } from "../coordination/store.ts";
 import { LargeValue, type Value, valueBytes } from "../coordination/value.ts";
 import { concatenate, containsBytes, encodeBase64, fromLatin1 } from "./bytes.ts";
 import { httpDate } from "./http-date.ts";
 import { readQualities } from "./quality.ts";
-import { encodeHeaderText } from "./request-headers.ts";
+import { headerOf } from "./request-headers.ts";
 import { Base64Value, type Piece } from "./value-stream.ts";
 
 export type SiblingsForm = "multipart/mixed" | "application/json" | "application/cbor";
@@ -68,12 +70,14 @@ function describeAll(result: Result, encodeValue: EncodeValue): object {
 }
 
 function describe(sibling: Sibling, value: string | Uint8Array): Record<string, unknown> {
+  const { coding, user } = splitMeta(sibling.meta);
   const described: Record<string, unknown> = {
     value,
     contentType: sibling.meta.contentType,
     time: new Date(sibling.timeMs).toISOString(),
-    meta: Object.fromEntries(sibling.meta.meta),
+    meta: Object.fromEntries(user),
   };
+  if (coding !== null) described["contentEncoding"] = coding;
   if (sibling.expiryMs > 0) described["expires"] = new Date(sibling.expiryMs).toISOString();
   return described;
 }
@@ -96,7 +100,7 @@ function encodePartHead(boundary: string, sibling: Sibling): Uint8Array {
   head += `Content-Length: ${sibling.body.length}\r\n`;
   head += `Last-Modified: ${httpDate(sibling.timeMs)}\r\n`;
   for (const [name, value] of sibling.meta.meta) {
-    head += `Halo-Meta-${name}: ${encodeHeaderText(value)}\r\n`;
+    head += `${headerOf(name, value).join(": ")}\r\n`;
   }
   return fromLatin1(head + "\r\n");
 }

@@ -34,6 +34,17 @@ t.test("what is put is what is got, with all that belongs to it", async (tt) => 
   tt.equal(await world.until(carts.get("alice")), null, "it has expired");
 });
 
+t.test("a value that the application compressed says so, beside the metadata", async (tt) => {
+  const world = new ClientWorld(3);
+  const files = world.client().bucket("files", { codec: bytes });
+  await world.until(files.put("a", Uint8Array.of(31, 139), { contentEncoding: "gzip", meta: { from: "web" } }));
+  const [sibling] = (await world.until(files.get("a")))?.siblings ?? [];
+  tt.match(sibling, { contentEncoding: "gzip", meta: { from: "web" } });
+  tt.same(Object.keys(sibling.meta), ["from"]);
+  const refused = await errorOf(world, files.put("a", Uint8Array.of(1), { contentEncoding: "g\r\nx: y" }));
+  tt.match(refused, { code: "bad-parameter", outcome: "refused" });
+});
+
 t.test("a put with a context replaces what was read, one without stands beside it", async (tt) => {
   const world = new ClientWorld(3);
   const halo = world.client();

@@ -3,7 +3,7 @@
  */
 
 import { META_BLOCK_BYTES_MAX } from "../../core/limits.ts";
-import { decodeMeta, encodeMeta, encodePayload, type PayloadMeta } from "../../core/payload.ts";
+import { CONTENT_ENCODING, decodeMeta, encodeMeta, encodePayload, isShowable, type PayloadMeta, splitMeta } from "../../core/payload.ts";
 import { roundsHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case } from "../suite.ts";
 import { randomBytes, type Trial, tryCuts, tryMutations } from "./wire-sets.ts";
@@ -103,6 +103,20 @@ export const suite: Case[] = [
         decodeMeta(encodeMeta(blockOf(META_BLOCK_BYTES_MAX)), META_BLOCK_BYTES_MAX),
         "at it",
       );
+    },
+  },
+  {
+    name: "isShowable() is what HTTP can put into headers, splitMeta() tells the coding from the user's own",
+    run(check) {
+      const pair = (name: string, value: string): PayloadMeta => ({ contentType: "text/plain", meta: [["a", "b"], [name, value]] });
+      for (const meta of [pair("from", "größe"), pair("x", ""), pair(CONTENT_ENCODING, "gzip"), { contentType: "", meta: [] }]) {
+        check.ok(isShowable(meta), JSON.stringify(meta));
+      }
+      const others = [pair("a b", "v"), pair("", "v"), pair("A", "v"), pair(":other", "v"), pair("x\r\ny", "v"), pair("x", "a\nb"), pair("x", "\0")];
+      others.push(pair(CONTENT_ENCODING, "g\r\nx: y"), pair(CONTENT_ENCODING, ""), { contentType: "a\r\nb: c", meta: [] });
+      for (const meta of others) check.ok(!isShowable(meta), JSON.stringify(meta));
+      check.same(splitMeta(pair(CONTENT_ENCODING, "gzip")), { coding: "gzip", user: [["a", "b"]] }, "with a coding");
+      check.same(splitMeta(pair("x", "y")), { coding: null, user: [["a", "b"], ["x", "y"]] }, "without");
     },
   },
   {

@@ -7,8 +7,9 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import t from "tap";
-import { HALO, ROOT, runProgram, serveNode, temporaryFolder, untilTrue } from "./program.ts";
+import { HALO, halo, ROOT, runProgram, serveNode, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(200_000);
 
@@ -74,6 +75,19 @@ for (const [runtime, command] of [["dist/halo", [HALO]], ["Deno", DENO]] as cons
     const { body } = await curl(`${url}/kv/b`);
     t.match((await curl("-I", `${url}/kv/b`)).head, new RegExp(`\ncontent-length: ${body.length}\n`, "i"));
     t.match((await curl("-I", `${url}/buckets/b`)).head, /\ncontent-length: [1-9]\d+\n/i);
+  });
+
+  t.test(`${runtime}: what was compressed before it was put is given out as it is`, async (t) => {
+    const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
+    const packed = gzipSync(TEXT);
+    const env = { HALO_NODE: url };
+    const put = await halo(["put", "b/k", "-", "--content-encoding", "gzip", "--content-type", "text/plain"], { env, input: packed });
+    t.equal(put.code, 0, put.stderr);
+    t.ok((await curl("--compressed", `${url}/kv/b/k`)).body === TEXT, "curl unpacks it");
+    const got = await runProgram(command[0] ?? "", [...command.slice(1), "get", "b/k"], { env });
+    t.equal(got.code, 0, got.stderr);
+    t.ok(got.bytes.equals(packed), `halo get prints ${got.bytes.length} bytes`);
+    t.match((await halo(["get", "b/k", "--json"], { env })).stdout, `"value":"${packed.toString("base64")}"`);
   });
 
   t.test(`${runtime}: a download that is broken off ends its compressor`, async (t) => {

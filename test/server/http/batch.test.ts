@@ -21,6 +21,12 @@ async function run(face: Face, operations: unknown[]): Promise<Result[]> {
 const put = (key: string, value: string, more: object = {}): object => ({ op: "put", bucket: "cart", key, value: btoa(value), ...more });
 const get = (key: string, more: object = {}): object => ({ op: "get", bucket: "cart", key, ...more });
 
+t.test("a value that is compressed says so in its operation and in its result", async (t) => {
+  const face = new Face();
+  await run(face, [put("a", "zip", { contentEncoding: "gzip" })]);
+  t.match(await run(face, [get("a")]), [{ status: 200, value: btoa("zip"), contentEncoding: "gzip", meta: {} }]);
+});
+
 t.test("puts, gets and deletes are answered in their order, each as by itself", async (t) => {
   const face = new Face();
   const meta = { colour: "grün" };

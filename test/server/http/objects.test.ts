@@ -1,5 +1,6 @@
 /** The object routes: what a client gets for each method, and what reaches the store. */
 
+import { gzipSync } from "node:zlib";
 import t from "tap";
 import { Face, problemOf } from "./face.ts";
 
@@ -202,6 +203,48 @@ t.test("metadata is UTF-8 text, in and out", async (t) => {
   });
   t.equal(bad.status, 400);
   t.match(await problemOf(bad), { code: "bad-header", outcome: "refused" });
+});
+
+t.test("a value that comes compressed is stored and given out so, whoever asks, and is not compressed again", async (t) => {
+  const face = new Face({ valueBytesMax: 1 << 20 });
+  const value = new Uint8Array(gzipSync("one word ".repeat(100_000), { level: 0 })).slice(0, 100_000);
+  const headers = { "Content-Type": "text/plain", "Content-Encoding": "GZIP", "Halo-Meta-Color": "blue" };
+  t.equal((await face.send("PUT", "/kv/b/k", { body: value, headers })).status, 204);
+  for (const asked of [{}, { "Accept-Encoding": "identity" }, { "Accept-Encoding": "br" }, { "Accept-Encoding": "gzip" }]) {
+    for (const method of ["GET", "HEAD"]) {
+      const answer = await face.send(method, "/kv/b/k", { headers: { ...asked } });
+      t.equal(answer.headers.get("content-encoding"), "gzip");
+      t.equal(answer.headers.get("etag"), '"0000000000000001"', "it is the one form that there is");
+      t.equal(answer.headers.get("halo-meta-color"), "blue");
+      t.notOk([...answer.headers.keys()].some((name) => name.includes(":")));
+      if (method === "GET") t.ok(Buffer.from(await answer.arrayBuffer()).equals(value));
+    }
+  }
+  const part = await face.send("GET", "/kv/b/k", { headers: { Range: "bytes=0-1" } });
+  t.equal(part.headers.get("content-encoding"), "gzip");
+  t.same([...new Uint8Array(await part.arrayBuffer())], [31, 139]);
+
+  await face.send("PUT", "/kv/b/k", { body: "plain", headers: { "Content-Encoding": "identity" } });
+  const json = await face.send("GET", "/kv/b/k", { headers: { Accept: "application/json" } });
+  const { siblings } = (await json.json()) as { siblings: Record<string, unknown>[] };
+  t.same(siblings.map(({ contentEncoding, meta }) => [contentEncoding, meta]), [["gzip", { color: "blue" }], [undefined, {}]]);
+  const mixed = await (await face.send("GET", "/kv/b/k")).text();
+  t.equal(mixed.split("\r\nContent-Encoding: gzip\r\n").length, 2, "in the head of its part");
+});
+
+t.test("a Content-Encoding that is none, or too long, is refused; it may stand beside all the metadata there may be", async (t) => {
+  const face = new Face();
+  const put = (coding: string, more: Record<string, string> = {}): Promise<Response> => {
+    return face.send("PUT", "/kv/b/k", { body: "v", headers: { "Content-Encoding": coding, ...more } });
+  };
+  for (const coding of ["g".repeat(65), "gzip;q=1", "gzip br", ",", "\xe4"]) {
+    t.match(await problemOf(await put(coding)), { status: 400, code: "bad-header", outcome: "refused" }, coding);
+  }
+  t.equal((await put("aes128gcm, br")).status, 204);
+  t.equal((await put("g".repeat(64), { "Halo-Meta-A": "m".repeat(2047), "Content-Type": "c".repeat(255) })).status, 204);
+  const many = Object.fromEntries(Array.from({ length: 590 }, (_, index) => [`Halo-Meta-${index}`, ""]));
+  t.equal((await put("identity", many)).status, 204);
+  t.equal((await put("g".repeat(64), { ...many, "Halo-Meta-M": "m".repeat(430) })).status, 400, "the block has its limit");
 });
 
 t.test("conditional writes: create only, replace what was seen, else 412", async (t) => {

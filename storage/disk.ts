@@ -57,11 +57,11 @@ export interface DiskFile {
   /** Cuts or extends (with zeros). @throws DiskError */
   truncate(size: number): void;
   /**
-   * Fills a new file with `size` zeros and makes them durable, in the background: writes into them
-   * later need no new blocks, which makes a sync twice as fast. Nothing else may touch the file
-   * until it calls back, which is never before it returns.
+   * Makes a file that ends at `from` end at `to`, with zeros that are durable, in the background: writes
+   * into them later need no new blocks, which makes a sync twice as fast. Nothing else may touch the
+   * file until it calls back, which is never before it returns.
    */
-  preallocate(size: number, done: (error: DiskError | null) => void): void;
+  preallocate(from: number, to: number, done: (error: DiskError | null) => void): void;
   close(): void;
 }
 

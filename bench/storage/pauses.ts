@@ -165,8 +165,8 @@ class TimedFile implements DiskFile {
   truncate(size: number): void {
     this.#disk.time("truncate", () => this.#file.truncate(size));
   }
-  preallocate(size: number, done: (error: DiskError | null) => void): void {
-    this.#file.preallocate(size, done);
+  preallocate(from: number, to: number, done: (error: DiskError | null) => void): void {
+    this.#file.preallocate(from, to, done);
   }
   close(): void {
     this.#disk.time("close", () => this.#file.close());

@@ -164,7 +164,7 @@ async function probe(disk: Disk): Promise<void> {
   const bytes = new Uint8Array(WRITERS * RECORD_BYTES).fill(1);
   const count = Math.floor(objects / 4 / WRITERS);
   const file = disk.open("probe", { create: true });
-  await new Promise((done) => file.preallocate(bytes.length * count, done));
+  await new Promise((done) => file.preallocate(0, bytes.length * count, done));
   const began = performance.now();
   for (let turn = 0; turn < count; turn++) {
     file.write(bytes, 0, bytes.length, turn * bytes.length);

@@ -291,8 +291,8 @@ class OpenFile implements DiskFile {
     attempt(() => fs.ftruncateSync(this.#descriptor, size));
   }
 
-  preallocate(size: number, done: (error: DiskError | null) => void): void {
-    this.#fill(new Uint8Array(Math.min(size, ZEROS_BYTES)), 0, size, done);
+  preallocate(from: number, to: number, done: (error: DiskError | null) => void): void {
+    this.#fill(new Uint8Array(Math.min(to - from, ZEROS_BYTES)), from, to, done);
   }
 
   close(): void {

@@ -3,9 +3,14 @@
  *
  * Writing into blocks that exist and are durable halves the cost of a sync, but filling 64 MiB with
  * zeros takes tens of milliseconds: so the next file is made in the background, while the current
- * one still has room, and the writer that needs it finds it ready. A writer that comes too early
- * gets a plain file that grows with its records; the half-filled one is dropped when its filling
- * ends.
+ * one still has room, and the writer that needs it finds it ready.
+ *
+ *   current   ██████████████████████████▌▒▒▒▒▒▒▒▒▒▒▒▒▒       a piece each time the writer has come so far
+ *   next      0000000000000000░░░░░░░░░░░░░░░░░░░░░░░       that the last one is worth it
+ *
+ * Piece by piece, since the syncs of others wait behind what a disk has to write: all at once, they did
+ * for 80 ms where three stores share one. A writer that comes too early gets a plain file that grows with
+ * its records; the half-filled one is dropped.
  *
  * Files in preparation hold zeros only; recovery removes what a crash leaves of them.
  */
@@ -13,13 +18,20 @@
 import { type Disk, DiskError } from "../disk.ts";
 import { Segment, segmentPath } from "./segment.ts";
 
+/** Bytes of a file that are filled in one go. */
+const PIECE_BYTES = 4 << 20;
+
 export class SegmentSupply {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #segmentBytes: number;
   #ready: Segment | null;
-  /** The number of the file that is being filled; 0: none. */
-  #filling: number;
+  /** The file that is being filled; how far it is, and how far it should be. */
+  #filling: Segment | null;
+  #filled: number;
+  #wanted: number;
+  /** A piece of it is being written. */
+  #isBusy: boolean;
   #isAbandoned: boolean;
   #closed: (() => void) | null;
 
@@ -28,7 +40,10 @@ export class SegmentSupply {
     this.#folder = folder;
     this.#segmentBytes = segmentBytes;
     this.#ready = null;
-    this.#filling = 0;
+    this.#filling = null;
+    this.#filled = 0;
+    this.#wanted = 0;
+    this.#isBusy = false;
     this.#isAbandoned = false;
     this.#closed = null;
   }
@@ -38,20 +53,40 @@ export class SegmentSupply {
   }
 
   /**
-   * Begins to fill segment `number`, if none is ready or being filled. Failure only costs speed.
+   * Fills another piece of segment `number`, unless one is ready; returns whether to ask again for the next
+   * one. Failure only costs speed.
    */
-  prepare(number: number): void {
-    if (this.#ready !== null || this.#filling !== 0) return;
-    let segment: Segment;
+  prepare(number: number): boolean {
+    if (this.#ready !== null) return false;
+    if (this.#isAbandoned) return true;
+    if (this.#filling === null && !this.#begin(number)) return false;
+    this.#wanted = Math.min(this.#segmentBytes, this.#wanted + PIECE_BYTES);
+    if (!this.#isBusy) this.#fill();
+    return this.#wanted < this.#segmentBytes;
+  }
+
+  #begin(number: number): boolean {
     try {
-      segment = this.#create(number);
+      this.#filling = this.#create(number);
     } catch (error) {
-      if (error instanceof DiskError) return;
+      if (error instanceof DiskError) return false;
       throw error;
     }
-    this.#filling = number;
-    this.#isAbandoned = false;
-    segment.file.preallocate(this.#segmentBytes, (error) => this.#filled(segment, error));
+    this.#filled = 0;
+    this.#wanted = 0;
+    return true;
+  }
+
+  #fill(): void {
+    const segment = this.#filling;
+    if (segment === null) return;
+    const to = Math.min(this.#wanted, this.#filled + PIECE_BYTES);
+    this.#isBusy = true;
+    segment.file.preallocate(this.#filled, to, (error) => {
+      this.#isBusy = false;
+      this.#filled = to;
+      this.#pieceFilled(segment, error);
+    });
   }
 
   /**
@@ -63,8 +98,9 @@ export class SegmentSupply {
       this.#ready = null;
       return ready;
     }
-    if (this.#filling !== 0) this.#isAbandoned = true;
-    const segment = this.#create(this.#filling >= number ? this.#filling + 1 : number);
+    const filling = this.#filling?.number ?? 0;
+    const segment = this.#create(filling >= number ? filling + 1 : number);
+    this.#abandon();
     try {
       this.#disk.syncFolder(this.#folder);
     } catch (error) {
@@ -72,6 +108,15 @@ export class SegmentSupply {
       throw error;
     }
     return segment;
+  }
+
+  /** Drops the file that is being filled, at once or when its piece is done. */
+  #abandon(): void {
+    if (this.#filling === null) return;
+    this.#isAbandoned = this.#isBusy;
+    if (this.#isBusy) return;
+    this.discard(this.#filling);
+    this.#filling = null;
   }
 
   /** Removes a segment that was taken and never written. */
@@ -90,12 +135,9 @@ export class SegmentSupply {
     const ready = this.#ready;
     this.#ready = null;
     if (ready !== null) this.discard(ready);
-    if (this.#filling === 0) {
-      done();
-      return;
-    }
-    this.#isAbandoned = true;
-    this.#closed = done;
+    this.#abandon();
+    if (this.#filling === null) done();
+    else this.#closed = done;
   }
 
   #create(number: number): Segment {
@@ -105,13 +147,19 @@ export class SegmentSupply {
     return new Segment(number, this.#disk.open(path, { create: true }));
   }
 
-  #filled(segment: Segment, error: DiskError | null): void {
-    this.#filling = 0;
+  #pieceFilled(segment: Segment, error: DiskError | null): void {
+    const isWhole = this.#filled === this.#segmentBytes;
+    if (error === null && !this.#isAbandoned && !isWhole) {
+      if (this.#filled < this.#wanted) this.#fill();
+      return;
+    }
+    this.#filling = null;
     if (error !== null || this.#isAbandoned || !this.#isFolderSynced()) this.discard(segment);
     else {
       segment.preallocated = this.#segmentBytes;
       this.#ready = segment;
     }
+    this.#isAbandoned = false;
     const closed = this.#closed;
     this.#closed = null;
     if (closed !== null) closed();

@@ -580,9 +580,9 @@ class MountedFile implements DiskFile {
     this.#machine.change(this.#inode, size, null);
   }
 
-  preallocate(size: number, done: (error: DiskError | null) => void): void {
+  preallocate(_from: number, to: number, done: (error: DiskError | null) => void): void {
     const effect = this.#begin("preallocate");
-    const error = effect === "" ? this.#extend(size) : new DiskError(effect, `injected ${effect}`);
+    const error = effect === "" ? this.#extend(to) : new DiskError(effect, `injected ${effect}`);
     const order = this.#machine.changes;
     this.#machine.later(this.#mount, () => {
       if (error === null) this.#inode.settle(order);

@@ -149,9 +149,12 @@ async function callbacks(disk: Disk, check: Check, wait: Wait): Promise<void> {
   const file = disk.open("a", { create: true });
   let isLater = false;
   await wait((done) => {
-    file.preallocate(3_000_000, (error) => {
+    file.preallocate(0, 2_000_000, (error) => {
       check.ok(isLater && error === null, "later, without an error");
-      done();
+      file.preallocate(2_000_000, 3_000_000, (second) => {
+        check.ok(second === null, "and so is the next piece");
+        done();
+      });
     });
     isLater = true;
   });

@@ -13,6 +13,7 @@
  */
 
 import { Node } from "../../server/node.ts";
+import type { Peer } from "../../server/wire/peer.ts";
 import { nodeConfigDefaults } from "../../server/node-config.ts";
 import type { Log, LogFields } from "../../server/ports/log.ts";
 import type { Store } from "../../server/coordination/store.ts";
@@ -164,6 +165,19 @@ export class Cluster implements Servers, Breakable {
   /** A machine's disk, to be looked at or harmed. */
   disk(index: number): SimulatedDisk {
     return this.#machines[index].disk;
+  }
+
+  /** The machine at an address; -1: none. */
+  indexAt(address: string): number {
+    return this.#machines.findIndex((machine) => machine.address === address);
+  }
+
+  /** The machine whose node has this link to a member; -1: none, as of links to seeds. */
+  ownerOf(link: Peer): number {
+    return this.#machines.findIndex(({ index }) => {
+      const membership = this.node(index)?.membership;
+      return membership?.ready === true && membership.members.some(({ peer }) => peer === link);
+    });
   }
 
   /** The node on a machine, or null while it is down or still starting. */

@@ -1,5 +1,5 @@
 /**
- * Families of seeds (RELIABILITY.md C4 … C9): each puts the cluster through one kind of trouble, by a script instead of by
+ * Families of seeds (RELIABILITY.md C4 … C10): each puts the cluster through one kind of trouble, by a script instead of by
  * drawn faults, under the same clients and the same oracle.
  *
  *   C4  the network is cut in 45 ways: five shapes × both directions, one, the other × 3 s, 60 s, on and off
@@ -7,6 +7,7 @@
  *   C6  clocks jump by an hour, jitter, run backwards, stand an hour apart
  *   C8  disks are lost between writes, again and again: clocks must not go back
  *   C9  many deletes, nodes that are away for long, tombstones that are forgotten soon
+ *   C10 at one message while nodes come and go, one thing goes wrong: four seeds for each message (strikes.ts)
  *
  *   FAMILY=C4 SEEDS=1-45 bun test/simulation/main.ts
  */
@@ -14,9 +15,11 @@
 import { SeededRandom } from "../random.ts";
 import { drawShape, type FaultWeights, NO_ADMINISTRATION, NO_FAULTS, type Shape } from "./shape.ts";
 import type { Simulation } from "./simulation.ts";
+import { Strike, TROUBLES } from "./strikes.ts";
 
 const NODES = 5;
 const STEP_MS = 1_000;
+const NOTHING: Script = { what: "" };
 
 export interface Family {
   readonly id: string;
@@ -24,8 +27,15 @@ export interface Family {
   /** How many seeds make the family whole; further ones repeat it with other draws. */
   readonly seeds: number;
   shape(seed: number, operations: number): Shape;
-  /** What is done from the moment when clients begin; "" or what it is, for the trace. */
-  script(simulation: Simulation, random: SeededRandom): string;
+  /** What is done from the moment when clients begin. */
+  script(simulation: Simulation, random: SeededRandom): Script;
+}
+
+export interface Script {
+  /** "" or what it is, for the trace. */
+  readonly what: string;
+  /** Called at the end of the run. */
+  readonly lift?: () => void;
 }
 
 /** Five nodes, a sound network, no faults but what the script does. */
@@ -87,7 +97,7 @@ function setCut(simulation: Simulation, shape: string, direction: string, isCut:
   }
 }
 
-function cutNetwork(simulation: Simulation): string {
+function cutNetwork(simulation: Simulation): Script {
   const { shape, direction, time } = SCENARIOS[(simulation.shape.seed - 1) % SCENARIOS.length];
   const { world } = simulation;
   const set = (isCut: boolean): void => setCut(simulation, shape, direction, isCut);
@@ -97,12 +107,12 @@ function cutNetwork(simulation: Simulation): string {
     world.after(STEP_MS + 2 * flip * lastsMs, () => set(true));
     world.after(STEP_MS + (2 * flip + 1) * lastsMs, () => set(false));
   }
-  return `${shape}, ${direction}, ${time}`;
+  return { what: `${shape}, ${direction}, ${time}` };
 }
 
 // C5
 
-function swizzle({ world, cluster }: Simulation, random: SeededRandom): string {
+function swizzle({ world, cluster }: Simulation, random: SeededRandom): Script {
   for (let round = 0; round < 4; round++) {
     const beginMs = STEP_MS + round * 15_000;
     const frozen = shuffled(random, NODES).slice(0, 2 + random.below(3));
@@ -116,7 +126,7 @@ function swizzle({ world, cluster }: Simulation, random: SeededRandom): string {
       });
     });
   }
-  return "nodes stand still one by one and go on in another order";
+  return { what: "nodes stand still one by one and go on in another order" };
 }
 
 function shuffled(random: SeededRandom, count: number): number[] {
@@ -132,7 +142,7 @@ function shuffled(random: SeededRandom, count: number): number[] {
 
 const HOUR_MS = 3_600_000;
 
-function clocks({ world, cluster }: Simulation, random: SeededRandom): string {
+function clocks({ world, cluster }: Simulation, random: SeededRandom): Script {
   const what = ["an hour forth and back", "jitter", "backwards", "a leap second", "an hour apart"][random.below(5)];
   const jump = (node: number, ms: number): void => cluster.jumpClock(node, ms);
   for (let node = 0; node < NODES; node++) {
@@ -147,7 +157,33 @@ function clocks({ world, cluster }: Simulation, random: SeededRandom): string {
       if (what === "a leap second" && second % 20 === 0) for (let one = 0; one < NODES; one++) jump(one, -1_000);
     });
   }
-  return `clocks: ${what}`;
+  return { what: `clocks: ${what}` };
+}
+
+// C10
+
+/** In it a node joins, one leaves, and joins again. */
+const MOVING_WORLD = 3;
+const MOVING_OPERATIONS = 400;
+/** So many messages are counted in it. */
+const MOVING_MESSAGES = 412;
+
+/** One world for all seeds. */
+function moving(_seed: number, operations: number): Shape {
+  const weights = { ...NO_ADMINISTRATION.weights, join: 1, leave: 1 };
+  const shape = quiet(MOVING_WORLD, Math.min(operations, MOVING_OPERATIONS));
+  return {
+    ...shape,
+    nodes: 4,
+    administration: { spares: 1, everyMs: 2_000, atOnceMax: 1, weights },
+    workload: { ...shape.workload, thinkMs: 200, listings: { everyMs: 0, seed: 0 } },
+  };
+}
+
+function strikeAt(simulation: Simulation): Script {
+  const at = Math.floor((simulation.seed - 1) / TROUBLES.length);
+  const trouble = TROUBLES[(simulation.seed - 1) % TROUBLES.length];
+  return { what: `${trouble} at message ${at}`, lift: new Strike(simulation, trouble, at).lay() };
 }
 
 export const FAMILIES: readonly Family[] = [
@@ -159,7 +195,7 @@ export const FAMILIES: readonly Family[] = [
     title: "disks are lost between writes",
     seeds: 10_000,
     shape: (seed, operations) => stormy(seed, operations, { wipe: 4, kill: 1, partition: 1 }, 1_500, 3_000),
-    script: () => "",
+    script: () => NOTHING,
   },
   {
     id: "C9",
@@ -170,6 +206,7 @@ export const FAMILIES: readonly Family[] = [
       const weights = { read: 2, putBlind: 1, putAfterRead: 2, putRemembered: 1, deleteAfterRead: 4, deleteBlind: 2, create: 1 };
       return { ...shape, workload: { ...shape.workload, keys: { siblings: 6, lww: 3, carts: 1 }, weights } };
     },
-    script: () => "",
+    script: () => NOTHING,
   },
+  { id: "C10", title: "trouble at each message while nodes come and go", seeds: TROUBLES.length * MOVING_MESSAGES, shape: moving, script: strikeAt },
 ];

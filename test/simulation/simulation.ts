@@ -46,6 +46,8 @@ export interface RunOptions {
   readonly keepTrace: boolean;
   /** One kind of trouble, by a script (families.ts); default: what the seed draws. */
   readonly family?: Family;
+  /** By what the run is told from others; default: the seed of its shape. */
+  readonly seed?: number;
 }
 
 export interface Report {
@@ -80,11 +82,13 @@ const READ_LIMIT_MS = 30_000;
 export function simulate(seed: number, options: RunOptions): Report {
   const { family, operations } = options;
   const shape = family === undefined ? drawShape(seed, operations) : family.shape(seed, operations);
-  return new Simulation(shape, options).run();
+  return new Simulation(shape, { ...options, seed }).run();
 }
 
 export class Simulation {
   readonly shape: Shape;
+  /** A family may give many of its seeds one shape, and so one world. */
+  readonly seed: number;
   readonly world = new World();
   readonly trace: Trace;
   readonly history = new History();
@@ -96,6 +100,8 @@ export class Simulation {
   readonly administrators: Administrators;
   readonly #family: Family | null;
   #isFinished = false;
+  /** Undoes what the family's script has laid out. */
+  #lift: () => void = () => {};
 
   constructor(shape: Shape, options: RunOptions) {
     const random = new SeededRandom(shape.seed + 1);
@@ -103,6 +109,7 @@ export class Simulation {
     const owners = Math.min(shape.replicas, shape.nodes);
     const clock = new SimulatedClock(world, "clients");
     this.shape = shape;
+    this.seed = options.seed ?? shape.seed;
     this.#family = options.family ?? null;
     this.trace = new Trace(options.keepTrace);
     this.losses = new Losses();
@@ -158,6 +165,8 @@ export class Simulation {
     } catch (error) {
       const detail = error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : `${error}`;
       this.oracle.accuse("crashed", "", detail);
+    } finally {
+      this.#lift();
     }
     return this.#report();
   }
@@ -183,13 +192,19 @@ export class Simulation {
     this.workload.start();
     this.faults.start();
     this.administrators.start();
-    if (this.#family !== null) this.#say(this.#family.script(this, new SeededRandom(this.shape.seed ^ SCRIPT)));
+    if (this.#family !== null) this.#play(this.#family);
     const ended = this.world.runUntil(() => this.#isFinished, STORM_LIMIT_MS);
     this.faults.mend();
     if (this.#family !== null) this.cluster.mend();
     this.administrators.mend();
     this.cluster.setWeather(false);
     return ended || this.#give("never answered", "clients did not finish in an hour");
+  }
+
+  #play(family: Family): void {
+    const { what, lift } = family.script(this, new SeededRandom(this.shape.seed ^ SCRIPT));
+    if (lift !== undefined) this.#lift = lift;
+    this.#say(what);
   }
 
   /** At the moment of an acknowledgement as many nodes as it counted must hold the write. */
@@ -292,7 +307,7 @@ export class Simulation {
   #report(): Report {
     this.#say(`the world's digest ${this.world.digest >>> 0} after ${this.world.events} events`);
     return {
-      seed: this.shape.seed,
+      seed: this.seed,
       shape: this.shape,
       hash: this.trace.hash,
       violations: this.oracle.violations,

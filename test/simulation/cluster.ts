@@ -65,6 +65,8 @@ class Machine {
   tellsClients = true;
   /** Whether an administrator is to let it in. */
   isStaged = false;
+  /** Whether its next process is one of the other version. */
+  isOther = false;
   /** How far its date has been moved. */
   jumpedMs = 0;
   /** What was written from here on may not be synced, as long as `steadyAtMs` lies ahead. */
@@ -92,6 +94,8 @@ export interface ClusterOptions {
   readonly losses: Losses;
   /** A node is gone; what it was asked will not be answered. */
   readonly died: (node: number) => void;
+  /** Another version of the node, for machines that are told to run it. */
+  readonly otherVersion?: typeof Node | undefined;
   /** Told of the head of each set that a node forgets. */
   readonly reaped?: (head: Uint8Array) => void;
 }
@@ -212,7 +216,8 @@ export class Cluster implements Servers, Breakable {
     const clock = new SimulatedClock(world, machine.name, machine.wall);
     const isFounder = index === 0 && machine.starts++ === 0;
     const others = this.#machines.filter((other) => other !== machine);
-    const node = new Node({
+    const Version = machine.isOther ? (this.#options.otherVersion ?? Node) : Node;
+    const node = new Version({
       clock,
       random: new SeededRandom(random.uint32()),
       network: this.network.port(machine.name, clock),
@@ -247,8 +252,13 @@ export class Cluster implements Servers, Breakable {
       if (error !== "") throw new Error(`${machine.name} does not start: ${error}`);
       process.isRunning = true;
       machine.steadyAtMs = world.elapsedMs + this.#syncWindowMs;
-      trace.add(world.elapsedMs, `node ${index} runs`);
+      trace.add(world.elapsedMs, `node ${index} runs${Version === Node ? "" : " the other version"}`);
     });
+  }
+
+  /** From its next start on a machine runs the other version of the node, or this one. */
+  runOther(index: number, isOther: boolean): void {
+    this.#machines[index].isOther = isOther;
   }
 
   isUp(index: number): boolean {

@@ -1,5 +1,5 @@
 /**
- * Families of seeds (RELIABILITY.md C4 … C10): each puts the cluster through one kind of trouble, by a script instead of by
+ * Families of seeds (RELIABILITY.md C4 … C13): each puts the cluster through one kind of trouble, by a script instead of by
  * drawn faults, under the same clients and the same oracle.
  *
  *   C4  the network is cut in 45 ways: five shapes × both directions, one, the other × 3 s, 60 s, on and off
@@ -8,6 +8,7 @@
  *   C8  disks are lost between writes, again and again: clocks must not go back
  *   C9  many deletes, nodes that are away for long, tombstones that are forgotten soon
  *   C10 at one message while nodes come and go, one thing goes wrong: four seeds for each message (strikes.ts)
+ *   C13 all nodes run another version, and are upgraded one by one, with whatever else the seed draws
  *
  *   FAMILY=C4 SEEDS=1-45 bun test/simulation/main.ts
  */
@@ -19,6 +20,8 @@ import { Strike, TROUBLES } from "./strikes.ts";
 
 const NODES = 5;
 const STEP_MS = 1_000;
+/** How long a node is down between two versions. */
+const UPGRADE_MS = 1_500;
 const NOTHING: Script = { what: "" };
 
 export interface Family {
@@ -27,6 +30,8 @@ export interface Family {
   /** How many seeds make the family whole; further ones repeat it with other draws. */
   readonly seeds: number;
   shape(seed: number, operations: number): Shape;
+  /** What is done before the nodes start. */
+  prepare?(simulation: Simulation): void;
   /** What is done from the moment when clients begin. */
   script(simulation: Simulation, random: SeededRandom): Script;
 }
@@ -186,6 +191,40 @@ function strikeAt(simulation: Simulation): Script {
   return { what: `${trouble} at message ${at}`, lift: new Strike(simulation, trouble, at).lay() };
 }
 
+// C13
+
+/** What the seed draws, on disks: a memory engine does not live through an upgrade. */
+function upgradable(seed: number, operations: number): Shape {
+  return { ...drawShape(seed, operations), engine: "log" };
+}
+
+/** All run the other version first. */
+function startOther({ cluster }: Simulation): void {
+  for (let node = 0; node < cluster.count; node++) cluster.runOther(node, true);
+}
+
+/** One after the other goes on as this version; now and then one goes back for a while. */
+function upgrade({ world, cluster }: Simulation, random: SeededRandom): Script {
+  const replaced = (node: number, isOther: boolean, atMs: number): void => {
+    world.after(atMs, () => {
+      cluster.runOther(node, isOther);
+      if (!cluster.isUp(node)) return;
+      cluster.kill(node);
+      world.after(UPGRADE_MS, () => {
+        if (cluster.isInside(node) && !cluster.isUp(node)) cluster.start(node);
+      });
+    });
+  };
+  shuffled(random, cluster.count).forEach((node, place) => {
+    const atMs = STEP_MS + place * (UPGRADE_MS + random.below(4_000));
+    replaced(node, false, atMs);
+    if (!random.chance(1, 4)) return;
+    replaced(node, true, atMs + 5_000);
+    replaced(node, false, atMs + 12_000);
+  });
+  return { what: "one node after the other is upgraded" };
+}
+
 export const FAMILIES: readonly Family[] = [
   { id: "C4", title: "the network is cut in 45 ways", seeds: 45, shape: quiet, script: cutNetwork },
   { id: "C5", title: "swizzle-clogging", seeds: 1_000, shape: quiet, script: swizzle },
@@ -208,5 +247,6 @@ export const FAMILIES: readonly Family[] = [
     },
     script: () => NOTHING,
   },
+  { id: "C13", title: "two versions, and an upgrade", seeds: 1_000, shape: upgradable, prepare: startOther, script: upgrade },
   { id: "C10", title: "trouble at each message while nodes come and go", seeds: TROUBLES.length * MOVING_MESSAGES, shape: moving, script: strikeAt },
 ];

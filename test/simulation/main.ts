@@ -8,11 +8,15 @@
  *   HASHES=1 …                                     and prints the hash of each seed's trace
  *   OPERATIONS=5000 …                              client operations a seed (1,000)
  *   FAMILY=C4 SEEDS=1-45 …                         one kind of trouble (families.ts)
+ *   FAMILY=C13 OTHER=../halo-0.1 …                 the folder of another version, which C13 mixes in
  *
  * Ends with exit code 1 when a seed failed. Runs on Bun, Deno (-A) and, bundled, on Node.
  */
 
+import { resolve } from "node:path";
 import process from "node:process";
+import { pathToFileURL } from "node:url";
+import type { Node } from "../../server/node.ts";
 import { FAMILIES } from "./families.ts";
 import { type Report, simulate } from "./simulation.ts";
 
@@ -35,8 +39,8 @@ interface Total {
   readonly failed: number[];
 }
 
-function main(): void {
-  const { SEED, SEEDS, TRACE, HASHES, OPERATIONS, FAMILY } = process.env;
+async function main(): Promise<void> {
+  const { SEED, SEEDS, TRACE, HASHES, OPERATIONS, FAMILY, OTHER } = process.env;
   const operations = Number(OPERATIONS ?? OPERATIONS_DEFAULT);
   const range = rangeOf(SEEDS ?? SEED ?? "1");
   if (range === null || !Number.isSafeInteger(operations) || operations < 1) {
@@ -50,11 +54,17 @@ function main(): void {
     process.exitCode = 2;
     return;
   }
+  if ((FAMILY === "C13") !== (OTHER !== undefined)) {
+    say("Family C13 and OTHER, the folder of another version, belong together");
+    process.exitCode = 2;
+    return;
+  }
+  const otherVersion = OTHER === undefined ? undefined : await nodeOf(OTHER);
   const isOne = range[0] === range[1];
   const total = emptyTotal();
   for (let seed = range[0]; seed <= range[1]; seed++) {
     const keepTrace = isOne && TRACE === "1";
-    const report = simulate(seed, { operations, keepTrace, ...(family === undefined ? {} : { family }) });
+    const report = simulate(seed, { operations, keepTrace, otherVersion, ...(family === undefined ? {} : { family }) });
     for (const line of report.lines) say(line);
     if (isOne) tellOne(report);
     else if (HASHES === "1") say(`seed ${seed} trace ${report.hash}`);
@@ -63,6 +73,12 @@ function main(): void {
   }
   if (!isOne) tellTotal(total);
   process.exitCode = total.failed.length === 0 ? 0 : 1;
+}
+
+/** The node of another version. */
+async function nodeOf(folder: string): Promise<typeof Node> {
+  const version: { Node: typeof Node } = await import(pathToFileURL(resolve(folder, "server/node.ts")).href);
+  return version.Node;
 }
 
 /** "7" or "1-200" as first and last. */
@@ -97,7 +113,8 @@ function tellFailure({ seed, violations }: Report, operations: number): void {
   }
   if (violations.length > 10) say(`seed ${seed}: … and ${violations.length - 10} more`);
   const custom = operations === OPERATIONS_DEFAULT ? "" : ` OPERATIONS=${operations}`;
-  const family = process.env.FAMILY === undefined ? "" : ` FAMILY=${process.env.FAMILY}`;
+  const { FAMILY, OTHER } = process.env;
+  const family = (FAMILY === undefined ? "" : ` FAMILY=${FAMILY}`) + (OTHER === undefined ? "" : ` OTHER=${OTHER}`);
   say(`repeat with: make sim SEED=${seed}${custom}${family} TRACE=1`);
 }
 
@@ -154,4 +171,4 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-main();
+await main();

@@ -16,6 +16,7 @@
 
 import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
 import type { Result } from "../../server/coordination/store.ts";
+import type { Node } from "../../server/node.ts";
 import { BUCKETS, type Counts, Workload } from "./workload.ts";
 import { SimulatedClock, World } from "./clock.ts";
 import { Cluster } from "./cluster.ts";
@@ -46,6 +47,8 @@ export interface RunOptions {
   readonly keepTrace: boolean;
   /** One kind of trouble, by a script (families.ts); default: what the seed draws. */
   readonly family?: Family;
+  /** Another version of the node, for families that mix two. */
+  readonly otherVersion?: typeof Node | undefined;
   /** By what the run is told from others; default: the seed of its shape. */
   readonly seed?: number;
 }
@@ -127,6 +130,7 @@ export class Simulation {
       random: new SeededRandom(random.uint32()),
       trace: this.trace,
       losses: this.losses,
+      otherVersion: options.otherVersion,
       died: (node) => this.workload.calls.nodeDied(node),
       reaped: (head) => {
         for (const id of requestIdsOf(head)) this.history.reaped(id);
@@ -161,6 +165,7 @@ export class Simulation {
 
   run(): Report {
     try {
+      this.#family?.prepare?.(this);
       if (this.#found() && this.#storm() && this.#heal()) this.#judge();
     } catch (error) {
       const detail = error instanceof Error ? `${error.message}\n${error.stack ?? ""}` : `${error}`;

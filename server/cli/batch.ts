@@ -12,10 +12,13 @@ import { type Api, apiOf, NODE_OPTIONS } from "./api.ts";
 import { type Command, EXIT_CODES } from "./command.ts";
 import { type CommandLine, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
+import { linesOf } from "./text-lines.ts";
 
 const OPERATIONS_MAX = 100;
 /** Of the lines of one batch: half of what a node takes. */
 const BYTES_MAX = 8 << 20;
+/** One that is longer fits no batch. */
+const LINE_CHARS_MAX = 16 << 20;
 const REQUEST = { method: "POST", target: "/batch", headers: { "Content-Type": "application/json" } };
 
 export const batchCommand: Command = {
@@ -64,12 +67,12 @@ async function send(api: Api, operations: readonly string[]): Promise<boolean> {
   return results.every(({ status }) => status < 400 || status === 404);
 }
 
-/** Lines, as many together as a batch takes. @throws UsageError where one is no JSON */
+/** Lines, as many together as a batch takes. @throws UsageError where one is no JSON, or too long */
 async function* batches(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string[]> {
   let operations: string[] = [];
   let bytes = 0;
   let number = 0;
-  for await (const text of lines(pieces)) {
+  for await (const text of linesOf(pieces, LINE_CHARS_MAX)) {
     number++;
     if (text.trim() === "") continue;
     checkJson(text, number);
@@ -81,17 +84,6 @@ async function* batches(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<strin
     bytes += text.length;
   }
   if (operations.length > 0) yield operations;
-}
-
-async function* lines(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const piece of pieces) {
-    const parts = (rest + decoder.decode(piece, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    yield* parts;
-  }
-  if (rest !== "") yield rest;
 }
 
 function checkJson(text: string, number: number): void {

@@ -18,7 +18,7 @@ import { HaloError, refusal } from "./halo-error.ts";
 import type { Question, Verdict } from "./question.ts";
 import type { RemoteNode, SentRequest } from "./remote-node.ts";
 import type { Runtime, Timer } from "./runtime.ts";
-import type { Topology } from "./topology.ts";
+import type { Routes } from "./routes.ts";
 
 /** So many times its usual time, within these bounds, a node is waited for before another one is asked as well. */
 const HEDGE_TIMES = 4;
@@ -50,7 +50,7 @@ type Refused<Value> = Exclude<Verdict<Value>, { kind: "done" }>;
 
 export class Attempts<Value> {
   readonly #runtime: Runtime;
-  readonly #topology: Topology;
+  readonly #routes: Routes;
   readonly #question: Question<Value>;
   readonly #resolve: (value: Value) => void;
   readonly #reject: (error: unknown) => void;
@@ -70,13 +70,13 @@ export class Attempts<Value> {
 
   constructor(
     runtime: Runtime,
-    topology: Topology,
+    routes: Routes,
     question: Question<Value>,
     resolve: (value: Value) => void,
     reject: (error: unknown) => void,
   ) {
     this.#runtime = runtime;
-    this.#topology = topology;
+    this.#routes = routes;
     this.#question = question;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -89,7 +89,7 @@ export class Attempts<Value> {
   }
 
   start(): void {
-    this.#topology.whenKnown(() => this.#round());
+    this.#routes.whenKnown(() => this.#round());
   }
 
   /** The client is closed. */
@@ -100,7 +100,7 @@ export class Attempts<Value> {
   #round(): void {
     if (this.#isDone) return;
     this.#timer = null;
-    this.#candidates = this.#question.route(this.#topology);
+    this.#candidates = this.#question.route(this.#routes);
     this.#index = 0;
     this.#retryAfterMs = Infinity;
     this.#next();
@@ -121,7 +121,7 @@ export class Attempts<Value> {
     const attempt: Attempt = { node, beganMs: nowMs, sent: null };
     this.#open.add(attempt);
     const write = (target: Uint8Array, offset: number): void => question.write(target, offset, timeoutMs);
-    attempt.sent = node.request(question.kind, this.#topology.number, question.length(), write, {
+    attempt.sent = node.request(question.kind, this.#routes.number, question.length(), write, {
       replied: (frame) => this.#replied(attempt, frame),
       failed: (reason) => this.#failed(attempt, reason === "closed"),
     });
@@ -133,7 +133,7 @@ export class Attempts<Value> {
   #replied(attempt: Attempt, frame: FrameView): void {
     if (!this.#open.delete(attempt)) return;
     attempt.node.answered(this.#runtime.elapsedMs() - attempt.beganMs);
-    this.#topology.seen(frame.layout);
+    this.#routes.seen(frame.layout);
     const verdict = this.#judge(frame);
     if (verdict === null) return;
     if (verdict.kind === "done") return this.#end(() => this.#resolve(verdict.value));
@@ -171,7 +171,7 @@ export class Attempts<Value> {
 
   /** All nodes were asked in vain. */
   #pause(): void {
-    if (this.#topology.isRefused) return this.#fail("unauthenticated", this.#topology.trouble);
+    if (this.#routes.isRefused) return this.#fail("unauthenticated", this.#routes.trouble);
     const backOffMs = Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** Math.min(this.#rounds++, 16));
     const random = new Uint8Array(1);
     this.#runtime.fill(random);
@@ -194,7 +194,7 @@ export class Attempts<Value> {
     if (isOpen && isWrite) this.#mayHaveHappened = true;
     if (this.#mayHaveHappened || isOpen) this.#fail(lateCode, `No answer came within ${timeoutMs} ms`);
     else if (this.#lastRefusal !== null) this.#refuseAsBefore(this.#lastRefusal);
-    else this.#fail("unreachable", `No node could be reached within ${timeoutMs} ms: ${this.#topology.trouble}`);
+    else this.#fail("unreachable", `No node could be reached within ${timeoutMs} ms: ${this.#routes.trouble}`);
   }
 
   #fail(code: string, detail: string, context = ""): void {

@@ -2,7 +2,7 @@
  * The client library: straight from the application to a node that coordinates what it asks.
  *
  *   connect ─► Halo ─► Bucket ─► Requests ─► Attempts ─► RemoteNode ─► Connection
- *                                               └── Topology: which nodes, in which order
+ *                                               └── Routes: which nodes, in which order
  *
  * It knows the layout, sends each request to an owner of the object's partition, and goes on to others where one is
  * slow, gone or refuses, within the request's deadline and under one request id.
@@ -13,7 +13,9 @@ import { Bucket } from "./bucket.ts";
 import { type Codec, json } from "./codec.ts";
 import { refusal } from "./halo-error.ts";
 import { checkTimeout } from "./options.ts";
+import { Relays } from "./relays.ts";
 import { Requests } from "./requests.ts";
+import type { Routes } from "./routes.ts";
 import { parseAddress, type Runtime, runtimeOf, type TlsOptions } from "./runtime.ts";
 import type { Resolve } from "./sibling.ts";
 import { Topology } from "./topology.ts";
@@ -34,6 +36,11 @@ export interface ConnectOptions {
   readonly token?: string;
   /** TLS with the nodes; default: none. */
   readonly tls?: TlsOptions | boolean;
+  /**
+   * Only these addresses are dialled: they are a load balancer's, or a tunnel's. Default: they lead to all nodes, and
+   * each request goes straight to one that coordinates it.
+   */
+  readonly addressesOnly?: boolean;
   /** For all attempts of a request together; default: 5,000. */
   readonly timeoutMs?: number;
   /** To each node; further ones are dialled as much is under way. Default: 2. */
@@ -65,7 +72,7 @@ export function connect(addresses: string | readonly string[], options: ConnectO
 }
 
 export class Halo {
-  readonly #topology: Topology;
+  readonly #routes: Routes;
   readonly #requests: Requests;
   readonly #timeoutMs: number;
 
@@ -75,8 +82,9 @@ export class Halo {
     checkCount("connectionsMax", connectionsMax);
     checkCount("requestsMax", requestsMax);
     this.#timeoutMs = checkTimeout(options.timeoutMs ?? TIMEOUT_MS_DEFAULT);
-    this.#topology = new Topology(runtime, seedsOf(addresses), { token, connectionsMax });
-    this.#requests = new Requests(runtime, this.#topology, requestsMax);
+    const Kind = options.addressesOnly === true ? Relays : Topology;
+    this.#routes = new Kind(runtime, seedsOf(addresses), { token, connectionsMax });
+    this.#requests = new Requests(runtime, this.#routes, requestsMax);
   }
 
   /** The objects of a bucket. */
@@ -93,7 +101,7 @@ export class Halo {
   /** Ends what is under way (a write that was sent ends as unknown) and closes all connections. */
   close(): void {
     this.#requests.close();
-    this.#topology.close();
+    this.#routes.close();
   }
 }
 

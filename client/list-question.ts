@@ -32,7 +32,7 @@ export function listQuestion(order: PageOrder): Question<Page> {
     // A page is work for many nodes: who makes it is waited for.
     mayRace: false,
     lateCode: "read-timeout",
-    route: (topology) => topology.anyone(),
+    route: (routes) => routes.anyone(),
     length: () => body.length,
     write: (target, offset) => target.set(body, offset),
     judge: judgePage,

@@ -29,7 +29,7 @@ export function getQuestion<Value>(get: GetBody, read: ReadResult<Value>): Quest
     isWrite: false,
     mayRace: true,
     lateCode: "read-timeout",
-    route: (topology) => topology.route(get.name, false, ""),
+    route: (routes) => routes.route(get.name, false, ""),
     length: () => getLength(get),
     write: (target, offset, timeoutMs) => writeGet({ ...get, timeoutMs }, target, offset),
     judge: (frame) => judgeResult(frame, read),
@@ -48,7 +48,7 @@ export function putQuestion<Value>(put: PutBody, context: string, read: ReadResu
     // Each attempt of a write that reads first may supersede something else.
     mayRace: !readsFirst,
     lateCode: "write-unknown",
-    route: (topology) => topology.route(put.name, true, reader),
+    route: (routes) => routes.route(put.name, true, reader),
     length: () => putLength(put),
     write: (target, offset, timeoutMs) => writePut({ ...put, timeoutMs }, target, offset),
     judge: (frame) => judgeResult(frame, read),

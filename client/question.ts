@@ -2,7 +2,7 @@
 
 import type { FrameView } from "../core/frame.ts";
 import type { RemoteNode } from "./remote-node.ts";
-import type { Topology } from "./topology.ts";
+import type { Routes } from "./routes.ts";
 
 /** What one node's answer comes to. */
 export type Verdict<Value> =
@@ -26,7 +26,7 @@ export interface Question<Value> {
   /** The code of no answer in time. */
   readonly lateCode: "write-unknown" | "read-timeout";
   /** Whom to ask, best first. */
-  route(topology: Topology): RemoteNode[];
+  route(routes: Routes): RemoteNode[];
   /** Bytes of the body. */
   length(): number;
   /** @param timeoutMs how long the node has for it */

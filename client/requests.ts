@@ -7,7 +7,7 @@ import { Attempts } from "./attempts.ts";
 import { refusal } from "./halo-error.ts";
 import type { Question } from "./question.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Topology } from "./topology.ts";
+import type { Routes } from "./routes.ts";
 
 /** What is asked for later. */
 interface Waiting {
@@ -18,7 +18,7 @@ interface Waiting {
 
 export class Requests {
   readonly runtime: Runtime;
-  readonly #topology: Topology;
+  readonly #routes: Routes;
   readonly #mostAtOnce: number;
   readonly #all = new Set<Waiting>();
   #queue: Waiting[] = [];
@@ -26,9 +26,9 @@ export class Requests {
   #underWay = 0;
   #isClosed = false;
 
-  constructor(runtime: Runtime, topology: Topology, mostAtOnce: number) {
+  constructor(runtime: Runtime, routes: Routes, mostAtOnce: number) {
     this.runtime = runtime;
-    this.#topology = topology;
+    this.#routes = routes;
     this.#mostAtOnce = mostAtOnce;
   }
 
@@ -43,7 +43,7 @@ export class Requests {
       };
       const attempts = new Attempts<Value>(
         this.runtime,
-        this.#topology,
+        this.#routes,
         question,
         (value) => {
           ended();

@@ -10,6 +10,7 @@ import type { FrameView } from "../core/frame.ts";
 import { encodeMessage, decodeMessage } from "./messages.ts";
 import { type Layout, readLayout, rowOf } from "./layout.ts";
 import { type NodeOptions, RemoteNode } from "./remote-node.ts";
+import { type Routes, suspectedLast, troubleOf } from "./routes.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 
 const REFRESH_MS = 10_000;
@@ -19,7 +20,7 @@ const PATIENCE_MS = 1_000;
 const SLOW_TIMES = 4;
 const SLOW_MS = 5;
 
-export class Topology {
+export class Topology implements Routes {
   readonly #runtime: Runtime;
   readonly #options: NodeOptions;
   readonly #seeds: RemoteNode[];
@@ -35,10 +36,6 @@ export class Topology {
     this.#runtime = runtime;
     this.#options = options;
     this.#seeds = addresses.map((address) => new RemoteNode(runtime, address, options));
-  }
-
-  get isKnown(): boolean {
-    return this.#layout !== null;
   }
 
   /** Number of the layout; 0 before there is one. */
@@ -58,7 +55,7 @@ export class Topology {
     return this.refresh();
   }
 
-  /** Whom to ask about a name, best first: a few lists a second are not worth keeping, each is made anew. */
+  /** The owners, then all others. */
   route(name: Uint8Array, isWrite: boolean, preferred: string): RemoteNode[] {
     this.#refreshLater();
     const layout = this.#layout;
@@ -102,8 +99,7 @@ export class Topology {
 
   /** Why no node can be reached, one sentence. */
   get trouble(): string {
-    const wrong = this.nodes.filter((node) => node.wrong !== "").map((node) => `${node.address}: ${node.wrong}`);
-    return wrong.length === 0 ? "no node answered" : wrong.slice(0, 3).join("; ");
+    return troubleOf(this.nodes);
   }
 
   /** Whether the nodes that can be reached do not let this client in. */
@@ -159,11 +155,6 @@ function slowLast(nodes: RemoteNode[]): RemoteNode[] {
 
 function cheapFirst(nodes: RemoteNode[]): RemoteNode[] {
   return nodes.sort((left, right) => left.costMs - right.costMs);
-}
-
-function suspectedLast(nodes: RemoteNode[]): RemoteNode[] {
-  if (!nodes.some((node) => node.isSuspected)) return nodes;
-  return [...nodes.filter((node) => !node.isSuspected), ...nodes.filter((node) => node.isSuspected)];
 }
 
 /** Asks one node after the other, until one tells the layout. */

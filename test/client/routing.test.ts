@@ -74,3 +74,21 @@ t.test("a thousand requests at once are all answered, a few at a time where that
   const found = await world.until(Promise.all(keys.map((key) => notes.get(key))));
   tt.same(found.map((one) => one?.value), keys);
 });
+
+t.test("behind a load balancer its addresses alone are dialled, and nodes hand requests on", async (tt) => {
+  const world = new ClientWorld(5);
+  const notes = world.client({ seeds: "n3:7071, n4:7071", addressesOnly: true }).bucket("notes", { codec: text });
+  await world.until(Promise.all(KEYS.map((key) => notes.put(key, key))));
+  for (const key of KEYS) tt.equal((await world.until(notes.get(key)))?.value, key);
+  const found: string[] = [];
+  await world.until((async () => {
+    for await (const key of notes.keys()) found.push(key);
+  })());
+  tt.same(found.sort(), [...KEYS].sort());
+  tt.ok(forwarded(world) > 0);
+  const { network } = world.cluster;
+  const open = ["n0", "n1", "n2", "n3", "n4"].map((name) => network.link("client", name).writes > 0);
+  tt.same(open, [false, false, false, true, true]);
+  network.cut("client", "n3");
+  for (const key of KEYS.slice(0, 10)) tt.equal((await world.until(notes.get(key)))?.value, key);
+});

@@ -107,7 +107,11 @@ function load(cluster: HaloCluster): Promise<LoadResult> {
 }
 
 async function order(url: string, what: "pause" | "resume", kind: string): Promise<void> {
-  const answered = await fetch(`${url}/cluster/${what}`, { method: "POST", body: JSON.stringify({ kind }) });
+  const answered = await fetch(`${url}/cluster/${what}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ kind }),
+  });
   if (!answered.ok) throw new Error(await answered.text());
 }
 

@@ -2,11 +2,11 @@
  * A node's HTTP face: one function from a Request to a Response.
  *
  *   /kv/…  by hand, before the router: the hot road    server/http/objects
- *   rest   the Hono router      buckets, explain, cluster, tokens, probes, statistics
+ *   rest   the Hono router      buckets, explain, cluster, tokens, probes, statistics, this interface's description
  *
- * Every route but the probes is behind the gate (gate.ts): reading needs the role read, changing admin. What a web
- * page of another origin POSTs, or asks under a name of its own (host.ts), is refused before anything else is
- * looked at.
+ * Which routes there are, what each needs (gate.ts), and which parameters and content types it takes, the table of
+ * operations says (operations.ts), as it does in the OpenAPI document. What a web page of another origin POSTs, or asks
+ * under a name of its own (host.ts), is refused before anything else is looked at.
  *
  * It knows the node by the interface HttpNode alone and has no state but the bodies on their way
  * in. The router matches the raw path; bucket and key are read from the raw URL, since they are
@@ -15,9 +15,8 @@
 
 import { Hono } from "hono";
 import type { Explanation } from "../coordination/store.ts";
+import type { Principal } from "../membership/authorization.ts";
 import type { HttpHandler } from "../ports/http-server.ts";
-import type { Order } from "../membership/administration.ts";
-import type { TokenRole } from "../membership/tokens.ts";
 import { BatchRoute } from "./batch.ts";
 import { BucketRoutes, json } from "./buckets.ts";
 import { Compressions } from "./compression.ts";
@@ -26,6 +25,10 @@ import { Gate, permit, refuseForeignPage } from "./gate.ts";
 import { HostCheck } from "./host.ts";
 import type { HttpNode } from "./http-node.ts";
 import { type ObjectOptions, ObjectRoutes } from "./objects.ts";
+import { openApiDocument } from "./openapi.ts";
+import { openApiPage, PAGE_HEADERS } from "./openapi-page.ts";
+import { type Need, type Operation, queryNames } from "./operation.ts";
+import { byPath, type OperationId, OPERATIONS } from "./operations.ts";
 import { readQuery, timeoutOf } from "./parameters.ts";
 import { methodRefusal, problem, problemOf, Refusal } from "./problem.ts";
 import { RestoreRoute } from "./restore.ts";
@@ -45,7 +48,7 @@ export function createApp(node: HttpNode, options: ObjectOptions): HttpHandler {
   const compressions = new Compressions();
   const hosts = new HostCheck(options.ownHost ?? null);
   const objects = new ObjectRoutes(node, gate, compressions, options);
-  const router = createRouter(node, gate, objects, compressions, options);
+  const router = createRouter(node, gate, createHandlers(node, objects, compressions, options));
   return (request) => {
     const url = request.url;
     const start = pathStart(url);
@@ -67,116 +70,138 @@ async function headOf(router: Hono, compressions: Compressions, request: Request
   return compressions.encodeWhole(request, whole);
 }
 
-type Handlers = Readonly<Record<string, HttpHandler>>;
+/** What answers an operation, once its method, its parameters' names and its body's type are known to be right. */
+type Handlers = Readonly<Record<Exclude<OperationId, ObjectRoute>, Handler>>;
+type Handler = (request: Request, principal: Principal | null) => Response | Promise<Response>;
+/** Operations of the object routes, which are matched before the router. */
+type ObjectRoute = "getObject" | "putObject" | "deleteObject" | "listKeys" | "putByKey64" | "deleteByKey64" | "createObject";
 
-function createRouter(
-  node: HttpNode,
-  gate: Gate,
-  objects: ObjectRoutes,
-  compressions: Compressions,
-  options: ObjectOptions,
-): Hono {
-  const { clock, random, valueBytesMax, statistics } = options;
+/** An operation of a route, and what answers it. */
+interface Route {
+  readonly operation: Operation;
+  readonly handler: Handler;
+}
+
+function createRouter(node: HttpNode, gate: Gate, handlers: Handlers): Hono {
   const router = new Hono({ getPath: (request) => pathOf(request.url) });
-  const buckets = new BucketRoutes(node, clock);
-  const route = (path: string, handlers: Handlers): void => {
-    router.all(path, (context) => behindGate(gate, context.req.raw, handlers));
-  };
-  const open = (path: string, handlers: Handlers): void => {
-    router.all(path, (context) => dispatch(context.req.raw, handlers));
-  };
-  const member = (handler: HttpHandler): HttpHandler => ofMember(node, handler);
-  route("/buckets", { GET: member(plain(() => buckets.list())) });
-  route("/buckets/*", {
-    GET: member(plain((request) => buckets.get(request.url, behind(request, BUCKETS)))),
-    PUT: member(plain((request) => buckets.set(request, behind(request, BUCKETS)))),
-    DELETE: member(plain((request) => buckets.reset(request.url, behind(request, BUCKETS)))),
-  });
-  const batch = new BatchRoute(objects, gate, clock, options.bodyBytesMax);
-  open("/batch", { POST: member(plain((request) => batch.take(request))) });
-  open("/explain/*", { GET: member((request) => explain(node, gate, request)) });
-  route("/cluster", { GET: plain(() => json(node.clusterReport())) });
-  const cluster = new ClusterRoutes(node, clock);
-  const order = (change: Order["change"]): Handlers => ({
-    POST: member(plain((request) => cluster.order(request, change))),
-  });
-  route("/cluster/layout", { GET: member(plain(() => cluster.layout())) });
-  route("/cluster/plan", { GET: member(plain(() => cluster.plan())) });
-  route("/cluster/stage", { POST: member(plain((request) => cluster.stage(request))) });
-  route("/cluster/revert", { POST: member(plain((request) => cluster.revert(request))) });
-  route("/cluster/commit", { POST: member(plain((request) => cluster.commit(request))) });
-  route("/cluster/join", order("join"));
-  route("/cluster/leave", order("leave"));
-  route("/cluster/remove", order("remove"));
-  route("/cluster/replace", order("replace"));
-  route("/cluster/repair", {
-    GET: member(plain(() => cluster.repairs())),
-    POST: member(plain((request) => cluster.repair(request))),
-  });
-  // One report has both; each route is named after what is looked for.
-  route("/cluster/transfers", { GET: member(plain(() => cluster.work())) });
-  route("/cluster/background", { GET: member(plain(() => cluster.work())) });
-  route("/cluster/pause", { POST: member(plain((request) => cluster.pause(request, true))) });
-  route("/cluster/resume", { POST: member(plain((request) => cluster.pause(request, false))) });
-  const restore = new RestoreRoute(node, clock, valueBytesMax);
-  route("/cluster/restore", { POST: member(plain((request) => restore.take(request))) });
-  const tokens = new TokenRoutes(node, clock, random);
-  route("/tokens", {
-    GET: member(plain(() => tokens.list())),
-    POST: member(plain((request) => tokens.give(request))),
-  });
-  route("/tokens/*", { DELETE: member(plain((request) => tokens.takeBack(nameBehind(request, TOKENS)))) });
-  route("/stats", { GET: plain(() => json({ ...node.statistics(), ...statistics?.(), compressing: compressions.running })) });
-  open("/healthz", { GET: plain(() => new Response("ok\n")) });
-  open("/readyz", { GET: (request) => readiness(node, request) });
+  for (const [pattern, routes] of routesOf(handlers)) {
+    router.all(pattern, (context) => behindGate(node, gate, context.req.raw, routes));
+  }
   router.notFound((context) => noRoute(context.req.path));
   router.onError((error) => problemOf(error));
   return router;
 }
 
-/** What is read needs the role read, the list of tokens and all that changes something the role admin. */
-function needOf(request: Request): TokenRole {
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  return isRead && !pathOf(request.url).startsWith("/tokens") ? "read" : "admin";
+/** Routes by pattern: what begins with a parameter is one pattern with all that follows, since names are bytes. */
+function routesOf(handlers: Handlers): Map<string, Route[]> {
+  const patterns = new Map<string, Route[]>();
+  for (const operation of OPERATIONS) {
+    const handler = Object.hasOwn(handlers, operation.id) ? handlers[operation.id as keyof Handlers] : null;
+    if (handler === null) continue;
+    const pattern = operation.path.replace(/\{.*$/, "*");
+    patterns.set(pattern, [...(patterns.get(pattern) ?? []), { operation, handler }]);
+  }
+  return patterns;
 }
 
-async function behindGate(gate: Gate, request: Request, handlers: Handlers): Promise<Response> {
-  const need = needOf(request);
-  const principal = gate.enter(request);
-  const isAudited = need === "admin" && request.method !== "GET" && request.method !== "HEAD";
+function createHandlers(
+  node: HttpNode,
+  objects: ObjectRoutes,
+  compressions: Compressions,
+  options: ObjectOptions,
+): Handlers {
+  const { clock, random, valueBytesMax, statistics } = options;
+  const buckets = new BucketRoutes(node, clock);
+  const batch = new BatchRoute(objects, clock, options.bodyBytesMax);
+  const cluster = new ClusterRoutes(node, clock);
+  const restore = new RestoreRoute(node, clock, valueBytesMax);
+  const tokens = new TokenRoutes(node, clock, random);
+  return {
+    batch: (request) => batch.take(request),
+    explain: (request, principal) => explain(node, request, principal),
+    explainByKey64: (request, principal) => explain(node, request, principal),
+    listBuckets: () => buckets.list(),
+    getBucket: (request) => buckets.get(request.url, behind(request, BUCKETS)),
+    setBucket: (request) => buckets.set(request, behind(request, BUCKETS)),
+    resetBucket: (request) => buckets.reset(request.url, behind(request, BUCKETS)),
+    getCluster: () => json(node.clusterReport()),
+    getLayout: () => cluster.layout(),
+    getPlan: () => cluster.plan(),
+    stageChanges: (request) => cluster.stage(request),
+    revertChanges: (request) => cluster.revert(request),
+    commitChanges: (request) => cluster.commit(request),
+    joinNode: (request) => cluster.order(request, "join"),
+    leaveNode: (request) => cluster.order(request, "leave"),
+    removeNode: (request) => cluster.order(request, "remove"),
+    replaceNode: (request) => cluster.order(request, "replace"),
+    getRepairs: () => cluster.repairs(),
+    repair: (request) => cluster.repair(request),
+    // One report has both; each route is named after what is looked for.
+    getTransfers: () => cluster.work(),
+    getBackground: () => cluster.work(),
+    pauseWork: (request) => cluster.pause(request, true),
+    resumeWork: (request) => cluster.pause(request, false),
+    restoreStates: (request) => restore.take(request),
+    listTokens: () => tokens.list(),
+    giveToken: (request) => tokens.give(request),
+    removeToken: (request) => tokens.takeBack(nameBehind(request, TOKENS)),
+    getStatistics: () => json({ ...node.statistics(), ...statistics?.(), compressing: compressions.running }),
+    isAlive: () => new Response("ok\n"),
+    isReady: (request) => readiness(node, request),
+    getOpenApi: () => json(openApiDocument()),
+    getDocs: () => new Response(openApiPage(openApiDocument()), { headers: PAGE_HEADERS }),
+  };
+}
+
+/** A method that the route does not have needs what the most powerful of them would. */
+const ALL: Need = { role: "admin", of: "cluster" };
+
+async function behindGate(node: HttpNode, gate: Gate, request: Request, routes: readonly Route[]): Promise<Response> {
+  const method = request.method === "HEAD" ? "GET" : request.method;
+  const route = routes.find(({ operation }) => operation.method === method);
+  const { need } = route?.operation ?? { need: routes[0].operation.need?.of === "cluster" ? ALL : routes[0].operation.need };
+  const principal = need === null ? null : gate.enter(request);
   let response: Response;
   try {
-    permit(principal, need, null);
-    response = await dispatch(request, handlers);
+    // What is of a bucket looks by itself: only then is it known which.
+    if (need?.of === "cluster") permit(principal, need.role, null);
+    response = await answer(node, request, principal, route, routes);
   } catch (refusal) {
     response = problemOf(refusal);
   }
-  if (isAudited) gate.audit(principal, request, response.status);
+  const isAct = need?.of === "cluster" && need.role === "admin" && method !== "GET";
+  if (isAct) gate.audit(principal, request, response.status);
   return response;
 }
 
-function dispatch(request: Request, handlers: Handlers): Response | Promise<Response> {
-  const method = request.method === "HEAD" ? "GET" : request.method;
-  const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
-  if (handler !== undefined) return handler(request);
-  const allowed = Object.keys(handlers).join(", ").replace("GET", "GET, HEAD");
-  throw methodRefusal(request.method, allowed);
-}
-
-/** A handler of a route that takes no query parameter. */
-function plain(handler: HttpHandler): HttpHandler {
-  return (request) => {
-    readQuery(queryOf(request.url), []);
-    return handler(request);
-  };
-}
-
-/** A handler of a route that needs to know the ring: 503 before the node is a member. */
-function ofMember(node: HttpNode, handler: HttpHandler): HttpHandler {
-  return (request) => {
-    if (node.clusterReport().layout.version > 0) return handler(request);
+/** @throws Refusal where the request is none of the route's, whatever is in its body */
+function answer(
+  node: HttpNode,
+  request: Request,
+  principal: Principal | null,
+  route: Route | undefined,
+  routes: readonly Route[],
+): Response | Promise<Response> {
+  if (route === undefined) throw methodRefusal(request.method, allowed(routes));
+  const { operation, handler } = route;
+  if (operation.isOfMember && node.clusterReport().layout.version === 0) {
     throw new Refusal("not-ready", "This node is not a member of a cluster yet.");
-  };
+  }
+  const alike = routes.filter((other) => other.operation.method === operation.method);
+  readQuery(queryOf(request.url), alike.flatMap((other) => queryNames(other.operation)));
+  if (operation.body?.type === "application/json") checkIsJson(request.headers.get("content-type"));
+  return handler(request, principal);
+}
+
+function allowed(routes: readonly Route[]): string {
+  const methods = new Set(routes.map(({ operation }) => operation.method));
+  return [...methods].join(", ").replace("GET", "GET, HEAD");
+}
+
+/** An absent content type is taken as JSON: nothing else is ever meant there. */
+function checkIsJson(contentType: string | null): void {
+  if (contentType === null || /^application\/json\s*(;|$)/i.test(contentType)) return;
+  throw new Refusal("unsupported-media-type", `The Content-Type is ${contentType}, want application/json.`);
 }
 
 function behind(request: Request, prefix: string): number {
@@ -193,8 +218,7 @@ function nameBehind(request: Request, prefix: string): string {
   }
 }
 
-function explain(node: HttpNode, gate: Gate, request: Request): Promise<Response> {
-  const principal = gate.enter(request);
+function explain(node: HttpNode, request: Request, principal: Principal | null): Promise<Response> {
   const target = readTarget(request.url, behind(request, EXPLAIN));
   const given = readQuery(target.query, ["timeout", "key64"]);
   const key64 = given.get("key64");
@@ -224,9 +248,6 @@ function readiness(node: HttpNode, request: Request): Response {
 }
 
 function noRoute(path: string): Response {
-  const routes = "/kv/, /batch, /buckets, /explain/, /cluster, /cluster/layout, /cluster/plan, " +
-    "/cluster/{stage, commit, revert, join, leave, remove, replace, repair, " +
-    "transfers, background, pause, resume, restore}, " +
-    "/tokens, /stats, /healthz, /readyz";
-  return problem("not-found", `There is no route ${path}, want ${routes}.`, "refused");
+  const routes = [...byPath(OPERATIONS).keys()].join(", ");
+  return problem("not-found", `There is no route ${path}, want one of ${routes}.`, "refused");
 }

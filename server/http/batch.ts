@@ -12,55 +12,26 @@
 
 import type { Clock } from "../ports/clock.ts";
 import { json } from "./buckets.ts";
-import { decodeBase64, encodeBase64 } from "./bytes.ts";
-import type { Gate } from "./gate.ts";
+import { type Operation, readOperations } from "./batch-operations.ts";
+import { encodeBase64 } from "./bytes.ts";
 import type { ObjectRoutes } from "./objects.ts";
-import { problemOf, Refusal } from "./problem.ts";
+import { problemOf } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
-import { decodeHeaderText, encodeHeaderText, META_PREFIX } from "./request-headers.ts";
+import { decodeHeaderText, META_PREFIX } from "./request-headers.ts";
 
-export const OPERATIONS_MAX = 100;
 /** Bytes of the JSON of a batch, and of the values in its results. */
 export const BATCH_BYTES_MAX = 16 << 20;
 
-const METHODS: Readonly<Record<string, string>> = { get: "GET", put: "PUT", delete: "DELETE" };
-/** Fields that are query parameters of the same name, and those that are headers. */
-const PARAMETERS = ["r", "w", "dw", "pr", "pw", "timeout", "returnbody"];
-const HEADERS: Readonly<Record<string, string>> = {
-  context: "Halo-Context",
-  contentType: "Content-Type",
-  contentEncoding: "Content-Encoding",
-  ttl: "Halo-TTL",
-  requestId: "Halo-Request-Id",
-  ifMatch: "If-Match",
-  ifNoneMatch: "If-None-Match",
-};
-const OTHERS = ["op", "bucket", "key", "key64", "value", "meta"];
-const FIELDS = [...OTHERS, ...PARAMETERS, ...Object.keys(HEADERS)];
-const META_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/i;
-
-/** One operation as the request that it stands for. */
-interface Operation {
-  readonly method: string;
-  readonly target: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array<ArrayBuffer> | null;
-}
-
 export class BatchRoute {
   readonly #objects: ObjectRoutes;
-  readonly #gate: Gate;
   readonly #bodies: RequestBodies;
 
-  constructor(objects: ObjectRoutes, gate: Gate, clock: Clock, bytesMax: number) {
+  constructor(objects: ObjectRoutes, clock: Clock, bytesMax: number) {
     this.#objects = objects;
-    this.#gate = gate;
     this.#bodies = new RequestBodies(clock, "JSON of a batch", bytesMax);
   }
 
-  /** @throws Refusal where the token is none: nothing is read for nobody */
   take(request: Request): Promise<Response> {
-    this.#gate.enter(request);
     return new Promise((resolve) => {
       this.#bodies.read(request, BATCH_BYTES_MAX, (bytes, refusal, body) => {
         const settle = (response: Response): void => {
@@ -104,98 +75,6 @@ export class BatchRoute {
 /** Bytes that further values may have. */
 interface Room {
   bytes: number;
-}
-
-/** @throws Refusal bad-parameter */
-function readOperations(bytes: Uint8Array): Operation[] {
-  let given: unknown;
-  try {
-    given = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    throw new Refusal("bad-parameter", 'The body is no JSON, want {"operations": [{"op": "get", …}, …]}.');
-  }
-  const { operations, ...others } = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
-  const [other] = Object.keys(others);
-  if (other !== undefined) throw new Refusal("bad-parameter", `There is no field '${other.slice(0, 64)}', want operations alone.`);
-  if (!Array.isArray(operations) || operations.length < 1 || operations.length > OPERATIONS_MAX) {
-    const count = Array.isArray(operations) ? `${operations.length} of them` : "not a list";
-    throw new Refusal("bad-parameter", `operations is ${count}, want a list of 1 to ${OPERATIONS_MAX}.`);
-  }
-  return operations.map((operation: unknown, index) => readOperation(operation, `operations[${index}]`));
-}
-
-function readOperation(given: unknown, where: string): Operation {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
-    throw new Refusal("bad-parameter", `${where} is no object, want {"op": "get", "bucket": …, "key": …}.`);
-  }
-  const fields = given as Record<string, unknown>;
-  const unknown = Object.keys(fields).find((name) => !FIELDS.includes(name));
-  if (unknown !== undefined) {
-    throw new Refusal("bad-parameter", `${where} has a field '${unknown.slice(0, 64)}', want some of ${FIELDS.join(", ")}.`);
-  }
-  const method = METHODS[String(fields["op"])];
-  if (method === undefined || typeof fields["op"] !== "string") throw wrong(where, "op", fields["op"], "get, put or delete");
-  return { method, target: readTarget(fields, where), headers: readHeaders(fields, where), body: readValue(fields, method, where) };
-}
-
-/** What follows /kv/: the bucket, the key or key64, and the parameters. */
-function readTarget(fields: Record<string, unknown>, where: string): string {
-  const { bucket, key, key64 } = fields;
-  if (typeof bucket !== "string" || bucket === "") throw wrong(where, "bucket", bucket, "a text");
-  if ((key === undefined) === (key64 === undefined)) {
-    throw new Refusal("bad-parameter", `${where} has no key or two, want one of key and key64.`);
-  }
-  if (key !== undefined && (typeof key !== "string" || key === "")) throw wrong(where, "key", key, "a text");
-  if (key64 !== undefined && typeof key64 !== "string") throw wrong(where, "key64", key64, "base64url");
-  // Keys that URLs rewrite (dot segments) go as key64 in any case.
-  const encoded = key64 ?? btoa(String.fromCharCode(...new TextEncoder().encode(key as string)));
-  const query = [`key64=${encoded.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`];
-  for (const name of PARAMETERS) {
-    const value = fields[name];
-    if (value === undefined) continue;
-    if (typeof value === "object") throw wrong(where, name, value, "a number or a text");
-    query.push(`${name}=${encodeURIComponent(String(value))}`);
-  }
-  return `${encodeURIComponent(bucket)}?${query.join("&")}`;
-}
-
-function readHeaders(fields: Record<string, unknown>, where: string): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const [field, name] of Object.entries(HEADERS)) {
-    const value = fields[field];
-    if (value === undefined) continue;
-    if (typeof value !== "string" && typeof value !== "number") throw wrong(where, field, value, "a text");
-    headers[name] = headerText(String(value), where, field);
-  }
-  const { meta = {} } = fields;
-  if (typeof meta !== "object" || meta === null || Array.isArray(meta)) throw wrong(where, "meta", meta, "an object of texts");
-  for (const [name, value] of Object.entries(meta)) {
-    if (!META_NAME.test(name)) throw wrong(where, "meta", name, "names of letters, digits and hyphens");
-    if (typeof value !== "string") throw wrong(where, `meta.${name}`, value, "a text");
-    headers[`Halo-Meta-${name}`] = encodeHeaderText(value);
-  }
-  return headers;
-}
-
-function headerText(text: string, where: string, field: string): string {
-  if (/^[\x20-\x7e]*$/.test(text)) return text;
-  throw wrong(where, field, text, "printable ASCII characters");
-}
-
-function readValue(fields: Record<string, unknown>, method: string, where: string): Uint8Array<ArrayBuffer> | null {
-  const { value } = fields;
-  if (method !== "PUT") {
-    if (value === undefined) return null;
-    throw new Refusal("bad-parameter", `${where} has a value, want one for put alone.`);
-  }
-  const bytes = typeof value === "string" ? decodeBase64(value) : null;
-  if (bytes === null) throw wrong(where, "value", value, "base64");
-  return bytes;
-}
-
-function wrong(where: string, name: string, value: unknown, wanted: string): Refusal {
-  const given = value === undefined ? "not given" : JSON.stringify(value)?.slice(0, 64);
-  return new Refusal("bad-parameter", `${where}.${name} is ${given}, want ${wanted}.`);
 }
 
 /** What a response comes to in JSON. */

@@ -14,7 +14,7 @@ import type { BucketProperties } from "../membership/buckets.ts";
 import type { Clock } from "../ports/clock.ts";
 import { effectiveProperties, readBucketProperties } from "./bucket-properties.ts";
 import type { HttpNode } from "./http-node.ts";
-import { guarded, problem, problemOf, Refusal } from "./problem.ts";
+import { guarded, problem, problemOf } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
 import { encodePath, readBucketTarget } from "./target.ts";
 
@@ -43,7 +43,6 @@ export class BucketRoutes {
   /** @throws Refusal */
   set(request: Request, start: number): Promise<Response> {
     const bucket = readBucketTarget(request.url, start);
-    checkIsJson(request.headers.get("content-type"));
     return new Promise((resolve) => {
       this.#bodies.read(request, BUCKET_PROPERTIES_BYTES_MAX, (bytes, refusal, body) => {
         const answer = bytes === null
@@ -83,15 +82,6 @@ export class BucketRoutes {
       given,
     };
   }
-}
-
-/** An absent content type is taken as JSON: nothing else is ever meant here. */
-function checkIsJson(contentType: string | null): void {
-  if (contentType === null || /^application\/json\s*(;|$)/i.test(contentType)) return;
-  throw new Refusal(
-    "unsupported-media-type",
-    `The Content-Type is ${contentType}, want application/json.`,
-  );
 }
 
 function notKept(error: string): Response {

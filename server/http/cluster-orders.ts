@@ -3,135 +3,122 @@
  * unknown field is refused, since it is most often a mistyped one.
  */
 
-import { BUCKET_BYTES_MAX } from "../../core/limits.ts";
+import * as v from "valibot";
+import { BUCKET_BYTES_MAX, PARTITIONS_MAX } from "../../core/limits.ts";
 import { CAPACITY_MAX } from "../../core/placement/terms.ts";
 import { BACKGROUND_KINDS } from "../admission/background.ts";
 import type { CommitOrder, Order } from "../membership/administration.ts";
 import { ZONE_CHARS_MAX } from "../membership/member.ts";
 import type { MemberReport, PauseOrder, RepairWish } from "./http-node.ts";
 import { Refusal } from "./problem.ts";
+import { fields, list, readAs, type Schema, text, type Voice, whole } from "./schema.ts";
+import { excerpt } from "./target.ts";
 
 /** Changes in one order: one a node, and a cluster has fewer nodes. */
 export const CHANGES_MAX = 1_000;
 const NODE_CHARS_MAX = 255;
 const SLASH = 0x2f;
+
+const node = text(1, NODE_CHARS_MAX);
+
+/** Of join, leave and remove. */
+export const orderSchema = fields({ node });
+export const replaceSchema = fields({ node, by: node });
+
 const CHANGES = ["join", "leave", "remove", "replace", "change"] as const;
+const changeSchema = v.variant("change", [
+  fields({ change: v.picklist(["join", "leave", "remove"]), node }),
+  fields({ change: v.literal("replace"), node, by: node }),
+  fields({
+    change: v.literal("change"),
+    node,
+    capacity: v.exactOptional(whole(1, CAPACITY_MAX)),
+    zone: v.exactOptional(text(0, ZONE_CHARS_MAX)),
+  }),
+], `one of ${CHANGES.join(", ")}`);
+
+export const stageSchema = fields({
+  changes: list(changeSchema, 1, CHANGES_MAX, `a list of 1 to ${CHANGES_MAX} changes`),
+});
+
+export const revertSchema = fields({ node: v.exactOptional(node) });
+
+const PLAN = "the 8 hexadecimal digits that the plan shows";
+export const commitSchema = fields({
+  version: whole(1, Number.MAX_SAFE_INTEGER, "the number of the layout that was looked at"),
+  plan: v.exactOptional(v.pipe(v.string(PLAN), v.regex(/^([0-9a-f]{8})?$/, PLAN))),
+  force: v.exactOptional(v.boolean("true or false")),
+});
+
+export const repairSchema = v.pipe(
+  fields({
+    partition: v.exactOptional(whole(0, PARTITIONS_MAX - 1)),
+    bucket: v.exactOptional(text(1, BUCKET_BYTES_MAX)),
+  }),
+  v.check(
+    ({ partition, bucket }) => partition === undefined || bucket === undefined,
+    "partition and bucket are both given, want one of them or none",
+  ),
+  v.metadata({ not: { required: ["partition", "bucket"] } }),
+);
+
+export const pauseSchema = fields({
+  kind: v.picklist(BACKGROUND_KINDS, `one of ${BACKGROUND_KINDS.join(", ")}`),
+  node: v.exactOptional(node),
+});
+
+function read<Output>(schema: Schema<Output>, value: unknown, names: string): Output {
+  const voice: Voice = {
+    whole: `The body is no JSON object, want one of ${names}.`,
+    unknown: (name, wanted) => `There is no field '${name}', want ${wanted}.`,
+    absent: "not given",
+  };
+  return readAs(schema, value, voice);
+}
 
 /** {"changes": […]} @throws Refusal */
 export function readOrders(value: unknown): Order[] {
-  const { changes } = fieldsOf(value, ["changes"]);
-  if (!Array.isArray(changes) || changes.length < 1 || changes.length > CHANGES_MAX) {
-    throw wrong("changes", changes, `a list of 1 to ${CHANGES_MAX} changes`);
-  }
-  return changes.map((change: unknown) => readOrder(change, null));
+  return read(stageSchema, value, "changes").changes;
 }
 
-/** @param change what is asked for; null: the field `change` says it. @throws Refusal */
-export function readOrder(value: unknown, change: Order["change"] | null): Order {
-  const named = change === null ? ["change"] : [];
-  const fields = fieldsOf(value, [...named, "node", "by", "capacity", "zone"]);
-  const kind = change ?? CHANGES.find((known) => known === fields["change"]);
-  if (kind === undefined) throw wrong("change", fields["change"], `one of ${CHANGES.join(", ")}`);
-  const node = readNode(fields, "node");
-  if (kind !== "replace") without(fields, "by", kind);
-  if (kind !== "change") {
-    without(fields, "capacity", kind);
-    without(fields, "zone", kind);
-  }
-  if (kind === "replace") return { change: kind, node, by: readNode(fields, "by") };
-  if (kind !== "change") return { change: kind, node };
-  const { capacity, zone } = fields;
-  return {
-    change: kind,
-    node,
-    ...(capacity === undefined ? {} : { capacity: readCapacity(capacity) }),
-    ...(zone === undefined ? {} : { zone: readText("zone", zone, 0, ZONE_CHARS_MAX) }),
-  };
+/** The one change that a route is named after. @throws Refusal */
+export function readOrder(value: unknown, change: Exclude<Order["change"], "change">): Order {
+  if (change === "replace") return { change, ...read(replaceSchema, value, "node, by") };
+  return { change, ...read(orderSchema, value, "node") };
 }
 
 /** The node whose staged change is dropped; null: all of them. @throws Refusal */
 export function readRevert(value: unknown): string | null {
-  const fields = fieldsOf(value, ["node"]);
-  return fields["node"] === undefined ? null : readNode(fields, "node");
+  return read(revertSchema, value, "node").node ?? null;
 }
 
 /** @throws Refusal */
 export function readCommit(value: unknown): CommitOrder {
-  const { version, plan = "", force = false } = fieldsOf(value, ["version", "plan", "force"]);
-  if (typeof version !== "number" || !Number.isSafeInteger(version) || version < 1) {
-    throw wrong("version", version, "the number of the layout that was looked at");
-  }
-  const token = readText("plan", plan, 0, 8);
-  if (token !== "" && !/^[0-9a-f]{8}$/.test(token)) {
-    throw wrong("plan", plan, "the 8 hexadecimal digits that the plan shows");
-  }
-  if (typeof force !== "boolean") throw wrong("force", force, "true or false");
-  return { version, token, isForced: force };
+  const { version, plan = "", force = false } = read(commitSchema, value, "version, plan, force");
+  return { version, token: plan, isForced: force };
 }
 
 /** {}, {"partition": 17} or {"bucket": "cart"} @throws Refusal */
 export function readRepair(value: unknown, partitions: number): RepairWish {
-  const { partition, bucket } = fieldsOf(value, ["partition", "bucket"]);
-  if (partition !== undefined && bucket !== undefined) {
-    throw new Refusal("bad-parameter", "partition and bucket are both given, want one of them or none.");
-  }
+  const { partition = null, bucket } = read(repairSchema, value, "partition, bucket");
   if (bucket !== undefined) {
-    const name = new TextEncoder().encode(readText("bucket", bucket, 1, BUCKET_BYTES_MAX));
+    const name = new TextEncoder().encode(bucket);
     if (name.length <= BUCKET_BYTES_MAX && !name.includes(SLASH)) return { partition: null, bucket: name };
     throw wrong("bucket", bucket, `1 to ${BUCKET_BYTES_MAX} bytes without a slash`);
   }
-  if (partition === undefined) return { partition: null, bucket: null };
-  const isOne = typeof partition === "number" && Number.isInteger(partition) && partition >= 0;
-  if (isOne && partition < partitions) return { partition, bucket: null };
+  if (partition === null || partition < partitions) return { partition, bucket: null };
   throw wrong("partition", partition, `a number from 0 to ${partitions - 1}`);
 }
 
 /** {"kind": "scrub"} or {"kind": "scrub", "node": "n3"} @throws Refusal */
 export function readPause(value: unknown, members: readonly MemberReport[], isPaused: boolean): PauseOrder {
-  const { kind: name, node: given } = fieldsOf(value, ["kind", "node"]);
-  const kind = BACKGROUND_KINDS.find((known) => known === name);
-  if (kind === undefined) throw wrong("kind", name, `one of ${BACKGROUND_KINDS.join(", ")}`);
-  if (given === undefined) return { kind, node: null, isPaused };
-  const node = readText("node", given, 1, NODE_CHARS_MAX);
-  if (members.some(({ id, name }) => id === node || name === node)) return { kind, node, isPaused };
+  const { kind, node: given = null } = read(pauseSchema, value, "kind, node");
+  if (given === null || members.some(({ id, name }) => id === given || name === given)) {
+    return { kind, node: given, isPaused };
+  }
   throw wrong("node", given, "the name or the id of a member");
 }
 
-function fieldsOf(value: unknown, names: readonly string[]): Record<string, unknown> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Refusal("bad-parameter", `The body is no JSON object, want one of ${names.join(", ")}.`);
-  }
-  for (const name of Object.keys(value)) {
-    if (names.includes(name)) continue;
-    const wanted = names.length === 0 ? "none" : names.join(", ");
-    throw new Refusal("bad-parameter", `There is no field '${name.slice(0, 64)}', want ${wanted}.`);
-  }
-  // Safe: an object that is no array.
-  return value as Record<string, unknown>;
-}
-
-function without(fields: Record<string, unknown>, name: string, kind: string): void {
-  if (fields[name] === undefined) return;
-  throw new Refusal("bad-parameter", `${name} is given for ${kind}, which takes none.`);
-}
-
-function readNode(fields: Record<string, unknown>, name: string): string {
-  return readText(name, fields[name], 1, NODE_CHARS_MAX);
-}
-
-function readText(name: string, value: unknown, least: number, most: number): string {
-  if (typeof value === "string" && value.length >= least && value.length <= most) return value;
-  throw wrong(name, value, `a text of ${least} to ${most} characters`);
-}
-
-function readCapacity(value: unknown): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= CAPACITY_MAX) {
-    return value;
-  }
-  throw wrong("capacity", value, `a whole number from 1 to ${CAPACITY_MAX}`);
-}
-
 function wrong(name: string, value: unknown, wanted: string): Refusal {
-  const given = value === undefined ? "not given" : JSON.stringify(value)?.slice(0, 64);
-  return new Refusal("bad-parameter", `${name} is ${given}, want ${wanted}.`);
+  return new Refusal("bad-parameter", `${name} is ${excerpt(JSON.stringify(value))}, want ${wanted}.`);
 }

@@ -51,7 +51,7 @@ export class ClusterRoutes {
   }
 
   /** One change, named by the route. */
-  order(request: Request, change: Order["change"]): Promise<Response> {
+  order(request: Request, change: Exclude<Order["change"], "change">): Promise<Response> {
     return this.#staged(request, (value) => this.#node.cluster.stage([readOrder(value, change)]));
   }
 

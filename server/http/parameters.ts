@@ -27,7 +27,15 @@ export interface ObjectParameters {
   readonly key64: string | null;
 }
 
-const OBJECT_NAMES = ["r", "w", "dw", "pr", "pw", "timeout", "returnbody", "key64"];
+/** Quorums by name, and the least number that each parameter may be. */
+export const QUORUM_WORDS = ["one", "quorum", "all", "default"] as const;
+export const QUORUM_LEAST = { r: 1, w: 1, dw: 0, pr: 0, pw: 0 } as const;
+
+/** The greatest number that is read as one; whether so many replicas can be had the store says. */
+export const QUORUM_NUMBER_MAX = 9_999;
+
+const OBJECT_NAMES = [...Object.keys(QUORUM_LEAST), "timeout", "returnbody", "key64"];
+const LIST_NAMES = ["cursor", "limit", "prefix", "r", "timeout"];
 
 const NONE_GIVEN: ObjectParameters = {
   r: "default",
@@ -45,11 +53,11 @@ export function readObjectParameters(query: string): ObjectParameters {
   if (query === "") return NONE_GIVEN;
   const given = readQuery(query, OBJECT_NAMES);
   return {
-    r: quorumOf(given, "r", 1),
-    w: quorumOf(given, "w", 1),
-    dw: quorumOf(given, "dw", 0),
-    pr: quorumOf(given, "pr", 0),
-    pw: quorumOf(given, "pw", 0),
+    r: quorumOf(given, "r"),
+    w: quorumOf(given, "w"),
+    dw: quorumOf(given, "dw"),
+    pr: quorumOf(given, "pr"),
+    pw: quorumOf(given, "pw"),
     timeoutMs: timeoutOf(given),
     returnBody: flagOf(given, "returnbody"),
     key64: given.get("key64") ?? null,
@@ -114,12 +122,12 @@ export interface ListParameters {
 
 /** @throws Refusal bad-parameter */
 export function readListParameters(query: string): ListParameters {
-  const given = readRawQuery(query, ["cursor", "limit", "prefix", "r", "timeout"]);
+  const given = readRawQuery(query, LIST_NAMES);
   return {
     cursor: given.get("cursor") ?? "",
     limit: limitOf(given),
     prefix: parameterBytes("prefix", given.get("prefix") ?? ""),
-    r: quorumOf(given, "r", 1),
+    r: quorumOf(given, "r"),
     timeoutMs: timeoutOf(given),
   };
 }
@@ -133,8 +141,9 @@ function limitOf(given: Map<string, string>): number {
   throw new Refusal("bad-parameter", `limit is '${excerpt(text)}', ${wanted}.`);
 }
 
-function quorumOf(given: Map<string, string>, name: string, least: number): Quorum {
+function quorumOf(given: Map<string, string>, name: keyof typeof QUORUM_LEAST): Quorum {
   const text = given.get(name);
+  const least = QUORUM_LEAST[name];
   if (text === undefined) return "default";
   const quorum = parseQuorum(text, least);
   if (quorum === null) throw badQuorum(name, text, least);

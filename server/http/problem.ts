@@ -77,6 +77,14 @@ const KINDS: Readonly<Record<HttpCode, Kind>> = {
   "files-full": kind(507, "Too many open files"),
 };
 
+/** Every code that there is. */
+// Safe: the record has exactly these keys.
+export const HTTP_CODES = Object.keys(KINDS) as HttpCode[];
+
+export function statusOf(code: HttpCode): number {
+  return KINDS[code].status;
+}
+
 /** A request that cannot be served as given. Thrown while it is read, answered in one place. */
 export class Refusal extends Error {
   readonly code: HttpCode;

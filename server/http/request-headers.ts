@@ -17,6 +17,9 @@ import { versionOf } from "./entity-tag.ts";
 import { Refusal } from "./problem.ts";
 import { excerpt } from "./target.ts";
 
+/** A UUID of version 7. */
+export const REQUEST_ID =
+  /^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}$/;
 /** What the headers of user metadata begin with, in lower case. */
 export const META_PREFIX = "halo-meta-";
 /** Of a Content-Encoding; and what it is: names, with commas between several. */
@@ -139,7 +142,7 @@ export function readTtl(headers: Headers): number {
 export function readRequestId(headers: Headers): Uint8Array | null {
   const given = headers.get("halo-request-id");
   if (given === null) return null;
-  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i.test(given)) {
+  if (!REQUEST_ID.test(given)) {
     const wanted = "want a UUID of version 7";
     throw new Refusal("bad-header", `Halo-Request-Id is '${excerpt(given)}', ${wanted}.`);
   }

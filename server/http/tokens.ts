@@ -8,7 +8,8 @@
  *   DELETE /tokens/{name}   204: it is worth nothing any more, at every node that could be told
  */
 
-import { type Grant, hashOfToken, PATTERNS_MAX, ROLES, type Token } from "../membership/tokens.ts";
+import * as v from "valibot";
+import { type Grant, hashOfToken, PATTERNS_MAX, RATE_MAX, ROLES, type Token } from "../membership/tokens.ts";
 import { type Authorization, drawToken } from "../membership/authorization.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
@@ -16,10 +17,41 @@ import { json } from "./buckets.ts";
 import type { HttpNode } from "./http-node.ts";
 import { guarded, problem, problemOf, Refusal } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
+import { fields, readAs, type Voice, whole } from "./schema.ts";
 import { excerpt } from "./target.ts";
 
 const TOKEN_JSON_BYTES_MAX = 64 << 10;
-const NAMES = ["name", "role", "buckets", "expiresSeconds", "requestsPerSecond"];
+const PATTERNS = `a list of up to ${PATTERNS_MAX} texts`;
+const SECONDS = "a whole number, 0 for never";
+const RATE = "a whole number, 0 for no bound";
+
+/** What a token is to be. How its name and patterns may look is the rule of membership/tokens, told by metadata here. */
+export const tokenSchema = fields({
+  name: v.pipe(v.string("a text"), v.metadata({ pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" })),
+  role: v.picklist(ROLES, ROLES.join(", ")),
+  buckets: v.exactOptional(
+    v.pipe(v.array(v.string("a text"), PATTERNS), v.metadata({ minItems: 1, maxItems: PATTERNS_MAX })),
+  ),
+  expiresSeconds: v.exactOptional(whole(0, Number.MAX_SAFE_INTEGER, SECONDS)),
+  requestsPerSecond: v.exactOptional(
+    v.pipe(whole(0, Number.MAX_SAFE_INTEGER, RATE), v.metadata({ maximum: RATE_MAX })),
+  ),
+});
+
+/** What is told of a token. */
+export const grantSchema = v.object({
+  name: v.string(),
+  role: v.picklist(ROLES),
+  buckets: v.array(v.string()),
+  expires: v.nullable(v.pipe(v.string(), v.isoTimestamp())),
+  requestsPerSecond: v.number(),
+});
+
+const VOICE: Voice = {
+  whole: "The body is no JSON object, want the properties of a token.",
+  unknown: (name, wanted) => `'${name}' is no property of a token, want ${wanted}.`,
+  absent: "absent",
+};
 
 export class TokenRoutes {
   readonly #node: HttpNode;
@@ -79,48 +111,25 @@ export class TokenRoutes {
 
   /** @throws Refusal bad-parameter */
   #read(text: string, token: string): Token {
-    const given = parse(text);
-    for (const name of Object.keys(given)) {
-      if (NAMES.includes(name)) continue;
-      throw new Refusal("bad-parameter", `'${excerpt(name)}' is no property of a token, want ${NAMES.join(", ")}.`);
-    }
+    const given = readAs(tokenSchema, parse(text), VOICE);
     const { name = "", role, buckets = ["*"], expiresSeconds = 0, requestsPerSecond = 0 } = given;
-    if (typeof name !== "string") throw wrong("name", name, "a text");
-    const known = ROLES.find((one) => one === role);
-    if (known === undefined) throw wrong("role", role, ROLES.join(", "));
-    if (!isTexts(buckets)) throw wrong("buckets", buckets, `a list of up to ${PATTERNS_MAX} texts`);
-    if (!isWhole(expiresSeconds)) throw wrong("expiresSeconds", expiresSeconds, "a whole number, 0 for never");
-    if (!isWhole(requestsPerSecond)) throw wrong("requestsPerSecond", requestsPerSecond, "a whole number, 0 for no bound");
     const expiresMs = expiresSeconds === 0 ? 0 : this.#clock.nowMs() + expiresSeconds * 1000;
-    const grant: Grant = { hash: hashOfToken(token), role: known, buckets, expiresMs, requestsPerSecond };
+    const grant: Grant = { hash: hashOfToken(token), role, buckets, expiresMs, requestsPerSecond };
     return { name, grant };
   }
 }
 
-function describe({ name, grant }: Token): object {
+function describe({ name, grant }: Token): v.InferOutput<typeof grantSchema> {
   const { role, buckets, expiresMs, requestsPerSecond } = grant;
   const expires = expiresMs === 0 ? null : new Date(expiresMs).toISOString();
-  return { name, role, buckets, expires, requestsPerSecond };
+  return { name, role, buckets: [...buckets], expires, requestsPerSecond };
 }
 
-function parse(text: string): Readonly<Record<string, unknown>> {
+/** The JSON of a body, or undefined, which no token is. */
+function parse(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+    return JSON.parse(text);
   } catch {
-    // Told below: the body is what it is.
+    return undefined;
   }
-  throw new Refusal("bad-parameter", "The body is no JSON object, want the properties of a token.");
-}
-
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((one) => typeof one === "string");
-}
-
-function isWhole(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-function wrong(name: string, value: unknown, wanted: string): Refusal {
-  return new Refusal("bad-parameter", `${name} is ${excerpt(JSON.stringify(value) ?? "absent")}, want ${wanted}.`);
 }

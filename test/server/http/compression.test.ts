@@ -162,9 +162,10 @@ t.test("JSON of other routes is compressed as well", async (t) => {
     ["POST", "/batch", JSON.stringify({ operations })],
   ];
   for (const [method, target, body] of requests) {
-    const init = body === undefined ? {} : { body };
+    const type = { "Content-Type": "application/json" };
+    const init = body === undefined ? {} : { body, headers: type };
     const plain = await face.send(method, target, init);
-    const packed = await face.send(method, target, { ...init, headers: { "Accept-Encoding": "br" } });
+    const packed = await face.send(method, target, { ...init, headers: { ...type, "Accept-Encoding": "br" } });
     t.equal(packed.headers.get("content-encoding"), "br", target);
     t.match(packed.headers.get("vary"), /Accept-Encoding/);
     t.equal(await plainOf(packed), await plain.text());

@@ -18,7 +18,7 @@ class StoppedClock implements Clock {
 }
 
 function bearer(token: string): RequestInit {
-  return { headers: { Authorization: `Bearer ${token}` } };
+  return { headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" } };
 }
 
 interface Problem {
@@ -194,7 +194,7 @@ t.test("what cannot be a token is refused with a sentence", async (t) => {
     [`{"name": 7, "role": "read"}`, /name is 7, want a text/],
     [`{"name": "a", "role": "read", "buckets": []}`, /0 bucket patterns/],
     [`{"name": "a", "role": "read", "buckets": ["a/b"]}`, /'a\/b'/],
-    [`{"name": "a", "role": "read", "buckets": [1]}`, /buckets is \[1\]/],
+    [`{"name": "a", "role": "read", "buckets": [1]}`, /buckets\[0\] is 1, want a text/],
     [`{"name": "a", "role": "read", "expiresSeconds": -1}`, /expiresSeconds is -1/],
     [`{"name": "a", "role": "read", "requestsPerSecond": 1000001}`, /The rate is 1000001/],
     [`{"name": "a", "role": "read", "bucket": "b"}`, /'bucket' is no property of a token/],
@@ -221,7 +221,7 @@ t.test("a batch needs a token at all, and each of its operations what it needs b
     { op: "put", bucket: "cart", key: "k", value: "eA==" },
   ];
   const body = JSON.stringify({ operations });
-  const length = { "Content-Length": String(body.length) };
+  const length = { "Content-Length": String(body.length), "Content-Type": "application/json" };
   const nobody = await face.send("POST", "/batch", { body, headers: length });
   t.equal(nobody.status, 401);
   const headers = { ...length, Authorization: `Bearer ${token}` };

@@ -44,7 +44,7 @@ function sent(method: string, target: string, init: RequestInit = {}): () => Pro
 /** A token that may read buckets of the name "cart", once a second, and asks as often as `count`. */
 async function asReader(method: string, count: number): Promise<Response> {
   const face = new Face({ secret: SECRET });
-  const root = { Authorization: `Bearer ${rootToken(SECRET)}` };
+  const root = { Authorization: `Bearer ${rootToken(SECRET)}`, "Content-Type": "application/json" };
   const grant = { name: "shop", role: "read", buckets: ["cart"], requestsPerSecond: 1 };
   const given = await face.send("POST", "/tokens", { headers: root, body: JSON.stringify(grant) });
   const { token } = (await given.json()) as { token: string };
@@ -61,16 +61,20 @@ function failingStore(): Promise<Response> {
   return face.send("GET", "/kv/b/k");
 }
 
+function commit(face: Face, body: string): Promise<Response> {
+  return face.send("POST", "/cluster/commit", { body, headers: { "Content-Type": "application/json" } });
+}
+
 function commitByFew(): Promise<Response> {
   const face = new Face();
   face.cluster.committed = { status: "minority", sentence: "1 of 3 members has stored it" };
-  return face.send("POST", "/cluster/commit", { body: '{"version": 1}' });
+  return commit(face, '{"version": 1}');
 }
 
 function commitOfOld(): Promise<Response> {
   const face = new Face();
   face.cluster.committed = { status: "stale", sentence: "The layout is 8 by now" };
-  return face.send("POST", "/cluster/commit", { body: '{"version": 7}' });
+  return commit(face, '{"version": 7}');
 }
 
 function unready(): Promise<Response> {

@@ -218,7 +218,7 @@ function responsesOf(operation: Operation, names: Names): Json {
 /** What an operation can be refused with: a list of codes for each status. */
 export function codesByStatus(operation: Operation): HttpCode[][] {
   const codes = problemCodes(operation);
-  const statuses = [...new Set(codes.map(statusOf))];
+  const statuses = [...new Set(codes.map(statusOf))].sort((left, right) => left - right);
   return statuses.map((status) => codes.filter((code) => statusOf(code) === status).sort());
 }
 

@@ -8,7 +8,9 @@ import { join } from "node:path";
 import t from "tap";
 import ts from "typescript";
 import type { ClusterReport } from "../../server/http/http-node.ts";
-import { type Ended, ROOT, type RunOptions, runProgram, serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
+import { connect, type HaloError, text } from "../../client/client.ts";
+import { Authority } from "../certificates.ts";
+import { Background, type Ended, HALO, halo, ROOT, type RunOptions, runProgram, serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(180_000);
 
@@ -105,4 +107,62 @@ t.test("its types are complete by themselves, and check the example and what is 
   writeFileSync(join(folder, "src/wrong.ts"), wrong);
   const found = (await check()).stdout;
   for (const line of [3, 4, 5]) tt.match(found, new RegExp(`wrong\\.ts\\(${line},`), found);
+});
+
+t.test("a node that is killed under load costs no request: all are done, once, and all is there", async (tt) => {
+  const nodes = await startCluster(tt);
+  const client = connect(nodes.map(({ tcp }) => tcp), { timeoutMs: 20_000 });
+  tt.teardown(() => client.close());
+  const notes = client.bucket("notes", { codec: text });
+  const written: string[] = [];
+  let isKilled = false;
+  const write = async (writer: number): Promise<void> => {
+    for (let number = 0; number < 60 || !isKilled; number++) {
+      const key = `${writer}-${number}`;
+      await notes.put(key, key);
+      written.push(key);
+      if (number === 20 && writer === 0) {
+        nodes[2].process.kill("SIGKILL");
+        await nodes[2].process.ended;
+        isKilled = true;
+      }
+    }
+  };
+  await Promise.all([0, 1, 2, 3].map(write));
+  for (const key of written) {
+    const { siblings } = await notes.siblings(key);
+    if (siblings.length !== 1 || siblings[0].value !== key) tt.fail(`${key}: ${JSON.stringify(siblings)}`);
+  }
+  const listed: string[] = [];
+  for await (const key of notes.keys({ pageSize: 50 })) listed.push(key);
+  tt.same(listed.sort(), written.sort());
+});
+
+t.test("over TLS and with a token; without them, or to somebody else, it does not talk", async (tt) => {
+  const folder = temporaryFolder(tt);
+  const ours = new Authority("ours");
+  const secret = join(folder, "secret");
+  writeFileSync(secret, (await halo(["token", "secret"])).stdout);
+  const token = (await halo(["token", "root", "--secret-file", secret])).stdout.trim();
+  const places = ["--data", join(folder, "data"), "--http", "127.0.0.1:0", "--tcp", "127.0.0.1:0", "--secret-file", secret];
+  const node = new Background(tt, HALO, ["serve", "--json", ...places, ...ours.issueFiles(folder, { name: "node" })]);
+  const [line] = await node.until(/^{"name".*$/m);
+  const { tcp } = JSON.parse(line) as { tcp: string };
+  const endOf = async (options: Parameters<typeof connect>[1]): Promise<string> => {
+    const client = connect(tcp, { timeoutMs: 5_000, ...options });
+    const notes = client.bucket("notes", { codec: text });
+    const end = await notes.update("k", () => "v").then(() => notes.get("k"), (error: HaloError) => error);
+    client.close();
+    if (end === null || "value" in end) return end?.value ?? "nothing";
+    return `${end.code} ${end.outcome}: ${end.message}`;
+  };
+  const { pem } = ours;
+  tt.equal(await endOf({ token, tls: { ca: pem, serverName: null } }), "v");
+  tt.equal(await endOf({ token, tls: { ca: pem, serverName: "node" } }), "v", "by the name in the certificate");
+  tt.match(await endOf({ token, tls: { ca: pem, serverName: "other" }, timeoutMs: 1_000 }), /^unreachable refused: .*other/);
+  tt.match(await endOf({ token, tls: { ca: new Authority("theirs").pem, serverName: null }, timeoutMs: 1_000 }), /^unreachable refused: .*certificate/);
+  tt.match(await endOf({ token, tls: true, timeoutMs: 1_000 }), /^unreachable refused: .*certificate/);
+  tt.match(await endOf({ token, timeoutMs: 1_000 }), /^unreachable refused/, "plain");
+  tt.match(await endOf({ tls: { ca: pem, serverName: null } }), /^unauthenticated refused: .*has to bring a token/);
+  tt.match(await endOf({ token: "halo_x", tls: { ca: pem, serverName: null } }), /^unauthenticated refused: .*not known/);
 });

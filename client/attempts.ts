@@ -189,9 +189,8 @@ export class Attempts<Value> {
   /** The deadline. */
   #late(): void {
     if (this.#isDone) return;
-    const { timeoutMs, isWrite, lateCode } = this.#question;
+    const { timeoutMs, lateCode } = this.#question;
     const isOpen = this.#open.size > 0;
-    if (isOpen && isWrite) this.#mayHaveHappened = true;
     if (this.#mayHaveHappened || isOpen) this.#fail(lateCode, `No answer came within ${timeoutMs} ms`);
     else if (this.#lastRefusal !== null) this.#refuseAsBefore(this.#lastRefusal);
     else this.#fail("unreachable", `No node could be reached within ${timeoutMs} ms: ${this.#routes.trouble}`);

@@ -30,7 +30,7 @@ export interface NodeConfig {
   readonly tcp: string;
   /** host:port that peers dial; "": as bound. */
   readonly advertise: string;
-  /** host:port under which clients reach this node's HTTP; told to others, not used here. */
+  /** Where clients are served, host:port; where they reach this node, a URL, when it is told to others. Not used here. */
   readonly http: string;
   /** TCP addresses of seeds; empty, or this node's own alone: found a cluster. */
   readonly join: readonly string[];

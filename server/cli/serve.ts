@@ -222,7 +222,8 @@ class RunningNode {
     const outside = { clock: systemClock, random: systemRandom, network };
     const ports = { ...outside, disk, log: this.#log, memory: systemMemory, bootId };
     const name = this.#config.node.name || defaultName(this.#config.node.tcp, http);
-    const node = new Node(ports, { ...this.#config.node, name, http, peerConnectionsMax });
+    const scheme = this.#tls?.config.isOptional === false ? "https" : "http";
+    const node = new Node(ports, { ...this.#config.node, name, http: `${scheme}://${http}`, peerConnectionsMax });
     this.#name = name;
     return new Promise((resolve, reject) => {
       node.start((error) => {

@@ -38,7 +38,7 @@ export interface NodeAttributes {
   readonly name: string;
   /** host:port that peers dial. */
   readonly address: string;
-  /** host:port under which clients reach its HTTP interface. */
+  /** URL under which clients reach its HTTP interface. */
   readonly http: string;
   readonly zone: string;
   /** Its share of replica slots is proportional to this; from 1. */

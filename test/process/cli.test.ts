@@ -257,7 +257,7 @@ t.test("explain, cluster status and bucket show and set what the cluster knows",
   t.match(report.members, [{
     name: "alpha",
     zone: "z",
-    http: node.url.slice(7),
+    http: node.url,
     address: node.tcp,
   }]);
 

@@ -67,6 +67,31 @@ t.test("siblings that are large are shown in each form", async (t) => {
   t.ok(bytes.toString("latin1").endsWith(`--${boundary}--\r\n`), "which ends with its boundary");
 });
 
+t.test("ranges of the largest value there may be, over a connection, read no more than they give", async (t) => {
+  const most = 64 << 20;
+  const { url, process } = await serveNode(t, join(temporaryFolder(t), "data"), ["--max-value-bytes", String(most)]);
+  const value = randomBytes(most);
+  t.equal((await fetch(`${url}/kv/b/k`, { method: "PUT", body: value })).status, 204);
+  const readBytes = (): number => Number(/rchar: (\d+)/.exec(readFileSync(`/proc/${process.pid}/io`, "latin1"))?.[1]);
+  const slice = 256 << 10;
+  const ranges = [[0, 1], [slice - 1, slice + 1], [40_000_000, 41_000_000], [most - 5, most], [12_345_678, 12_345_679]];
+  for (const [start, end] of ranges) {
+    const before = readBytes();
+    const get = await fetch(`${url}/kv/b/k`, { headers: { Range: `bytes=${start}-${end - 1}` } });
+    t.equal(get.status, 206);
+    t.equal(get.headers.get("content-range"), `bytes ${start}-${end - 1}/${most}`);
+    t.ok(Buffer.from(await get.arrayBuffer()).equals(value.subarray(start, end)), `${start} to ${end}`);
+    const read = readBytes() - before;
+    t.ok(read < end - start + 8 * slice, `${read} bytes read`);
+  }
+  const whole = await fetch(`${url}/kv/b/k`, { headers: { Range: "bytes=0-" } });
+  t.equal(whole.status, 206);
+  t.ok(Buffer.from(await whole.arrayBuffer()).equals(value), "all of it as one range");
+  const got = await fetch(`${url}/kv/b/k`, { headers: { Range: `bytes=1000-`, "If-Range": whole.headers.get("etag") ?? "" } });
+  t.ok(Buffer.from(await got.arrayBuffer()).equals(value.subarray(1_000)), "the rest after a break");
+  t.equal((await fetch(`${url}/kv/b/k`, { headers: { Range: `bytes=${most}-` } })).status, 416);
+});
+
 t.test("what is larger than the limit is refused while it comes, and nothing is stored", async (t) => {
   const { url } = await serveNode(t, join(temporaryFolder(t), "data"), ["--max-value-bytes", String(LIMIT)]);
   let left = 12;

@@ -230,6 +230,7 @@ t.test("three nodes show each other certificates; who listens in learns nothing;
   await nodes[2].process.until(/TLS handshake failed.*it speaks no TLS, which is required here/);
   const status = await halo(["cluster", "status", ...asRoot]);
   t.notMatch(status.stdout, /n4|n5|n6/);
+  t.match(status.stdout, `https://${nodes[0].http}`, "nodes say how they are reached");
   for (const { process } of nodes) {
     t.notOk(process.output.includes(secretText.trim()), "the secret is not in the log");
     t.notMatch(process.output, /PRIVATE KEY/);

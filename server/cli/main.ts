@@ -37,6 +37,8 @@ import {
 import { completionCommand } from "./completion.ts";
 import { devCommand } from "./dev.ts";
 import { CommandFailure, DONE, FAILED, USAGE } from "./exit-code.ts";
+import { exportCommand } from "./export.ts";
+import { importCommand } from "./import.ts";
 import { listCommand } from "./list.ts";
 import { deleteCommand, getCommand, putCommand } from "./objects.ts";
 import { clusterRepairCommand } from "./repair.ts";
@@ -80,6 +82,8 @@ const COMMANDS: readonly Command[] = [
   deleteCommand,
   listCommand,
   batchCommand,
+  exportCommand,
+  importCommand,
   explainCommand,
   clusterStatusCommand,
   ...CLUSTER_CHANGES,

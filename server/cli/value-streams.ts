@@ -41,6 +41,19 @@ export class Stall {
   }
 }
 
+/** A stream that takes a piece when it is asked for one. */
+export function streamFrom(pieces: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  return new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const { done, value } = await iterator.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: () => void iterator.return?.(),
+  }, { highWaterMark: 0 });
+}
+
 /** A value as a request takes it. `length` null: nobody knows it before the end. */
 export interface OutgoingValue {
   readonly body: Uint8Array | ReadableStream<Uint8Array>;
@@ -94,6 +107,23 @@ export async function passOn(
     stall.moved();
     count += piece.length;
     await write(piece);
+  }
+}
+
+/** An answer's body, as pieces; given up where they are not read to the end. */
+export async function* bodyPieces({ body }: Response): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader();
+  if (reader === undefined) return;
+  let isDone = false;
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      isDone = done;
+      if (value === undefined) return;
+      yield value;
+    }
+  } finally {
+    if (!isDone) await reader.cancel();
   }
 }
 

@@ -124,7 +124,7 @@ function answerSingle(
   again: ReadAgain,
   range: ByteRange | null = null,
 ): Response {
-  const { body, meta, timeMs } = sibling;
+  const { body, meta, timeMs, expiryMs } = sibling;
   const isLarge = body instanceof LargeValue;
   const given = isLarge
     ? () => streamOf([body], again, range)
@@ -135,6 +135,7 @@ function answerSingle(
   const { headers } = response;
   headers.set("Content-Type", meta.contentType);
   headers.set("Last-Modified", httpDate(timeMs));
+  if (expiryMs > 0) headers.set("Halo-Expires", new Date(expiryMs).toISOString());
   for (const [name, value] of meta.meta) headers.set(...headerOf(name, value));
   const isHead = method === "HEAD";
   const length = range === null ? body.length : range.end - range.start;

@@ -23,6 +23,11 @@ export class HaloError extends Error {
     this.outcome = outcome;
     this.context = context;
   }
+
+  /** The same, made where it is thrown on: with the stack of who waits there, not of the socket that told it. */
+  again(): HaloError {
+    return new HaloError(this.code, this.outcome, this.message, this.context);
+  }
 }
 
 /** Nothing was written anywhere. */

@@ -4,7 +4,7 @@
  */
 
 import { Attempts } from "./attempts.ts";
-import { refusal } from "./halo-error.ts";
+import { HaloError, refusal } from "./halo-error.ts";
 import type { Question } from "./question.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Routes } from "./routes.ts";
@@ -32,9 +32,17 @@ export class Requests {
     this.#mostAtOnce = mostAtOnce;
   }
 
-  /** Resolves with what was asked for, or rejects with a HaloError. */
-  ask<Value>(question: Question<Value>): Promise<Value> {
-    if (this.#isClosed) return Promise.reject(refusal("closed", "The client is closed"));
+  /** Resolves with what was asked for, or rejects with a HaloError, whose stack begins where it was asked for. */
+  async ask<Value>(question: Question<Value>): Promise<Value> {
+    if (this.#isClosed) throw refusal("closed", "The client is closed");
+    try {
+      return await this.#begin(question);
+    } catch (error) {
+      throw error instanceof HaloError ? error.again() : error;
+    }
+  }
+
+  #begin<Value>(question: Question<Value>): Promise<Value> {
     return new Promise<Value>((resolve, reject) => {
       let isStarted = false;
       const ended = (): void => {

@@ -14,6 +14,8 @@ import { type Routes, suspectedLast, troubleOf } from "./routes.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 
 const REFRESH_MS = 10_000;
+/** Where some nodes know a newer layout and others not yet. */
+const REFRESH_MS_MIN = 100;
 /** An answer is waited for so long before another node is asked as well. */
 const PATIENCE_MS = 1_000;
 /** So many times slower than the fastest, and so much, a node is asked after the others. */
@@ -81,7 +83,8 @@ export class Topology implements Routes {
 
   /** An answer carried the number of the layout that its node reads by. */
   seen(number: number): void {
-    if (number > this.number) this.refresh();
+    if (number <= this.number) return;
+    if (this.#runtime.elapsedMs() - this.#pulledMs >= REFRESH_MS_MIN) this.refresh();
   }
 
   /** Pulls the layout, unless that is under way. */

@@ -100,6 +100,34 @@ t.test("a write that reads first is not asked of two nodes at once; one that doe
   tt.equal(await endOf(plain, plain.notes.put("k", "v")), "done");
 });
 
+t.test("a node that breaks what it is asked is left alone for a while, longer each time, and then tried again", async (tt) => {
+  const play = stage([["close"], [DONE]]);
+  const [first] = play.cast;
+  const asked = async (requests: number): Promise<number> => {
+    const before = first.puts.length;
+    for (let count = 0; count < requests; count++) await play.world.until(play.notes.put("k", "v"));
+    return first.puts.length - before;
+  };
+  tt.equal(await asked(10), 1);
+  await play.world.pass(60);
+  tt.equal(await asked(10), 1);
+  await play.world.pass(60);
+  tt.equal(await asked(10), 0, "twice as long");
+  first.script = [DONE];
+  await play.world.pass(100);
+  tt.equal(await asked(10), 10, "it is back");
+});
+
+t.test("the stack of an error names who asked", async (tt) => {
+  const play = stage([[refused("forbidden")]]);
+  async function theApplication(): Promise<void> {
+    await play.notes.put("k", "v");
+  }
+  const error = await play.world.until(theApplication().catch((thrown: HaloError) => thrown));
+  tt.match(error?.stack, /theApplication/);
+  tt.match(error, { code: "forbidden", outcome: "refused", message: "forbidden", name: "HaloError" });
+});
+
 t.test("what cannot be read closes the connection, and the next node is asked", async (tt) => {
   const play = stage([["nonsense"], [DONE]]);
   tt.equal(await endOf(play, play.notes.get("k")), "done");

@@ -26,7 +26,7 @@ import { whole } from "./schema.ts";
 /** What every answer of the store says. */
 const TOLD: readonly HeaderName[] = ["Halo-Replicas"];
 const VERSION: readonly HeaderName[] = [...TOLD, "Halo-Context", "ETag"];
-const VALUE_MAY_HAVE: readonly HeaderName[] = ["Halo-Meta-*", "Content-Encoding", "Vary", "Accept-Ranges"];
+const VALUE_MAY_HAVE: readonly HeaderName[] = ["Halo-Meta-*", "Halo-Expires", "Content-Encoding", "Vary", "Accept-Ranges"];
 
 const VALUE: Answer = {
   description: "The one value, its own bytes.",

@@ -76,6 +76,7 @@ export const HEADERS = {
   "Content-Security-Policy": "What the page may load: nothing.",
   ETag: "Names the versions in this form; good for If-Match, If-None-Match and If-Range.",
   "Halo-Context": "What the client has seen now: a write that brings it replaces just that.",
+  "Halo-Expires": "When the value goes, in ISO 8601, where it has a lifetime.",
   "Halo-Meta-*": "User metadata, UTF-8.",
   "Halo-Replicas": "How many primaries and fallbacks took part.",
   "Last-Modified": "When the version was written.",

@@ -243,6 +243,7 @@ export class Cluster implements Servers, Breakable {
       transfer: TRANSFER,
       reapAfterMs: shape.reapAfterMs,
       reapIntervalMs: REAP_INTERVAL_MS,
+      requestsMax: shape.requestsMax ?? nodeConfigDefaults.requestsMax,
     });
     const process = { node, clock, isRunning: false };
     machine.process = process;

@@ -4,22 +4,27 @@
  *
  *   C4  the network is cut in 45 ways: five shapes × both directions, one, the other × 3 s, 60 s, on and off
  *   C5  nodes stand still one by one, and go on in another order
- *   C6  clocks jump by an hour, jitter, run backwards, stand an hour apart
+ *   C6  clocks jump by an hour or by minutes, jitter, run backwards, stand an hour apart
  *   C8  disks are lost between writes, again and again: clocks must not go back
  *   C9  many deletes, nodes that are away for long, tombstones that are forgotten soon
  *   C10 at one message while nodes come and go, one thing goes wrong: four seeds for each message (strikes.ts)
- *   C13 all nodes run another version, and are upgraded one by one, with whatever else the seed draws
+ *   C12 more requests than may wait, and one node stands still (overload.ts)
+ *   C13 all nodes run another version, and are upgraded one by one, with whatever else the seed draws; what both
+ *       versions ask of the outside world (ports) must be the same
  *
  *   FAMILY=C4 SEEDS=1-45 bun test/simulation/main.ts
  */
 
 import { SeededRandom } from "../random.ts";
 import { drawShape, type FaultWeights, NO_ADMINISTRATION, NO_FAULTS, type Shape } from "./shape.ts";
+import { Overload } from "./overload.ts";
 import type { Simulation } from "./simulation.ts";
 import { Strike, TROUBLES } from "./strikes.ts";
 
 const NODES = 5;
 const STEP_MS = 1_000;
+/** In an overloaded cluster so many requests may wait at a node. */
+const REQUESTS_MAX = 3;
 /** How long a node is down between two versions. */
 const UPGRADE_MS = 1_500;
 const NOTHING: Script = { what: "" };
@@ -146,9 +151,13 @@ function shuffled(random: SeededRandom, count: number): number[] {
 // C6
 
 const HOUR_MS = 3_600_000;
+/** Not so much that a request of a client whose clock is right would be taken for too old. */
+const MINUTES_MS = 500_000;
+const CLOCK_TROUBLES =
+  ["an hour forth and back", "minutes forth and back", "jitter", "backwards", "a leap second", "an hour apart"] as const;
 
 function clocks({ world, cluster }: Simulation, random: SeededRandom): Script {
-  const what = ["an hour forth and back", "jitter", "backwards", "a leap second", "an hour apart"][random.below(5)];
+  const what = CLOCK_TROUBLES[random.below(CLOCK_TROUBLES.length)];
   const jump = (node: number, ms: number): void => cluster.jumpClock(node, ms);
   for (let node = 0; node < NODES; node++) {
     if (what === "an hour apart") jump(node, (node - 2) * HOUR_MS);
@@ -157,6 +166,7 @@ function clocks({ world, cluster }: Simulation, random: SeededRandom): Script {
     world.after(second * STEP_MS, () => {
       const node = random.below(NODES);
       if (what === "an hour forth and back" && second % 5 === 0) jump(node, random.chance(1, 2) ? HOUR_MS : -HOUR_MS);
+      if (what === "minutes forth and back" && second % 5 === 0) jump(node, random.chance(1, 2) ? MINUTES_MS : -MINUTES_MS);
       if (what === "jitter") for (let one = 0; one < NODES; one++) jump(one, random.below(1_001) - 500);
       if (what === "backwards") jump(node, -random.below(5_000));
       if (what === "a leap second" && second % 20 === 0) for (let one = 0; one < NODES; one++) jump(one, -1_000);
@@ -189,6 +199,22 @@ function strikeAt(simulation: Simulation): Script {
   const at = Math.floor((simulation.seed - 1) / TROUBLES.length);
   const trouble = TROUBLES[(simulation.seed - 1) % TROUBLES.length];
   return { what: `${trouble} at message ${at}`, lift: new Strike(simulation, trouble, at).lay() };
+}
+
+// C12
+
+/** Clients want from two to ten times what all nodes take at a time. */
+function crowded(seed: number, operations: number): Shape {
+  const shape = quiet(seed, operations);
+  const clients = NODES * REQUESTS_MAX * (2 + seed % 9);
+  const workload = { ...shape.workload, clients, operations: 3 * operations, thinkMs: 40, timeoutMs: 1_000 };
+  return { ...shape, requestsMax: REQUESTS_MAX, syncMsMax: 100, workload };
+}
+
+function crowd(simulation: Simulation, random: SeededRandom): Script {
+  const overload = new Overload(simulation);
+  overload.begin(random.below(NODES));
+  return { what: `${simulation.shape.workload.clients} clients`, lift: () => overload.end() };
 }
 
 // C13
@@ -247,6 +273,7 @@ export const FAMILIES: readonly Family[] = [
     },
     script: () => NOTHING,
   },
+  { id: "C12", title: "overload", seeds: 1_000, shape: crowded, script: crowd },
   { id: "C13", title: "two versions, and an upgrade", seeds: 1_000, shape: upgradable, prepare: startOther, script: upgrade },
   { id: "C10", title: "trouble at each message while nodes come and go", seeds: TROUBLES.length * MOVING_MESSAGES, shape: moving, script: strikeAt },
 ];

@@ -52,6 +52,8 @@ export type Verdict =
   | "listed in error"
   | "not converged"
   | "layouts"
+  | "overload"
+  | "stamped ahead"
   | "crashed";
 
 export interface Violation {

@@ -90,6 +90,8 @@ export interface Shape {
   readonly compactionColdMs: number;
   /** Tombstones go so soon. */
   readonly reapAfterMs: number;
+  /** Requests that may wait for their answer at a node; default: the product's. */
+  readonly requestsMax?: number;
   readonly network: NetworkShape;
   readonly faults: FaultShape;
   readonly administration: AdministrationShape;

@@ -14,8 +14,9 @@
  * everywhere.
  */
 
-import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
-import type { Result } from "../../server/coordination/store.ts";
+import { REQUEST_ID_KEPT_MS, SKEW_MS_MAX_DEFAULT } from "../../core/limits.ts";
+import { ObjectName } from "../../core/object-name.ts";
+import type { PutRequest, Result } from "../../server/coordination/store.ts";
 import type { Node } from "../../server/node.ts";
 import { BUCKETS, type Counts, Workload } from "./workload.ts";
 import { SimulatedClock, World } from "./clock.ts";
@@ -260,10 +261,11 @@ export class Simulation {
       this.oracle.checkHealed(key, held.get(key) ?? []);
     }
     this.#readAll(held);
+    this.#stampAll();
     this.workload.calls.checkAnswered();
   }
 
-  /** Reads every key through every node; each must show exactly what the replicas hold. */
+  /** Reads every key through every node, one by one; each must show exactly what the replicas hold. */
   #readAll(held: ReadonlyMap<string, readonly HeldVersion[]>): void {
     let waiting = 0;
     for (const key of this.workload.keys) {
@@ -278,10 +280,28 @@ export class Simulation {
             this.#checkRead(key.text, node, values, result);
           });
         });
+        this.world.runUntil(() => waiting === 0, READ_LIMIT_MS);
       }
     }
-    this.world.runUntil(() => waiting === 0, READ_LIMIT_MS);
     if (waiting > 0) this.oracle.accuse("never answered", "", `${waiting} reads after healing`);
+  }
+
+  /** Clocks are right again: whatever stamps went about, last writes are stamped by the present. */
+  #stampAll(): void {
+    let waiting = 0;
+    for (const node of this.cluster.inside) {
+      const name = new ObjectName(new TextEncoder().encode(`${BUCKETS.lww}/by node ${node}`));
+      waiting++;
+      this.cluster.reach(node, (store) => {
+        store.put(putOf(name), ({ siblings }) => {
+          waiting--;
+          const aheadMs = (siblings[0]?.timeMs ?? 0) - this.cluster.dateMs;
+          if (aheadMs <= SKEW_MS_MAX_DEFAULT) return;
+          this.oracle.accuse("stamped ahead", "", `node ${node} stamps ${aheadMs} ms ahead of the date`);
+        });
+      });
+    }
+    this.world.runUntil(() => waiting === 0, READ_LIMIT_MS);
   }
 
   #checkRead(key: string, node: number, values: number, result: Result): void {
@@ -330,3 +350,19 @@ export class Simulation {
 }
 
 
+
+/** A write of little, which answers what it has written. */
+function putOf(name: ObjectName): PutRequest {
+  return {
+    name,
+    context: "",
+    requestId: null,
+    meta: { contentType: "text/plain", meta: [] },
+    body: new Uint8Array(1),
+    isDelete: false,
+    ttlSeconds: 0,
+    returnBody: true,
+    precondition: null,
+    options: { w: "default", dw: "default", pw: "default", timeoutMs: 5_000 },
+  };
+}

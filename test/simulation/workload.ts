@@ -127,6 +127,11 @@ export class Workload {
     ];
   }
 
+  /** Whether every client is through. */
+  get isOver(): boolean {
+    return this.#atWork === 0;
+  }
+
   /** Sets every client to work. */
   start(): void {
     this.#atWork = this.options.shape.clients;

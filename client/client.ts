@@ -66,9 +66,14 @@ const REQUESTS_DEFAULT = 1_024;
  * @param addresses of the binary protocol, "host:port", separated by commas
  */
 export function connect(addresses: string | readonly string[], options: ConnectOptions = {}): Halo {
-  const { tls = false } = options;
-  const tlsOptions = typeof tls === "boolean" ? (tls ? {} : null) : tls;
-  return new Halo(runtimeOf(tlsOptions), addresses, options);
+  return new Halo(runtimeOf(tlsOf(options.tls ?? false)), addresses, options);
+}
+
+function tlsOf(tls: TlsOptions | boolean): TlsOptions | null {
+  if (typeof tls === "boolean") return tls ? {} : null;
+  // A runtime that finds no certificate in it would trust nobody, and not say why.
+  if (tls.ca === undefined || tls.ca.includes("-----BEGIN CERTIFICATE-----")) return tls;
+  throw refusal("bad-parameter", "tls.ca has no certificate in it, wanted is PEM text");
 }
 
 export class Halo {

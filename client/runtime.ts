@@ -55,7 +55,13 @@ const KEEP_ALIVE_MS = 60_000;
 /** The runtime that this process has. @param options of TLS; null: plain TCP */
 export function runtimeOf(options: TlsOptions | null): Runtime {
   return {
-    connect: (address, handler) => new StreamSocket(dial(address, options), options !== null, handler),
+    connect: (address, handler) => {
+      try {
+        return new StreamSocket(dial(address, options), options !== null, handler);
+      } catch (error) {
+        return noSocket(error, handler);
+      }
+    },
     nowMs: () => Date.now(),
     elapsedMs: () => performance.now(),
     after: (delayMs, callback, isIdle = false) => {
@@ -91,6 +97,13 @@ function dial(address: string, options: TlsOptions | null): net.Socket {
     checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
       serverName === null ? undefined : tls.checkServerIdentity(name, certificate),
   }).setNoDelay(true);
+}
+
+/** What dialling gives where the runtime does not even try (Bun: authorities that it cannot read). */
+function noSocket(error: unknown, handler: SocketHandler): Socket {
+  const reason = error instanceof Error ? error.message : String(error);
+  startTimer(() => handler.closed(reason), 0);
+  return { write: () => {}, close: () => {} };
 }
 
 interface PendingWrite {

@@ -1,7 +1,7 @@
 /** The library's calls, as an application makes them, against real nodes in one simulated world. */
 
 import t from "tap";
-import { bytes, type HaloError, lastWriteWins, text, union } from "../../client/client.ts";
+import { bytes, connect, type HaloError, lastWriteWins, text, union } from "../../client/client.ts";
 import { ClientWorld } from "./client-world.ts";
 
 /** What a call was refused with. */
@@ -164,6 +164,7 @@ t.test("what is out of range is refused in a sentence, before anything is sent",
   tt.throws(() => world.client({ seeds: "nowhere" }), { code: "bad-parameter", message: /"nowhere"/ });
   tt.throws(() => world.client({ timeoutMs: 0 }), { code: "bad-parameter" });
   tt.throws(() => world.client({ requestsMax: 0 }), { code: "bad-parameter" });
+  tt.throws(() => connect("n0:7071", { tls: { ca: "ca.pem" } }), { code: "bad-parameter", message: /tls\.ca/ });
   tt.match(await errorOf(world, notes.get("k", { r: 4 })), { code: "bad-parameter", message: /r is 4/ }, "by the cluster");
   tt.equal(world.cluster.nodes[0].counters.puts, 0);
   await world.until(notes.put("k", "x".repeat(1 << 20)));

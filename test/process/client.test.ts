@@ -163,6 +163,19 @@ t.test("over TLS and with a token; without them, or to somebody else, it does no
   tt.match(await endOf({ token, tls: { ca: new Authority("theirs").pem, serverName: null }, timeoutMs: 1_000 }), /^unreachable refused: .*certificate/);
   tt.match(await endOf({ token, tls: true, timeoutMs: 1_000 }), /^unreachable refused: .*certificate/);
   tt.match(await endOf({ token, timeoutMs: 1_000 }), /^unreachable refused/, "plain");
+  // What the other runtimes make of the same options.
+  const script = join(folder, "tls.mjs");
+  writeFileSync(script, `
+    import { connect } from ${JSON.stringify(join(PACKAGE, "client.js"))};
+    for (const serverName of [null, "node", "other"]) {
+      const halo = connect("${tcp}", { token: "${token}", timeoutMs: 1_000, tls: { ca: ${JSON.stringify(pem)}, serverName } });
+      console.log(await halo.bucket("tls").update("k", () => "v").catch((error) => error.code));
+      halo.close();
+    }`);
+  for (const [command, ...given] of [[join(BIN, "bun"), "run"], [join(BIN, "deno"), "run", "-A"]]) {
+    const ended = await plain(command, [...given, script], { cwd: folder });
+    tt.equal(ended.stdout, "v\nv\nunreachable\n", ended.stderr);
+  }
   tt.match(await endOf({ tls: { ca: pem, serverName: null } }), /^unauthenticated refused: .*has to bring a token/);
   tt.match(await endOf({ token: "halo_x", tls: { ca: pem, serverName: null } }), /^unauthenticated refused: .*not known/);
 });

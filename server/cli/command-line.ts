@@ -54,12 +54,17 @@ export interface SettingValue {
   readonly origin: string;
 }
 
+/** Told which context of an object a command has shown. */
+export type OnContext = (name: string, context: string) => void;
+
 /** Settings by name, as a configuration file has them. */
 export type FileSettings = ReadonlyMap<string, SettingValue>;
 
 /** The options and arguments of one call, as given. */
 export class CommandLine {
   readonly positionals: readonly string[];
+  /** Who wants to know (halo shell); default: nobody. */
+  onContext: OnContext = () => {};
   readonly #options: ReadonlyMap<string, Option>;
   readonly #given: ReadonlyMap<string, readonly string[]>;
   readonly #environment: Environment;

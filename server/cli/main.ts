@@ -30,6 +30,8 @@ import {
   checkEnvironment,
   type CommandLine,
   describeOptions,
+  type Environment,
+  type OnContext,
   option,
   readCommandLine,
   UsageError,
@@ -43,6 +45,7 @@ import { listCommand } from "./list.ts";
 import { deleteCommand, getCommand, putCommand } from "./objects.ts";
 import { clusterRepairCommand } from "./repair.ts";
 import { serveCommand } from "./serve.ts";
+import { shellCommand } from "./shell.ts";
 import { formatTable } from "./table.ts";
 import { TOKEN_COMMANDS } from "./token.ts";
 import { verifyCommand } from "./verify.ts";
@@ -98,12 +101,18 @@ const COMMANDS: readonly Command[] = [
   backupCommand,
   restoreCommand,
   verifyCommand,
+  shellCommand(() => COMMANDS, run),
   completionCommand(() => COMMANDS),
   versionCommand,
   helpCommand,
 ];
 
-async function run(given: readonly string[]): Promise<number> {
+/** Does what the words after the program's name say. @throws UsageError where they name no command */
+async function run(
+  given: readonly string[],
+  surroundings: Environment,
+  onContext: OnContext = () => {},
+): Promise<number> {
   const [first = "", second = ""] = given;
   if (asksForHelp([second]) && groupOf(first).length > 0) {
     writeOut(describeGroup(first));
@@ -116,8 +125,10 @@ async function run(given: readonly string[]): Promise<number> {
     return DONE;
   }
   try {
-    checkEnvironment(environment, COMMANDS.flatMap(({ options }) => options));
-    return await command.run(readLine(command, rest));
+    checkEnvironment(surroundings, COMMANDS.flatMap(({ options }) => options));
+    const line = readLine(command, rest, surroundings);
+    line.onContext = onContext;
+    return await command.run(line);
   } catch (error) {
     return fail(error, command.name);
   }
@@ -148,8 +159,8 @@ function asksForHelp(rest: readonly string[]): boolean {
 }
 
 /** @throws UsageError */
-function readLine(command: Command, rest: readonly string[]): CommandLine {
-  const line = readCommandLine(command.options, rest, environment);
+function readLine(command: Command, rest: readonly string[], surroundings: Environment): CommandLine {
+  const line = readCommandLine(command.options, rest, surroundings);
   const count = line.positionals.length;
   if (count < command.positionalsMin || count > command.positionalsMax) {
     const given = count === 0 ? "nothing" : `'${line.positionals.join(" ")}'`;
@@ -212,7 +223,7 @@ async function main(): Promise<void> {
   endQuietlyWithoutReader();
   let code: number;
   try {
-    code = await run(programArguments);
+    code = await run(programArguments, environment);
   } catch (error) {
     code = fail(error, "");
   }

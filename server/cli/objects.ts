@@ -180,6 +180,7 @@ function reasonOf(error: unknown): string {
 
 function tellWritten(line: CommandLine, done: string, name: string, response: Response): void {
   const context = response.headers.get("halo-context");
+  if (context !== null) line.onContext(name, context);
   if (line.flag("json")) {
     const etag = etagOf(response);
     writeOut(
@@ -222,6 +223,7 @@ async function get(line: CommandLine): Promise<number> {
   const stall = new Stall();
   try {
     const response = await api.expect({ method: "GET", target, headers, signal: stall.signal });
+    line.onContext(line.positionals[0] ?? "", response.headers.get("halo-context") ?? "");
     if (response.status === 300) return await tellSiblings(line, response, stall);
     await tellSingle(line, response, stall);
     return DONE;

@@ -14,7 +14,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { hostname } from "node:os";
+import { homedir, hostname } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 
@@ -35,6 +35,8 @@ export interface Child {
 export const programArguments: readonly string[] = process.argv.slice(2);
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 export const machineName = hostname();
+/** The user's; "" where there is none. */
+export const homeFolder: string = process.env["HOME"] ?? homedir();
 export const processId = process.pid;
 
 export function isTerminal(): boolean {

@@ -8,7 +8,7 @@
 import { KIND_MESSAGE, STATUS_OK } from "../core/frame.ts";
 import type { FrameView } from "../core/frame.ts";
 import { encodeMessage, decodeMessage } from "./messages.ts";
-import { type Layout, readLayout, rowOf } from "./layout.ts";
+import { copiesOf, type Layout, readLayout, rowOf } from "./layout.ts";
 import { type NodeOptions, RemoteNode } from "./remote-node.ts";
 import { type Routes, suspectedLast, troubleOf } from "./routes.ts";
 import type { Runtime, Timer } from "./runtime.ts";
@@ -64,7 +64,8 @@ export class Topology implements Routes {
     if (layout === null) return [...this.#seeds];
     const row = rowOf(layout, name);
     const owners: RemoteNode[] = [];
-    for (let rank = 0; rank < layout.ownersPerPartition; rank++) {
+    const copies = Math.min(copiesOf(layout, name), layout.ownersPerPartition);
+    for (let rank = 0; rank < copies; rank++) {
       owners.push(this.#nodes[layout.owners[row + rank]]);
     }
     const ordered = isWrite ? slowLast(owners) : cheapFirst(owners);

@@ -3,7 +3,8 @@
  * coordinator, and the keys of a bucket.
  *
  *   layout  [number that the client has]  →  [number, partition bits, owners per partition,
- *                                             [[id, name, address], …], owners or null: it has them]
+ *                                             [[id, name, address], …], owners or null: it has them,
+ *                                             [[bucket, n], …] that have fewer copies]
  *   list    [bucket, prefix, cursor, limit, r, timeout]  →  [outcome, code, detail, ms to wait, [key, …], cursor]
  *
  * The layout is the one that reads use: a coordinator of it coordinates both, reads and writes. Addresses are given
@@ -22,6 +23,8 @@ import type { ListRequest } from "./store.ts";
 
 /** Bytes of keys from which on a page ends: with what a round adds to it, it fits the smallest frame. */
 const PAGE_BYTES_MAX = 512 << 10;
+/** Requests for further ones are handed on. */
+const BUCKETS_TOLD_MAX = 1_000;
 const SLASH = 0x2f;
 
 /** Registers the two messages. */
@@ -31,7 +34,7 @@ export function serveClients(peers: Peers, membership: Membership, coordinator: 
     if (refusal !== "") refuse(refusal);
     else if (!Array.isArray(body) || typeof body[0] !== "number") refuse("layout wants [number]");
     else if (!membership.ready) refuse("This node is not a member yet");
-    else reply(layoutFor(membership, body[0]));
+    else reply(layoutFor(membership, body[0], from));
   });
   peers.onMessage("list", (body, from, reply, refuse) => {
     const request = readList(body);
@@ -40,10 +43,23 @@ export function serveClients(peers: Peers, membership: Membership, coordinator: 
   });
 }
 
-function layoutFor(membership: Membership, known: number): unknown[] {
+function layoutFor(membership: Membership, known: number, from: PeerIdentity): unknown[] {
   const { number, partitionBits, ownersPerPartition, nodes, owners } = membership.layouts.reading;
   const places = nodes.map(({ id, name, address }) => [id, name, membership.memberById(id)?.address ?? address]);
-  return [number, partitionBits, ownersPerPartition, places, known === number ? null : packed(owners)];
+  const rows = known === number ? null : packed(owners);
+  return [number, partitionBits, ownersPerPartition, places, rows, fewerCopies(membership, from)];
+}
+
+/** Only the first owners coordinate such a bucket. A token is told of its own buckets. */
+function fewerCopies({ buckets, layouts }: Membership, { permission }: PeerIdentity): [Uint8Array, number][] {
+  const found: [Uint8Array, number][] = [];
+  for (const { bucket, properties } of buckets.list()) {
+    const { n } = properties;
+    const isFewer = n !== undefined && n < layouts.reading.ownersPerPartition;
+    if (!isFewer || (permission?.refusal("read", bucket) ?? "") !== "") continue;
+    if (found.push([bucket, n]) === BUCKETS_TOLD_MAX) break;
+  }
+  return found;
 }
 
 function packed(owners: Uint16Array): Uint8Array {

@@ -54,6 +54,33 @@ t.test("a client learns of a newer layout from the first answer under it, and go
   tt.ok(cluster.nodes.slice(4).some(({ counters }) => counters.gets > 0), "the newcomers are asked");
 });
 
+t.test("of a bucket with fewer copies the first owners alone are asked", async (tt) => {
+  const world = new ClientWorld(6);
+  const [{ membership }] = world.cluster.nodes;
+  tt.equal(membership.buckets.set(new TextEncoder().encode("single"), { policy: "siblings", n: 1 }, 3), "");
+  world.cluster.run(10_000);
+  const halo = world.client();
+  const single = halo.bucket("single", { codec: text });
+  for (const key of KEYS) {
+    await world.until(single.put(key, key));
+    tt.equal((await world.until(single.get(key)))?.value, key);
+  }
+  tt.equal(forwarded(world), 0);
+  await world.until(halo.bucket("singles", { codec: text }).put("k", "v"));
+});
+
+t.test("connections are few until there is much to do, and never more than wanted", async (tt) => {
+  const world = new ClientWorld(1);
+  const notes = world.client({ connectionsMax: 3 }).bucket("notes", { codec: text });
+  const open = (): number => world.cluster.network.openSockets("client");
+  for (const key of KEYS) await world.until(notes.put(key, key));
+  tt.equal(open(), 1);
+  await world.until(Promise.all(Array.from({ length: 100 }, (_, index) => notes.get(`k${index}`))));
+  tt.equal(open(), 2);
+  await world.until(Promise.all(Array.from({ length: 900 }, (_, index) => notes.get(`k${index}`))));
+  tt.equal(open(), 3);
+});
+
 t.test("one address is enough; of several, those that answer are", async (tt) => {
   const world = new ClientWorld(3);
   const notes = world.client({ seeds: "nowhere:1, n2:7071" }).bucket("notes", { codec: text });

@@ -82,6 +82,6 @@ export class ScriptedNode {
   #layout(): unknown[] {
     const owners = new Uint8Array(2 * this.cast.length);
     this.cast.forEach((_, index) => writeU16(owners, 2 * index, index));
-    return [1, 0, this.cast.length, this.cast.map(({ id, name }) => [id, name, `${name}:7071`]), owners];
+    return [1, 0, this.cast.length, this.cast.map(({ id, name }) => [id, name, `${name}:7071`]), owners, []];
   }
 }

@@ -110,6 +110,10 @@ t.test("a client is told the layout that reads use, and without owners where it 
   const again = asking.message("layout", [number]).value as unknown[];
   tt.same(again.slice(0, 4), [number, bits, width, places]);
   tt.equal(again[4], null);
+  const bucket = encoder.encode("single");
+  node.membership.buckets.set(bucket, { policy: "siblings", n: 1 }, 3);
+  node.membership.buckets.set(encoder.encode("triple"), { policy: "lww", n: 3 }, 3);
+  tt.same((asking.message("layout", [number]).value as unknown[])[5], [[bucket, 1]], "buckets with fewer copies");
   tt.equal(asking.message("layout", "x").status, STATUS_REFUSED);
   tt.end();
 });
@@ -226,6 +230,9 @@ t.test("with a secret each request of a client needs a token that allows it, and
     return name;
   };
   const reader = new Asking(cluster, node, give("reader", "read"));
+  for (const name of ["cart", "stock"]) node.membership.buckets.set(encoder.encode(name), { policy: "siblings", n: 2 }, 3);
+  const told = (reader.message("layout", [0]).value as unknown[])[5];
+  tt.same(told, [[encoder.encode("cart"), 2]], "of its own buckets");
   const writer = new Asking(cluster, node, give("writer", "write"));
   const root = new Asking(cluster, node, rootToken(SECRET));
   const numbers = (asking: Asking): string[] => [

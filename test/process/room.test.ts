@@ -1,5 +1,5 @@
 /**
- * A real node without room: no descriptors under a flood of connections, no disk, no memory. Writes are
+ * A real node without room: no descriptors, under a flood of connections or for files, none for hints, no disk, no memory. Writes are
  * refused with the right sentence, reads and deletes go on, and it recovers without a restart.
  */
 
@@ -8,7 +8,8 @@ import { readdirSync, rmSync, statfsSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
-import { HALO, pause, serveNode, temporaryFolder, untilTrue } from "./program.ts";
+import type { ClusterReport } from "../../server/http/http-node.ts";
+import { HALO, pause, serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(120_000);
 
@@ -88,6 +89,54 @@ t.test("fewer descriptors than a node needs are refused with a sentence", async 
   const { status, stderr } = spawnSync("/bin/sh", limited, { cwd: temporaryFolder(tt) });
   tt.equal(status, 1);
   tt.match(String(stderr), "Cannot serve with 63 file descriptors, want 64 or more (ulimit -n)");
+});
+
+t.test("without a descriptor for the next file values are 507, and taken again when there is one", async (tt) => {
+  const { url, process: node } = await serveNode(tt, join(temporaryFolder(tt), "data"));
+  const limit = (soft: string): void => {
+    const { status, stderr } = spawnSync("prlimit", ["--pid", String(node.pid), `--nofile=${soft}:`]);
+    tt.equal(status, 0, String(stderr));
+  };
+  tt.equal((await put(url, "held", "value")).status, 204, "the connection that the rest goes over");
+  const before = readdirSync(`/proc/${node.pid}/fd`).length;
+  limit("8");
+  // More than what is left of the segment that is being written.
+  const value = new Uint8Array(MIB);
+  let refused = new Response();
+  for (let index = 0; index < 200 && refused.status !== 507; index++) refused = await put(url, `k${index}`, value);
+  tt.equal(refused.status, 507);
+  tt.equal(refused.headers.get("retry-after"), "5");
+  tt.match(await refused.json(), { code: "files-full", outcome: "refused" });
+  tt.equal(await (await fetch(`${url}/kv/b/held`)).text(), "value", "reads go on");
+  limit(String(before + 64));
+  await untilTrue(async () => (await put(url, "after", value)).status === 204);
+});
+
+t.test("a stand-in whose room for hints is used up says so, and still takes what it owns", async (tt) => {
+  const folder = temporaryFolder(tt);
+  const nodes: ServedNode[] = [];
+  for (const name of ["a", "b", "c", "d"]) {
+    const seeds = nodes.length === 0 ? [] : ["--join", nodes[0].tcp];
+    nodes.push(await serveNode(tt, join(folder, name), ["--name", name, "--hints-bytes-max", "1", ...seeds]));
+  }
+  const { url } = nodes[3];
+  await untilTrue(async () => {
+    const { members, layout } = (await (await fetch(`${url}/cluster`)).json()) as ClusterReport;
+    return members.length === 4 && members.every(({ partitions }) => partitions > 0) && layout.live.length === 1;
+  });
+  for (const { process: node } of nodes.slice(0, 3)) node.kill("SIGKILL");
+  const answers = new Map<number, Response>();
+  await untilTrue(async () => {
+    // One after the other, so that among so many names there are both kinds.
+    for (let index = 0; index < 40; index++) {
+      const answer = await fetch(`${url}/kv/b/k${index}?w=1&timeout=1000`, { method: "PUT", body: "v" });
+      answers.set(answer.status, answer);
+    }
+    return answers.has(204) && answers.has(507);
+  });
+  const refused = answers.get(507);
+  tt.equal(refused?.headers.get("retry-after"), "5");
+  tt.match(await refused?.json(), { code: "hints-full", outcome: "refused" });
 });
 
 t.test("below the reserve of free disk values are 507, and taken again when there is space", async (tt) => {

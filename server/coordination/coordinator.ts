@@ -26,7 +26,7 @@ import { Explain } from "./explain.ts";
 import { forwardPut, putBodyOf, type Forwarded } from "./forward.ts";
 import { Gets } from "./gets.ts";
 import { Lists, listRefused } from "./lists.ts";
-import { copiesFor, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
+import { copiesFor, dateMs, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
 import { coordinates, Plans, type Plan } from "./plan.ts";
 import { makerOf } from "./planned-version.ts";
 import { examine, leftMs, type PutCase } from "./put-case.ts";
@@ -88,12 +88,12 @@ export class Coordinator implements Store {
   }
 
   explain(name: ObjectName, timeoutMs: number, done: (explanation: Explanation) => void): void {
-    const { membership, replication, ports } = this.#parts;
+    const { membership, replication } = this.#parts;
     const layout = membership.layouts.current;
     const properties = propertiesOf(this.#parts, name);
     const copies = Math.min(copiesFor(this.#parts, properties), layout.nodes.length);
     const memberById = (id: string): Member | undefined => membership.memberById(id);
-    const parts = { replication, memberById, layout, copies, nowMs: ports.clock.nowMs() };
+    const parts = { replication, memberById, layout, copies, nowMs: dateMs(this.#parts) };
     new Explain(parts, name, replication.partitionOf(name), done).start(timeoutMs);
   }
 
@@ -109,7 +109,7 @@ export class Coordinator implements Store {
   }
 
   get nowMs(): number {
-    return this.#parts.ports.clock.nowMs();
+    return dateMs(this.#parts);
   }
 
   /** Takes no more requests; those under way go on. */

@@ -8,7 +8,7 @@ import { clockCount } from "../../core/version-set.ts";
 import { contextOfRead } from "./context-clock.ts";
 import { forwardEnded, forwardGet, getBodyOf, type Forwarded } from "./forward.ts";
 import { Gather, type Gathered, type GatherRequest } from "./gather.ts";
-import { copiesFor, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
+import { copiesFor, dateMs, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
 import { coordinates, fastFirst, ownersIn, type Plan } from "./plan.ts";
 import { leftMs, type PutCase } from "./put-case.ts";
 import { readNeed, type ReadNeed } from "./quorum.ts";
@@ -56,13 +56,12 @@ export class Gets {
     code: "write-unknown" | "read-timeout",
     done: Done,
   ): void {
-    const { clock } = this.#parts.ports;
     if (forwarded.kind !== "answered" || forwarded.set?.payloads.includes(null) !== true) {
-      return done(forwardEnded(forwarded, code, clock.nowMs()));
+      return done(forwardEnded(forwarded, code, dateMs(this.#parts)));
     }
     const { member, set, result } = forwarded;
     return fetchMissing(this.#parts, name, member, set, (whole) => {
-      if (whole !== null) return done(forwardEnded({ ...forwarded, set: whole }, code, clock.nowMs()));
+      if (whole !== null) return done(forwardEnded({ ...forwarded, set: whole }, code, dateMs(this.#parts)));
       const detail = `The value could not be fetched from ${member.name}, which answered`;
       return done(unknown(code, detail, result));
     });
@@ -119,7 +118,7 @@ export class Gets {
   /** What a client is answered that is shown what was gathered. */
   found(name: ObjectName, gathered: Gathered): Ended {
     const { set, primaries, fallbacks } = gathered;
-    const shown = set === null ? [] : shownVersions(set, this.#parts.ports.clock.nowMs());
+    const shown = set === null ? [] : shownVersions(set, dateMs(this.#parts));
     const siblings = set === null ? [] : siblingsOf(set, shown);
     if (siblings === null) {
       return unknown("read-timeout", "The metadata of a stored version cannot be read", gathered);

@@ -10,7 +10,7 @@ import type { Member } from "../membership/member.ts";
 import { LIST_HEADS } from "../replication/bucket-runs.ts";
 import { mergeWherePossible } from "../replication/merge-sets.ts";
 import type { ListedName } from "./listing-merge.ts";
-import type { CoordinatorParts } from "./parts.ts";
+import { dateMs, type CoordinatorParts } from "./parts.ts";
 import { shownVersions } from "./view.ts";
 
 /** `shown` has the names of which all is known; `failed` those who did not answer. */
@@ -78,7 +78,7 @@ export class HeadFetch {
   }
 
   #judge(): Map<ListedName, boolean> {
-    const nowMs = this.#parts.ports.clock.nowMs();
+    const nowMs = dateMs(this.#parts);
     const shown = new Map<ListedName, boolean>();
     for (const [name, heads] of this.#heads) {
       if (this.#open.has(name)) continue;

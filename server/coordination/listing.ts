@@ -42,7 +42,7 @@ import {
 import type { TimerHandle, TimerTarget } from "../wire/timer-wheel.ts";
 import { type ListedName, type MemberRun, mergeRuns, verdictOf } from "./listing-merge.ts";
 import { HeadFetch } from "./listing-heads.ts";
-import type { CoordinatorParts } from "./parts.ts";
+import { dateMs, type CoordinatorParts } from "./parts.ts";
 import { planRead } from "./plan.ts";
 
 /** Partitions that one round asks about: doubled while they hold little, halved where they hold much. */
@@ -263,7 +263,7 @@ export class Listing implements TimerTarget {
   // Names whose sets differ.
 
   #fetchHeads(names: readonly ListedName[], covered: RingPlace): void {
-    const nowMs = this.#parts.ports.clock.nowMs();
+    const nowMs = dateMs(this.#parts);
     const unsure = names.filter((name) => verdictOf(name, nowMs) === "unsure");
     if (unsure.length === 0) return this.#show(names, covered, nowMs, new Map());
     const asked = unsure.slice(0, LIST_HEADS_MAX);

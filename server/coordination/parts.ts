@@ -37,6 +37,16 @@ export interface WorkingParts extends CoordinatorParts {
 /** Told once how a request ended. */
 export type Done = (ended: Ended) => void;
 
+/**
+ * The date by which versions expire: this node's, or the median of its peers' where its own is further off
+ * than it may be. Else what was written or read through one mad clock would expire early, or never.
+ */
+export function dateMs({ ports, membership, maxSkewMs }: CoordinatorParts): number {
+  const skewMs = membership.skewMs();
+  const nowMs = ports.clock.nowMs();
+  return Math.abs(skewMs) <= maxSkewMs ? nowMs : nowMs - skewMs;
+}
+
 /** The properties of the bucket that a name is in. */
 export function propertiesOf({ membership }: CoordinatorParts, name: ObjectName): BucketProperties {
   return membership.buckets.get(name.bytes, name.bucketLength);

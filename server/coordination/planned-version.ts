@@ -4,7 +4,7 @@ import { HybridClock } from "../../core/hybrid-clock.ts";
 import { encodeMeta, encodePayload } from "../../core/payload.ts";
 import { requestTimeMs } from "../../core/request-id.ts";
 import { newestStamp } from "../../core/version-set.ts";
-import type { CoordinatorParts } from "./parts.ts";
+import { dateMs, type CoordinatorParts } from "./parts.ts";
 import type { PutCase } from "./put-case.ts";
 import { VersionMaker } from "./version-maker.ts";
 
@@ -29,7 +29,7 @@ export function makerOf(parts: CoordinatorParts, putCase: PutCase): VersionMaker
       ? NO_BYTES
       : (request.staged ?? encodePayload(metaBlock, request.body)),
     metaLength: metaBlock.length,
-    expiryMs: expires ? ports.clock.nowMs() + ttlSeconds * 1000 : 0,
+    expiryMs: expires ? dateMs(parts) + ttlSeconds * 1000 : 0,
     seen: stampsSeen(putCase),
     lateMs: isLastWriteWins && putCase.mayBeRetry ? lateMs(parts, putCase) : null,
     dotAsPair: replication.isCompletePrimary(partition),

@@ -8,7 +8,7 @@ import { AFTER, EQUAL, clockCompare } from "../../core/vector-clock.ts";
 import { NO_CONTEXT, clockOfHead, readContext, type ContextClock } from "./context-clock.ts";
 import type { Gathered } from "./gather.ts";
 import { contextOf } from "./gets.ts";
-import type { CoordinatorParts } from "./parts.ts";
+import { dateMs, type CoordinatorParts } from "./parts.ts";
 import type { PutCase } from "./put-case.ts";
 import { absenceUnknown, tooFewToCheck } from "./refusals.ts";
 import { finished, refused, type Ended } from "./results.ts";
@@ -25,7 +25,7 @@ export function judge(
   if (gathered.status === "too-few") return tooFewToCheck(putCase.need);
   if (gathered.status === "unknown-absence") return absenceUnknown();
   const { set } = gathered;
-  const shown = set === null ? [] : shownVersions(set, parts.ports.clock.nowMs());
+  const shown = set === null ? [] : shownVersions(set, dateMs(parts));
   if (precondition !== null && !passes(parts, name, precondition, gathered, shown)) {
     return preconditionFailed(parts, name, gathered, shown.length);
   }

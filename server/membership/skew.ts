@@ -6,7 +6,9 @@
  *                     the peer said: 14:02:07.115            its wall clock, somewhere in between
  *
  * A peer's wall clock is remembered against this node's *steady* clock, so that a jump of the own
- * wall clock shows at once. The median of the peers' clocks counts: one mad clock moves nobody.
+ * wall clock shows at once. The median of the peers' clocks counts: one mad clock moves nobody. Of an even
+ * number of peers there are two in the middle, and the own clock is right anywhere between them: of two
+ * peers one may be mad, and it agrees with the other.
  * Cristian, "Probabilistic clock synchronization" (1989).
  */
 
@@ -26,8 +28,9 @@ interface Estimate {
 export class ClockSkew {
   readonly #clock: Clock;
   readonly #estimates = new Map<string, Estimate>();
-  /** The median of the fresh estimates; each put of a last-write-wins bucket asks for it. */
-  #medianMs: number | null = null;
+  /** The fresh estimates in the middle; each put of a last-write-wins bucket asks for them. Infinity: none. */
+  #lowerMs = Infinity;
+  #upperMs = Infinity;
   /** Until when all of them are fresh. */
   #freshUntilMs = -Infinity;
 
@@ -47,7 +50,9 @@ export class ClockSkew {
   skewMs(): number {
     const nowMs = this.#clock.elapsedMs();
     if (nowMs > this.#freshUntilMs) this.#estimate(nowMs);
-    return this.#medianMs === null ? 0 : Math.round(this.#clock.nowMs() - nowMs - this.#medianMs);
+    if (this.#lowerMs === Infinity) return 0;
+    const ownMs = this.#clock.nowMs() - nowMs;
+    return Math.round(ownMs - Math.min(Math.max(ownMs, this.#lowerMs), this.#upperMs));
   }
 
   #estimate(nowMs: number): void {
@@ -61,9 +66,8 @@ export class ClockSkew {
       }
     }
     offsets.sort((left, right) => left - right);
-    // The two in the middle; the same one twice where their number is odd.
-    const upper = offsets[offsets.length >> 1];
-    const lower = offsets[(offsets.length - 1) >> 1];
-    this.#medianMs = offsets.length === 0 ? null : (lower + upper) / 2;
+    // The same one twice where their number is odd.
+    this.#lowerMs = offsets[(offsets.length - 1) >> 1] ?? Infinity;
+    this.#upperMs = offsets[offsets.length >> 1] ?? Infinity;
   }
 }

@@ -10,6 +10,7 @@ import { SKEW_MS_MAX_DEFAULT } from "../../core/limits.ts";
 import type { Case, Check } from "../suite.ts";
 import { Stage } from "./stage.ts";
 
+const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 86_400_000;
 const AHEAD = 2;
 const NODES = 3;
@@ -18,6 +19,7 @@ export const suite: Case[] = [
   { name: "a last write wins over one that was stamped before, whatever its coordinator has read", run: partitioned },
   { name: "a name with a stamp of next year takes last writes, and no other name follows it", run: confined },
   { name: "a clock that was set right stamps by the present, at once and after a restart", run: corrected },
+  { name: "what expires lives as long as was said, whoever's clock is an hour off", run: expiry },
 ];
 
 function partitioned(check: Check): void {
@@ -69,6 +71,26 @@ function corrected(check: Check): void {
   stage.settle();
   check.equal(stage.put(AHEAD, "last/restarted", "right").outcome, "done", "after a restart");
   check.ok(isOfThePresent(stage, AHEAD, "last/restarted"), "it has not taken up the old stamp again");
+}
+
+function expiry(check: Check): void {
+  const stage = new Stage(NODES);
+  for (const byMs of [HOUR_MS, -HOUR_MS]) {
+    stage.cluster.jumpClock(AHEAD, byMs);
+    for (let node = 0; node < NODES; node++) {
+      const key = `sib/by ${node}, ${byMs}`;
+      check.equal(stage.put(node, key, "kept", { ttlSeconds: 60 }).outcome, "done", key);
+      stage.run(50_000);
+      for (let reader = 0; reader < NODES; reader++) {
+        check.same(stage.values(reader, key), ["kept"], `${key}, read through ${reader} before it expires`);
+      }
+      stage.run(12_000);
+      for (let reader = 0; reader < NODES; reader++) {
+        check.same(stage.values(reader, key), [], `${key}, read through ${reader} once it has expired`);
+      }
+    }
+    stage.cluster.mendClock(AHEAD);
+  }
 }
 
 /** A write by a clock that is a year ahead, and then set right. */

@@ -33,7 +33,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 export type PutExtras = Partial<
-  Pick<PutRequest, "context" | "requestId" | "isDelete" | "precondition"> & WriteOptions
+  Pick<PutRequest, "context" | "requestId" | "isDelete" | "precondition" | "ttlSeconds"> & WriteOptions
 >;
 
 export class Stage {

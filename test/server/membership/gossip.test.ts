@@ -120,6 +120,16 @@ t.test("a clock that is wrong is known to be so, by its own node", async (t) => 
   t.ok(Math.abs(community.machines[2].membership.skewMs() + 7_000) < 50);
 });
 
+t.test("of three nodes one has a mad clock: it alone is off", async (t) => {
+  const community = new Community(37, 3);
+  t.ok(community.form(), community.logs());
+  community.machines[1].wall.jump(3_600_000);
+  community.world.run(30_000);
+  const [first, mad, third] = community.machines.map(({ membership }) => membership.skewMs());
+  t.ok(Math.abs(mad - 3_600_000) < 50, `the mad one is ${mad} ms off`);
+  t.ok(Math.abs(first) < 50 && Math.abs(third) < 50, `the others are ${first} and ${third} ms off`);
+});
+
 t.test("malformed gossip is refused and changes nothing", async (t) => {
   const community = new Community(38, 2);
   t.ok(community.form(), community.logs());

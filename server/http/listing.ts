@@ -11,7 +11,7 @@ import type { ListResult } from "../coordination/store.ts";
 import type { Compressions } from "./compression.ts";
 import type { HttpNode } from "./http-node.ts";
 import { readListParameters } from "./parameters.ts";
-import { guarded, problem } from "./problem.ts";
+import { answeredLater, guarded, problem } from "./problem.ts";
 import { encodePath } from "./target.ts";
 
 /** Answers a page. @throws Refusal */
@@ -23,9 +23,9 @@ export function answerListing(
   compressions: Compressions,
 ): Promise<Response> {
   const parameters = readListParameters(query);
-  return new Promise((resolve) => {
+  return answeredLater((answer) => {
     node.store.list({ bucket, ...parameters }, (result) => {
-      resolve(guarded(() => pageOf(request, result, compressions)));
+      answer(guarded(() => pageOf(request, result, compressions)));
     });
   });
 }

@@ -333,7 +333,7 @@ export const NODE_OPERATIONS = [
       example: "write",
     }],
     answers: told("It can.", readySchema),
-    codes: ["not-ready"],
+    codes: ["not-ready", "internal"],
   },
   {
     ...read,

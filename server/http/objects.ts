@@ -27,7 +27,7 @@ import type { HttpNode } from "./http-node.ts";
 import { answerListing, namesKey } from "./listing.ts";
 import { answerDelete, answerGet, answerPut } from "./object-answers.ts";
 import { type ObjectParameters, readObjectParameters } from "./parameters.ts";
-import { guarded, methodRefusal, problemOf, Refusal } from "./problem.ts";
+import { answeredLater, guarded, methodRefusal, problemOf, Refusal } from "./problem.ts";
 import { IncomingValues } from "./incoming-value.ts";
 import { RequestBodies } from "./request-body.ts";
 import { readMeta, readPrecondition, readRequestId, readTtl } from "./request-headers.ts";
@@ -157,9 +157,9 @@ export class ObjectRoutes {
     if (put.precondition?.absent === true) {
       throw new Refusal("bad-header", "If-None-Match: * makes no sense for DELETE, want If-Match.");
     }
-    return new Promise((resolve) => {
+    return answeredLater((answer) => {
       this.#node.store.put(put, (result) => {
-        resolve(guarded(() => answerDelete(result)));
+        answer(guarded(() => answerDelete(result)));
       });
     });
   }
@@ -174,10 +174,15 @@ export class ObjectRoutes {
           resolve(response);
         };
         if (value === null) return settle(problemOf(refusal));
-        this.#node.store.put({ ...put, ...value }, (result: Result) => {
-          const again = this.#againFor(aim);
-          settle(guarded(() => answerPut(request, result, put.returnBody, aim.location, again)));
-        });
+        try {
+          this.#node.store.put({ ...put, ...value }, (result: Result) => {
+            const again = this.#againFor(aim);
+            settle(guarded(() => answerPut(request, result, put.returnBody, aim.location, again)));
+          });
+        } catch (thrown) {
+          // Nobody is above a callback: who waits for the answer would wait for ever.
+          settle(problemOf(thrown));
+        }
       });
     });
   }

@@ -170,10 +170,14 @@ function describe(operation: Operation, names: Names): Json {
   };
 }
 
+/** Ranges are of GET alone. */
+const OF_RANGES = ["206", "416"];
+
 /** What GET answers, without its body. */
 function headOf(operation: Operation, names: Names): Json {
   const { operationId: _, summary: __, description: ___, responses, ...rest } = describe(operation, names);
-  const bodiless = Object.entries(responses as Record<string, Json>).map(([status, response]) => {
+  const whole = Object.entries(responses as Record<string, Json>).filter(([status]) => !OF_RANGES.includes(status));
+  const bodiless = whole.map(([status, response]) => {
     const { content: _, ...others } = response;
     return [status, others] as const;
   });

@@ -89,8 +89,8 @@ export type HeaderName = keyof typeof HEADERS;
 export function problemCodes(operation: Operation): HttpCode[] {
   const { need, body, codes, isOfMember, path } = operation;
   // Of whoever asks under a host that is none of the node's, forbidden is what anything can be (host.ts).
-  const all: HttpCode[] = ["bad-parameter", ...codes, "forbidden", "internal"];
-  if (need !== null) all.push("unauthenticated", "rate-limited");
+  const all: HttpCode[] = ["bad-parameter", ...codes, "forbidden"];
+  if (need !== null) all.push("unauthenticated", "rate-limited", "internal");
   if (isOfMember) all.push("not-ready");
   if (path.includes("{bucket}")) all.push("bad-bucket");
   if (path.includes("{key}")) all.push("bad-key", "key-too-long");

@@ -139,3 +139,14 @@ export function guarded(answer: () => Response): Response {
     return problemOf(thrown);
   }
 }
+
+/** An answer that comes by a callback; what is thrown before that is the answer. */
+export function answeredLater(begin: (answer: (response: Response) => void) => void): Promise<Response> {
+  return new Promise((resolve) => {
+    try {
+      begin(resolve);
+    } catch (thrown) {
+      resolve(problemOf(thrown));
+    }
+  });
+}

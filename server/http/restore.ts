@@ -65,7 +65,12 @@ export class RestoreRoute {
       };
       const end = (refusal: Refusal | null): void => {
         if (refusal !== null) return answer(problemOf(refusal));
-        return this.#store(list.states, (report) => answer(json(report)));
+        try {
+          this.#store(list.states, (report) => answer(json(report)));
+        } catch (thrown) {
+          // Nobody is above a callback: who waits for the answer would wait for ever.
+          answer(problemOf(thrown));
+        }
       };
       if (request.body === null) end(null);
       else new IncomingStream(this.#clock, request.body, list, end).read();

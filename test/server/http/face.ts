@@ -61,6 +61,7 @@ export class Face {
   readonly authorization: Authorization | null;
   /** What was told to the log. */
   readonly told: string[] = [];
+  #failure: Error | null = null;
   readonly #handle;
 
   constructor(options: FaceOptions = {}) {
@@ -69,7 +70,7 @@ export class Face {
     const tokens = new Tokens(clock, () => "a1", () => this.isDiskFine);
     this.authorization = options.secret === undefined ? null : new Authorization(tokens, options.secret, clock);
     const tell = (event: string, fields: object = {}): void => void this.told.push(`${event} ${JSON.stringify(fields)}`);
-    this.#handle = createApp(this.#node(), {
+    this.#handle = createApp(this.#failing(this.#node()), {
       clock,
       random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
       valueBytesMax,
@@ -90,6 +91,20 @@ export class Face {
     const request = new Request("http://127.0.0.1:7070/", { method, headers });
     Object.defineProperty(request, "url", { value: url });
     return this.#handle(request);
+  }
+
+  /** From now on the node behind the face throws whatever it is asked. */
+  fail(error: Error): void {
+    this.#failure = error;
+  }
+
+  #failing(node: HttpNode): HttpNode {
+    return new Proxy(node, {
+      get: (_, name) => {
+        if (this.#failure !== null && name !== "authorization") throw this.#failure;
+        return Reflect.get(node, name) as unknown;
+      },
+    });
   }
 
   #node(): HttpNode {

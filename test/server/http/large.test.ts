@@ -7,48 +7,27 @@
 import { decode } from "cbor-x";
 import t from "tap";
 import {
-  BODY_BYTES_IN_FLIGHT_MAX,
   STALL_MS_MAX,
   STREAM_BYTES_MIN,
   VALUE_BYTES_MAX_LIMIT,
 } from "../../../core/limits.ts";
-import { createApp } from "../../../server/http/app.ts";
 import type { Clock } from "../../../server/ports/clock.ts";
-import type { HttpHandler } from "../../../server/ports/http-server.ts";
-import { SeededRandom } from "../../random.ts";
-import { Stage } from "../../simulation/stage.ts";
 import { Face, problemOf } from "./face.ts";
+import { SimulatedFace } from "./simulated-face.ts";
 
 /** Through which it is read, and whose disk is harmed. */
 const HERE = 2;
 /** More than two slices; the third one is harmed. */
 const VALUE = Array.from({ length: 110_000 }, (_, index) => `${index}.`).join("");
 const HARM_AT = 540_000;
-const STILL: Clock = {
-  nowMs: () => 0,
-  elapsedMs: () => 0,
-  after: () => ({ cancel: () => undefined }),
-  soon: () => undefined,
-};
 
 /** A cluster that holds values, with the HTTP face of one node. */
-class Cluster {
-  readonly stage = new Stage(3);
-  readonly #handle: HttpHandler;
-
+class Cluster extends SimulatedFace {
   constructor(...values: string[]) {
+    super(HERE);
     for (const value of values) this.stage.put(HERE, "sib/large", value);
     this.stage.settle();
     this.stage.run(1_000);
-    const node = this.stage.cluster.node(HERE);
-    if (node === null) throw new Error("The node is down");
-    const random = new SeededRandom(1);
-    this.#handle = createApp(node, {
-      clock: STILL,
-      random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
-      valueBytesMax: VALUE_BYTES_MAX_LIMIT,
-      bodyBytesMax: BODY_BYTES_IN_FLIGHT_MAX,
-    });
   }
 
   /** Turns a bit over in the middle of the value, on the disk of one machine. */
@@ -63,27 +42,11 @@ class Cluster {
   }
 
   get(accept = "*/*"): Promise<Response> {
-    const request = new Request("http://h/kv/sib/large?r=1", { headers: { Accept: accept } });
-    return this.finish(Promise.resolve(this.#handle(request)));
+    return this.send("GET", "/kv/sib/large?r=1", { headers: { Accept: accept } });
   }
 
   get damagedReads(): number {
     return this.stage.cluster.node(HERE)?.statistics()["damagedReads"] ?? 0;
-  }
-
-  /** Lets simulated time pass until something has come that HTTP waits for. */
-  async finish<Answer>(coming: Promise<Answer>): Promise<Answer> {
-    let isEnded = false;
-    const ended = coming.finally(() => {
-      isEnded = true;
-    });
-    // What it fails with is for whoever awaits it, below.
-    ended.catch(() => {});
-    while (!isEnded) {
-      this.stage.run(10);
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
-    return ended;
   }
 }
 

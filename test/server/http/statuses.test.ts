@@ -2,8 +2,8 @@
  * Every code that an answer can have, each produced by a request: with its status, its outcome, and whether it
  * says when to come again. The table is a record over all codes: one without a row does not compile.
  *
- * What only a cluster can come to is told by the store behind the face (`told`): that proves how it is answered,
- * not that it comes about.
+ * What only a cluster can come to is told by the store behind the face (`told`): that proves how it is answered.
+ * That it comes about cluster-statuses.test.ts and test/process/room.test.ts show.
  */
 
 import t from "tap";
@@ -125,7 +125,7 @@ const TABLE: Readonly<Record<HttpCode, Row>> = {
   "too-many-siblings": { status: 503, send: told("too-many-siblings") },
   "not-ready": { status: 503, hasRetryAfter: true, send: unready },
   "write-unknown": { status: 504, outcome: "unknown", send: told("write-unknown", "unknown") },
-  "read-timeout": { status: 504, send: told("read-timeout") },
+  "read-timeout": { status: 504, outcome: "unknown", send: told("read-timeout", "unknown") },
   "disk-full": { status: 507, send: told("disk-full") },
   "hints-full": { status: 507, hasRetryAfter: true, send: told("hints-full") },
   "memory-full": { status: 507, send: told("memory-full") },

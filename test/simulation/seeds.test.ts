@@ -56,7 +56,7 @@ for (const [seeds, operations] of [[SEEDS, OPERATIONS], [LONG_SEEDS, "1000"]]) {
 }
 
 t.test("all 45 ways to cut the network, and some of each other family", async (t) => {
-  for (const [family, seeds] of [["C4", "1-45"], ["C5", "1-3"], ["C6", "1-5"], ["C8", "1-4"], ["C9", "1-4"], ["C10", "1-4"], ["C12", "1-2"]] as const) {
+  for (const [family, seeds] of [["C4", "1-45"], ["C5", "1-3"], ["C6", "1-5"], ["C6", "29"], ["C8", "1-4"], ["C9", "1-4"], ["C10", "1-4"], ["C12", "1-2"]] as const) {
     const drawn = { FAMILY: family, SEEDS: seeds, OPERATIONS, SEED: "", TRACE: "" };
     const { code, out } = await run(bin("bun"), [main], { ...drawn, ...BUN_COMPILES_LESS });
     t.equal(code, 0, `${family}: ${out.slice(-4_000)}`);

@@ -146,7 +146,7 @@ function createHandlers(
     giveToken: (request) => tokens.give(request),
     removeToken: (request) => tokens.takeBack(nameBehind(request, TOKENS)),
     getStatistics: () => json({ ...node.statistics(), ...statistics?.(), compressing: compressions.running }),
-    isAlive: () => new Response("ok\n"),
+    isAlive: () => new Response("ok\n", { headers: { "Content-Type": "text/plain; charset=utf-8" } }),
     isReady: (request) => readiness(node, request),
     getOpenApi: () => json(openApiDocument()),
     getDocs: () => new Response(openApiPage(openApiDocument()), { headers: PAGE_HEADERS }),

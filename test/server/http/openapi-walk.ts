@@ -39,7 +39,7 @@ export interface WalkedBody {
 }
 
 /** Headers that any answer may have and no document describes. */
-const UNTOLD = ["content-type", "content-length", "date", "allow"];
+const UNTOLD = ["content-type", "content-length", "transfer-encoding", "connection", "keep-alive", "date", "allow"];
 
 export class WalkedDocument {
   readonly operations: readonly WalkedOperation[];

@@ -156,7 +156,7 @@ const MINUTES_MS = 500_000;
 const CLOCK_TROUBLES =
   ["an hour forth and back", "minutes forth and back", "jitter", "backwards", "a leap second", "an hour apart"] as const;
 
-function clocks({ world, cluster }: Simulation, random: SeededRandom): Script {
+function clocks({ world, cluster, workload }: Simulation, random: SeededRandom): Script {
   const what = CLOCK_TROUBLES[random.below(CLOCK_TROUBLES.length)];
   const jump = (node: number, ms: number): void => cluster.jumpClock(node, ms);
   for (let node = 0; node < NODES; node++) {
@@ -164,6 +164,8 @@ function clocks({ world, cluster }: Simulation, random: SeededRandom): Script {
   }
   for (let second = 1; second <= 60; second++) {
     world.after(second * STEP_MS, () => {
+      // All is mended by then.
+      if (workload.isOver) return;
       const node = random.below(NODES);
       if (what === "an hour forth and back" && second % 5 === 0) jump(node, random.chance(1, 2) ? HOUR_MS : -HOUR_MS);
       if (what === "minutes forth and back" && second % 5 === 0) jump(node, random.chance(1, 2) ? MINUTES_MS : -MINUTES_MS);

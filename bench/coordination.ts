@@ -19,7 +19,7 @@ import { parseArgs } from "node:util";
 import { type Bucket, bytes, connect, type Halo } from "../client/client.ts";
 import { Children, ROOT } from "./children.ts";
 import { HALO, haloVersion, makeLwwBucket, startHalo } from "./halo.ts";
-import { Histogram } from "./load/histogram.ts";
+import { Histogram } from "../server/cli/histogram.ts";
 import { describeMachine } from "./report.ts";
 
 const BUCKET = "bench";

@@ -9,7 +9,7 @@
 import { processorSeconds, type Contestant } from "./contestant.ts";
 import type { Exchange } from "./load/exchange.ts";
 import { type LoadResult, runLoad } from "./load/generator.ts";
-import { Histogram } from "./load/histogram.ts";
+import { Histogram } from "../server/cli/histogram.ts";
 import { medianOf } from "./median.ts";
 
 export interface RoundSettings {

@@ -21,7 +21,7 @@
 
 import { Connection, type ConnectionEvents } from "./connection.ts";
 import type { Call, Exchange } from "./exchange.ts";
-import { Histogram } from "./histogram.ts";
+import { Histogram } from "../../server/cli/histogram.ts";
 
 const DRAIN_MS = 2_000;
 const DRAIN_TICK_MS = 5;

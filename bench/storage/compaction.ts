@@ -24,7 +24,7 @@ import { type LogEngine, openLogEngine } from "../../storage/log/log-engine.ts";
 import { SeededRandom } from "../../test/random.ts";
 import { OPTIONS } from "../../test/storage/engine-beds.ts";
 import { LABELS, nameOf, payloadOf, setOf } from "../../test/storage/sets.ts";
-import { Histogram } from "../load/histogram.ts";
+import { Histogram } from "../../server/cli/histogram.ts";
 
 /** Slow requests do not hold it back: those of this process are not noted. */
 const background = new Background(systemClock, new LatencyWindow(systemClock), Infinity);

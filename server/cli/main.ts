@@ -25,6 +25,7 @@ import { clusterStatusCommand, explainCommand } from "./cluster.ts";
 import { CLUSTER_CHANGES } from "./cluster-changes.ts";
 import { backupCommand, restoreCommand } from "./backup.ts";
 import { batchCommand } from "./batch.ts";
+import { benchCommand } from "./bench.ts";
 import type { Command } from "./command.ts";
 import {
   checkEnvironment,
@@ -101,6 +102,7 @@ const COMMANDS: readonly Command[] = [
   backupCommand,
   restoreCommand,
   verifyCommand,
+  benchCommand,
   shellCommand(() => COMMANDS, run),
   completionCommand(() => COMMANDS),
   versionCommand,

@@ -1,12 +1,12 @@
 /** The latency histogram: its quantiles stay within one percent of the exact ones. */
 
 import t from "tap";
-import { Histogram } from "../../../bench/load/histogram.ts";
+import { Histogram } from "../../../server/cli/histogram.ts";
 import { SeededRandom, seedFrom } from "../../random.ts";
 
 t.test("quantileMs() is within 1 % of the sorted latencies", (t) => {
   const seed = seedFrom(process.env["SEED"], 7);
-  t.comment(`SEED=${seed} npx tap run test/bench/load/histogram.test.ts`);
+  t.comment(`SEED=${seed} npx tap run test/server/cli/histogram.test.ts`);
   const random = new SeededRandom(seed);
   const histogram = new Histogram();
   const latencies = Array.from({ length: 20_000 }, () => {

@@ -230,7 +230,7 @@ export class Coordinator implements Store {
     const body = putBodyOf(putCase.request, putCase.requestId);
     const { number } = membership.layouts.current;
     const staged = putCase.request.staged ?? null;
-    forwardPut(members, number, body, staged, replication.pushes, done);
+    forwardPut(members, number, body, staged, replication.pushes, () => leftMs(this.#parts, putCase), done);
   }
 
   #forwardEnded({ request }: PutCase, forwarded: Forwarded, done: Done): void {

@@ -10,6 +10,9 @@
  * Riak's bug of the same place (riak_kv#1046): the *original* request was handed on between coordinators
  * and made two versions. Here a request carries the mark "forwarded" and is never handed on again, and
  * its request id makes twins of what is coordinated twice anyway.
+ *
+ * Its deadline travels with it, as the time that is left when it is sent: who is asked second does not work on for a
+ * client that has gone.
  */
 
 import { KIND_GET, KIND_PUT, type FrameView } from "../../core/frame.ts";
@@ -123,6 +126,9 @@ function mayDoBetterElsewhere({ outcome, code }: ResultBody): boolean {
   return RESULT_OUTCOMES[outcome] === "refused" && OWN_REASONS.has(RESULT_CODES[code]);
 }
 
+/** Milliseconds that a request has left, 1 at least. */
+export type LeftMs = () => number;
+
 /**
  * Sends a put to the first of `members` that can be reached.
  * @param staged its payload, where that is large: it goes first, under the request's id
@@ -133,10 +139,13 @@ export function forwardPut(
   body: PutBody,
   staged: LargePayload | null,
   pushes: BodyPushes,
+  leftMs: LeftMs,
   done: (forwarded: Forwarded) => void,
 ): void {
-  const encode = (target: Uint8Array, offset: number): void => writePut(body, target, offset);
-  const timeoutMs = staged === null ? body.timeoutMs : Math.max(body.timeoutMs, LARGE_PUT_MS_MAX);
+  const encode = (target: Uint8Array, offset: number, timeoutMs: number): void => {
+    writePut({ ...body, timeoutMs }, target, offset);
+  };
+  const patienceMs = staged === null ? 0 : LARGE_PUT_MS_MAX;
   const before: Before | null = staged === null ? null : (member, go, next) => {
     pushes.push({
       member,
@@ -151,7 +160,7 @@ export function forwardPut(
       done: (status, failure) => (status === STATUS_DONE && failure === "" ? go() : next()),
     });
   };
-  new Forward(members, layout, KIND_PUT, putLength(body), timeoutMs, encode, before, done).next();
+  new Forward(members, layout, KIND_PUT, putLength(body), { leftMs, patienceMs }, encode, before, done).next();
 }
 
 /** Does something with a member before the request: `go` on with it, or try the `next` one. */
@@ -172,11 +181,14 @@ export function forwardGet(
   layout: number,
   body: GetBody,
   wheel: TimerWheel,
+  leftMs: LeftMs,
   done: (forwarded: Forwarded) => void,
 ): void {
-  const encode = (target: Uint8Array, offset: number): void => writeGet(body, target, offset);
-  const timeoutMs = body.timeoutMs;
-  new Forward(members, layout, KIND_GET, getLength(body), timeoutMs, encode, null, done, wheel).next();
+  const encode = (target: Uint8Array, offset: number, timeoutMs: number): void => {
+    writeGet({ ...body, timeoutMs }, target, offset);
+  };
+  const time = { leftMs, patienceMs: 0 };
+  new Forward(members, layout, KIND_GET, getLength(body), time, encode, null, done, wheel).next();
 }
 
 /** How long a member is waited for before another one is asked as well. */
@@ -188,13 +200,21 @@ function hedgeMs({ latencyMs }: Member): number {
   return Math.min(HEDGE_MS_MAX, Math.max(HEDGE_MS_MIN, HEDGE_TIMES * latencyMs));
 }
 
+/** How long the other node may work, and how long it is waited for at least. */
+interface Time {
+  readonly leftMs: LeftMs;
+  readonly patienceMs: number;
+}
+
+type Encode = (target: Uint8Array, offset: number, timeoutMs: number) => void;
+
 class Forward implements ReplyHandler, TimerTarget {
   readonly #members: readonly Member[];
   readonly #layout: number;
   readonly #kind: number;
   readonly #length: number;
-  readonly #timeoutMs: number;
-  readonly #encode: (target: Uint8Array, offset: number) => void;
+  readonly #time: Time;
+  readonly #encode: Encode;
   readonly #before: Before | null;
   readonly #done: (forwarded: Forwarded) => void;
   /** Null: one member is asked at a time. */
@@ -210,8 +230,8 @@ class Forward implements ReplyHandler, TimerTarget {
     layout: number,
     kind: number,
     length: number,
-    timeoutMs: number,
-    encode: (target: Uint8Array, offset: number) => void,
+    time: Time,
+    encode: Encode,
     before: Before | null,
     done: (forwarded: Forwarded) => void,
     wheel: TimerWheel | null = null,
@@ -220,7 +240,7 @@ class Forward implements ReplyHandler, TimerTarget {
     this.#layout = layout;
     this.#kind = kind;
     this.#length = length;
-    this.#timeoutMs = timeoutMs;
+    this.#time = time;
     this.#encode = encode;
     this.#before = before;
     this.#done = done;
@@ -241,13 +261,14 @@ class Forward implements ReplyHandler, TimerTarget {
 
   #send(member: Member, index: number): void {
     const { peer } = member;
-    const timeoutMs = this.#timeoutMs;
+    const leftMs = this.#time.leftMs();
+    const waitMs = Math.max(leftMs, this.#time.patienceMs);
     const offset = peer === null
       ? -1
-      : peer.request(this.#kind, 0, this.#layout, this.#length, timeoutMs, this, index);
+      : peer.request(this.#kind, 0, this.#layout, this.#length, waitMs, this, index);
     if (peer === null || offset < 0) return this.next();
     this.#open++;
-    this.#encode(peer.buffer, offset);
+    this.#encode(peer.buffer, offset, leftMs);
     if (this.#wheel === null || this.#index >= this.#members.length) return;
     this.#hedge = this.#wheel.schedule(hedgeMs(member), this, 0);
   }

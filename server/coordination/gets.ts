@@ -6,7 +6,7 @@
 import type { ObjectName } from "../../core/object-name.ts";
 import { clockCount } from "../../core/version-set.ts";
 import { contextOfRead } from "./context-clock.ts";
-import { forwardEnded, forwardGet, getBodyOf, type Forwarded } from "./forward.ts";
+import { forwardEnded, forwardGet, getBodyOf, type Forwarded, type LeftMs } from "./forward.ts";
 import { Gather, type Gathered, type GatherRequest } from "./gather.ts";
 import { copiesFor, dateMs, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
 import { coordinates, fastFirst, ownersIn, type Plan } from "./plan.ts";
@@ -43,10 +43,19 @@ export class Gets {
     replication.counters.forwarded++;
     const others = fastFirst(plan.targets.map((target) => target.member));
     const { number } = membership.layouts.current;
-    return forwardGet(others, number, getBodyOf(request), wheel, (forwarded) => {
-      if (forwarded.kind === "unreachable") this.#read(request, copies, plan, need, done);
+    const leftMs = this.#leftMs(options.timeoutMs);
+    return forwardGet(others, number, getBodyOf(request), wheel, leftMs, (forwarded) => {
+      const here = { name, options: { ...options, timeoutMs: leftMs() } };
+      if (forwarded.kind === "unreachable") this.#read(here, copies, plan, need, done);
       else this.forwardEnded(name, forwarded, "read-timeout", done);
     });
+  }
+
+  /** What is left of a request's time, from now on. */
+  #leftMs(timeoutMs: number): LeftMs {
+    const { clock } = this.#parts.ports;
+    const deadlineMs = clock.elapsedMs() + timeoutMs;
+    return () => Math.max(1, Math.ceil(deadlineMs - clock.elapsedMs()));
   }
 
   /** How a request ends that was handed on: large payloads of what it read are fetched first. */

@@ -91,8 +91,10 @@ export class Load {
   async #runLane(lane: number): Promise<void> {
     for (;;) {
       const dueMs = this.#nextDueMs();
-      if (dueMs >= this.#endMs || this.#late.signal.aborted) return;
-      await until(dueMs);
+      const isOver = dueMs >= this.#endMs;
+      if (this.#late.signal.aborted) return;
+      await until(this.#startMs + Math.min(dueMs, this.#endMs));
+      if (isOver) return;
       if (this.#isStopped) return;
       const kind = this.#drawKind();
       const error = await this.#send(kind, lane, this.#late.signal);
@@ -101,12 +103,13 @@ export class Load {
   }
 
   get #endMs(): number {
-    return this.#startMs + this.#shape.warmUpMs + this.#shape.measuredMs;
+    return this.#shape.warmUpMs + this.#shape.measuredMs;
   }
 
+  /** Since the start: beside a clock's reading of many digits, the last request of a second would slip into the next. */
   #nextDueMs(): number {
     const { rate } = this.#shape;
-    return rate === 0 ? systemClock.elapsedMs() : this.#startMs + (this.#scheduled++ * 1_000) / rate;
+    return rate === 0 ? systemClock.elapsedMs() - this.#startMs : (this.#scheduled++ * 1_000) / rate;
   }
 
   #drawKind(): Kind {
@@ -114,8 +117,8 @@ export class Load {
   }
 
   #record(kind: Kind, dueMs: number, error: string): void {
-    if (dueMs < this.#startMs + this.#shape.warmUpMs) return;
-    this.counts.record(kind, systemClock.elapsedMs() - dueMs, error);
+    if (dueMs < this.#shape.warmUpMs) return;
+    this.counts.record(kind, systemClock.elapsedMs() - this.#startMs - dueMs, error);
   }
 
   /** Open loop: what was due and was never sent, since all connections waited. */

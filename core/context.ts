@@ -15,8 +15,10 @@
  * There is one text for one context: padding, other characters and stray bits in the last one are
  * refused.
  *
- * A clock of more than CONTEXT_ENTRIES_MAX entries loses those with the oldest stamps. What a
- * context does not cover is not superseded: that can make false siblings, never a lost write.
+ * A clock of more than CONTEXT_ENTRIES_MAX entries loses those with the oldest stamps, and first those
+ * that cover no live version. What a context does not cover is not superseded: that can make false
+ * siblings, never a lost write. Were the entry of a version dropped that was shown, the put that follows
+ * would leave it: siblings that nobody can resolve.
  */
 
 import { copyBytes, readU16, writeU16, writeU32 } from "./bytes.ts";
@@ -24,6 +26,7 @@ import { CONTEXT_CHARS_MAX, NAME_BYTES_MAX } from "./limits.ts";
 import { SIPHASH_BYTES, siphashInto } from "./siphash.ts";
 import { ACTOR_BYTES, compareStamps, ENTRY_BYTES, entryCovers, STAMP_AT } from "./clock-entry.ts";
 import { clockIsWellFormed, clockRemove } from "./vector-clock.ts";
+import { VERSION_BYTES } from "./version-set.ts";
 
 const CONTEXT_FORMAT = 1;
 const COUNT_AT = 2;
@@ -45,7 +48,7 @@ export function contextLengthMax(clockEntries: number): number {
 
 /**
  * Writes a context as bytes; returns its length, at most CONTEXT_BYTES_MAX.
- * @param keep a dot (14 bytes at keep[keepOffset..]) whose entry stays; keepOffset -1: none
+ * @param live version entries, liveCount of them at live[liveOffset..]: what covers one goes last
  * @param reader id of the node that answered the read first, 8 bytes; zeros: none
  * @param key the cluster's, 16 bytes
  * @param target with room for contextLengthMax(clockCount) bytes
@@ -55,8 +58,9 @@ export function encodeContextInto(
   clock: Uint8Array,
   clockOffset: number,
   clockCount: number,
-  keep: Uint8Array,
-  keepOffset: number,
+  live: Uint8Array,
+  liveOffset: number,
+  liveCount: number,
   reader: Uint8Array,
   key: Uint8Array,
   name: Uint8Array,
@@ -67,7 +71,8 @@ export function encodeContextInto(
   copyBytes(clock, clockOffset, target, entries, clockCount * ENTRY_BYTES);
   let count = clockCount;
   while (count > CONTEXT_ENTRIES_MAX) {
-    const oldest = oldestEntry(target, entries, count, keep, keepOffset);
+    const dead = oldestEntry(target, entries, count, live, liveOffset, liveCount);
+    const oldest = dead >= 0 ? dead : oldestEntry(target, entries, count, live, liveOffset, 0);
     count = clockRemove(target, entries, count, oldest);
   }
   target[targetOffset] = CONTEXT_FORMAT;
@@ -193,21 +198,35 @@ function equalInConstantTime(wanted: Uint8Array, given: Uint8Array, offset: numb
   return difference === 0;
 }
 
-/** Index of the entry with the oldest stamp, the one that covers the dot to keep left aside. */
+/** Index of the entry with the oldest stamp of those that cover none of the versions; -1: all do. */
 function oldestEntry(
   clock: Uint8Array,
   offset: number,
   count: number,
-  keep: Uint8Array,
-  keepOffset: number,
+  live: Uint8Array,
+  liveOffset: number,
+  liveCount: number,
 ): number {
   let oldest = -1;
   for (let index = 0; index < count; index++) {
     const entry = offset + index * ENTRY_BYTES;
-    if (keepOffset >= 0 && entryCovers(clock, entry, keep, keepOffset)) continue;
+    if (coversAny(clock, entry, live, liveOffset, liveCount)) continue;
     const stamp = entry + STAMP_AT;
     const champion = offset + oldest * ENTRY_BYTES + STAMP_AT;
     if (oldest < 0 || compareStamps(clock, stamp, clock, champion) < 0) oldest = index;
   }
   return oldest;
+}
+
+function coversAny(
+  clock: Uint8Array,
+  entry: number,
+  live: Uint8Array,
+  liveOffset: number,
+  liveCount: number,
+): boolean {
+  for (let index = 0; index < liveCount; index++) {
+    if (entryCovers(clock, entry, live, liveOffset + index * VERSION_BYTES)) return true;
+  }
+  return false;
 }

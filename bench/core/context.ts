@@ -39,7 +39,7 @@ function clockOf(count: number): Uint8Array {
 }
 
 function seal(clock: Uint8Array, count: number): string {
-  const length = encodeContextInto(clock, 0, count, clock, -1, reader, key, name, bytes, 0);
+  const length = encodeContextInto(clock, 0, count, clock, 0, 0, reader, key, name, bytes, 0);
   return contextToText(bytes, 0, length);
 }
 

@@ -14,9 +14,9 @@ import {
   encodeContextInto,
 } from "../../core/context.ts";
 import type { ObjectName } from "../../core/object-name.ts";
-import { ACTOR_BYTES, DOT_BYTES, ENTRY_BYTES } from "../../core/clock-entry.ts";
+import { ACTOR_BYTES, ENTRY_BYTES } from "../../core/clock-entry.ts";
 import { contextAfterPutInto } from "../../core/version-event.ts";
-import { clockCount, clockOffset, versionCount } from "../../core/version-set.ts";
+import { clockCount, clockOffset, versionCount, versionOffset } from "../../core/version-set.ts";
 
 export interface ContextClock {
   /** Clock entries, 24 bytes each, in normal form (core/vector-clock). */
@@ -28,7 +28,6 @@ export interface ContextClock {
 
 export const NO_CONTEXT: ContextClock = { entries: new Uint8Array(0), count: 0, reader: "" };
 
-const NO_DOT = new Uint8Array(DOT_BYTES);
 const NOBODY = new Uint8Array(ACTOR_BYTES);
 /** The context being read; its entries are copied out before it is used again. */
 const decoded = new Uint8Array(CONTEXT_BYTES_MAX + 8);
@@ -64,7 +63,8 @@ export function contextOfRead(
   key: Uint8Array,
   name: ObjectName,
 ): string {
-  return pack(head, clockOffset(head, 0), clockCount(head, 0), NO_DOT, reader ?? NOBODY, key, name);
+  const [clock, entries, versions] = [clockOffset(head, 0), clockCount(head, 0), versionCount(head, 0)];
+  return pack(head, clock, entries, head, versionOffset(0, 0), versions, reader ?? NOBODY, key, name);
 }
 
 /** The context of a put's answer: what it was given and the new version alone. */
@@ -79,20 +79,33 @@ export function contextOfPut(
   const entries = new Uint8Array(entriesMax * ENTRY_BYTES);
   const { entries: given, count: givenCount } = context;
   const count = contextAfterPutInto(given, 0, givenCount, head, 0, version, 0, entries, 0);
-  return pack(entries, 0, count, version, NOBODY, key, name);
+  return pack(entries, 0, count, version, 0, 1, NOBODY, key, name);
 }
 
 function pack(
   entries: Uint8Array,
   start: number,
   count: number,
-  keep: Uint8Array,
+  live: Uint8Array,
+  liveOffset: number,
+  liveCount: number,
   reader: Uint8Array,
   key: Uint8Array,
   name: ObjectName,
 ): string {
   if (contextLengthMax(count) > packed.length) packed = new Uint8Array(contextLengthMax(count));
-  const length =
-    encodeContextInto(entries, start, count, keep, 0, reader, key, name.bytes, packed, 0);
+  const length = encodeContextInto(
+    entries,
+    start,
+    count,
+    live,
+    liveOffset,
+    liveCount,
+    reader,
+    key,
+    name.bytes,
+    packed,
+    0,
+  );
   return contextToText(packed, 0, length);
 }

@@ -304,11 +304,11 @@ export const suite: readonly Case[] = [
       const decoded = new Uint8Array(CONTEXT_BYTES_MAX);
       const reader = key.slice(0, ACTOR_BYTES);
       const encode = () =>
-        encodeContextInto(mixed, 0, 2, NONE, -1, reader, key, name, target, 0);
+        encodeContextInto(mixed, 0, 2, NONE, 0, 0, reader, key, name, target, 0);
       const text = contextToText(target, 0, encode());
       await allocatesNothing(check, "encodeContextInto", () => {
         keep(contextLengthMax(2));
-        keep(encodeContextInto(mixed, 0, 2, NONE, -1, reader, key, name, target, 0));
+        keep(encodeContextInto(mixed, 0, 2, NONE, 0, 0, reader, key, name, target, 0));
       });
       await allocatesNothing(check, "decodeContext", () => {
         keep(contextFromTextInto(text, decoded) + decodeContext(text, key, name, decoded));

@@ -16,8 +16,9 @@ import {
 } from "../../core/context.ts";
 import { CONTEXT_CHARS_MAX, NAME_BYTES_MAX } from "../../core/limits.ts";
 import { SIPHASH_BYTES, siphashInto } from "../../core/siphash.ts";
-import { ENTRY_BYTES, PAIR, writeEntry } from "../../core/clock-entry.ts";
+import { DOT_BYTES, ENTRY_BYTES, PAIR, writeEntry } from "../../core/clock-entry.ts";
 import { clockCovers, clockIsWellFormed } from "../../core/vector-clock.ts";
+import { VERSION_BYTES } from "../../core/version-set.ts";
 import { packClock, randomClock } from "../model/vector-clock-model.ts";
 import { SeededRandom, seedFrom } from "../random.ts";
 import type { Case } from "../suite.ts";
@@ -29,16 +30,17 @@ const name = new TextEncoder().encode("cart/user-17");
 const reader = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
 const NONE = new Uint8Array(0);
 
-function encode(clock: Uint8Array, keep: Uint8Array = NONE, ofName: Uint8Array = name): string {
+/** @param live version entries */
+function encode(clock: Uint8Array, live: Uint8Array = NONE, ofName: Uint8Array = name): string {
   const count = clock.length / ENTRY_BYTES;
   const target = new Uint8Array(contextLengthMax(count) + 3);
-  const keepOffset = keep.length === 0 ? -1 : 0;
   const length = encodeContextInto(
     clock,
     0,
     count,
-    keep,
-    keepOffset,
+    live,
+    0,
+    live.length / VERSION_BYTES,
     reader,
     key,
     ofName,
@@ -62,6 +64,16 @@ function wideClock(count: number, stampOf: (index: number) => number): Uint8Arra
     writeEntry(clock, index * ENTRY_BYTES, actor, 0, 5, PAIR, stampOf(index), 0);
   }
   return clock;
+}
+
+/** Version entries with the dots of some of a clock's entries. */
+function versionsOf(clock: Uint8Array, entries: readonly number[]): Uint8Array {
+  const versions = new Uint8Array(entries.length * VERSION_BYTES);
+  entries.forEach((entry, index) => {
+    const at = entry * ENTRY_BYTES;
+    versions.set(clock.subarray(at, at + DOT_BYTES), index * VERSION_BYTES);
+  });
+  return versions;
 }
 
 /** The context with one byte overwritten, and the MAC that a holder of the key would give it. */
@@ -199,7 +211,7 @@ export const suite: readonly Case[] = [
     },
   },
   {
-    name: "31 entries fit; of more those with the oldest stamps go, the dot to keep stays",
+    name: "31 entries fit; of more those with the oldest stamps go, and last those that cover a live version",
     run(check) {
       check.equal(CONTEXT_ENTRIES_MAX, 31, "entries that fit");
       const full = encode(wideClock(31, (index) => index));
@@ -213,9 +225,14 @@ export const suite: readonly Case[] = [
         const isKept = clockCovers(target, CONTEXT_ENTRIES_AT, 31, wide, index * ENTRY_BYTES);
         check.equal(isKept, (index * 37) % 100 >= 69, `entry of stamp ${(index * 37) % 100}`);
       }
-      const oldest = wide.slice(0, ENTRY_BYTES);
-      check.equal(countIn(encode(wide, oldest), target), 31, "with a dot to keep");
-      check.ok(clockCovers(target, CONTEXT_ENTRIES_AT, 31, oldest, 0), "the dot is kept");
+      const shown = versionsOf(wide, [0, 27, 54, 3]);
+      check.equal(countIn(encode(wide, shown), target), 31, "with versions that are live");
+      for (let version = 0; version < shown.length; version += VERSION_BYTES) {
+        check.ok(clockCovers(target, CONTEXT_ENTRIES_AT, 31, shown, version), "what was shown is covered");
+      }
+      const all = versionsOf(wide, Array.from({ length: 100 }, (_, index) => index));
+      check.equal(countIn(encode(wide, all), target), 31, "with more of them than fit");
+      check.ok(clockIsWellFormed(target, CONTEXT_ENTRIES_AT, 31, target.length), "in normal form");
     },
   },
   {

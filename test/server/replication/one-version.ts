@@ -77,9 +77,9 @@ export function setOfOne(one: OneVersion): VersionSet {
 }
 
 /** A set of nothing but a clock: `count` actors from number `first` on, of whom one dot each was seen. */
-export function clockOf(first: number, count: number): VersionSet {
+export function clockOf(first: number, count: number, stampMs?: number): VersionSet {
   const head = new Uint8Array(HEAD_BYTES + count * ENTRY_BYTES);
-  const single = setOfOne({ actor: "a", counter: 1, body: "" }).head;
+  const single = setOfOne({ actor: "a", counter: 1, body: "", stampMs: stampMs ?? 1_001 }).head;
   const numbers = new DataView(head.buffer);
   for (let index = 0; index < count; index++) {
     const at = HEAD_BYTES + index * ENTRY_BYTES;

@@ -56,7 +56,7 @@ export class HintRequests {
   drop(position0: number): void {
     const list = this.of(position0);
     const isAll = list.length === 0 ? !this.#isIncomplete : list.length < REQUESTS_MAX * REQUEST_BYTES;
-    if (!isAll) this.#superseded.forgetAll(position0);
+    if (!isAll) this.#superseded.forgetAll(new Set([position0]));
     else {
       eachRequest(list, (offset, checksum) => {
         this.#superseded.forget(list, offset, checksum, position0);

@@ -275,6 +275,11 @@ export class LocalCopy {
     return this.#store(name, held, change.set, labels, true);
   }
 
+  /** What is held of the names at these positions has been given away. */
+  forgetSuperseded(positions: ReadonlySet<number>): void {
+    this.#superseded.forgetAll(positions);
+  }
+
   /** Whether a version entry is the retry of a write that was superseded here. */
   isLateTwin(name: ObjectName, bytes: Uint8Array, version: number): boolean {
     return this.#superseded.has(

@@ -17,7 +17,8 @@
  * by the log (request-history.ts).
  *
  * What is remembered under a name counts only while what superseded it is held under that name: where that
- * is given away, it is forgotten (hint-requests.ts).
+ * is given away, it is forgotten (hint-requests.ts, surplus.ts). A node that went on to drop such a write
+ * from what it gets would keep a clock that covers it, without what took its place.
  */
 
 import { REQUEST_ID_KEPT_MS } from "../../core/limits.ts";
@@ -111,10 +112,11 @@ export class SupersededRequests {
     }
   }
 
-  /** Forgets all writes of a name. Looks at every slot. */
-  forgetAll(position0: number): void {
+  /** Forgets all writes of the names at these positions. Looks at every slot, once for all of them. */
+  forgetAll(positions: ReadonlySet<number>): void {
+    if (positions.size === 0) return;
     for (let slot = 0; slot < this.#times.length; slot++) {
-      if (this.#words[slot * WORDS + 5] === position0) this.#times[slot] = 0;
+      if (this.#times[slot] !== 0 && positions.has(this.#words[slot * WORDS + 5])) this.#times[slot] = 0;
     }
   }
 

@@ -13,7 +13,8 @@
  * got a late write behind its back just has some surplus left, and looks again.
  *
  * It forgets no dot that matters: who owns a partition again begins as a partial replica of it, and
- * makes single dots until it was compared with a complete one (Completeness, dotAsPair).
+ * makes single dots until it was compared with a complete one (Completeness, dotAsPair). Which writes were
+ * superseded in a copy is forgotten with it (superseded.ts).
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
@@ -227,13 +228,19 @@ export class Surplus {
   #drop(partition: number, entries: readonly ListedEntry[]): void {
     const { layouts, self, counters } = this.#host;
     if (this.#isStopped || layouts.some((layout) => layout.owns(self.id, partition))) return;
+    const given = new Set<number>();
     for (const entry of entries) {
       const name = nameOf(this.#copy.engine, entry);
       if (name === null) continue;
       const outcome = this.#copy.engine.remove(name, entry.digest0, entry.digest1);
-      if (outcome.status === "done") counters.surplusDropped++;
-      else return this.#host.log.warn("surplus cannot be removed", { detail: outcome.detail });
+      if (outcome.status !== "done") {
+        this.#host.log.warn("surplus cannot be removed", { detail: outcome.detail });
+        break;
+      }
+      given.add(entry.position0);
+      counters.surplusDropped++;
     }
+    this.#copy.forgetSuperseded(given);
   }
 
   /** Places of the listed entries that are not held here just so, once all that is held is synced. */

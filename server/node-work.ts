@@ -1,12 +1,15 @@
 /**
  * Work in the background of the whole cluster, as an administrator at any node sees it: how transfers stand, what
- * goes on at which pace, and what is paused, told by every member.
+ * goes on at which pace, and what is paused, told by every member. One whose disk did not take an order has not
+ * followed it, and counts among those that did not answer; its log says why.
  */
 
 import { type Background, BACKGROUND_KINDS, type BackgroundKind } from "./admission/background.ts";
 import type { PauseOrder, WorkReport, WorksReport } from "./http/http-node.ts";
 import { askAll, type Answered } from "./membership/ask-all.ts";
 import type { Membership } from "./membership/membership.ts";
+import type { NodePauses } from "./node-pauses.ts";
+import type { Log } from "./ports/log.ts";
 import type { Replication } from "./replication/replication.ts";
 import type { Peers } from "./wire/peers.ts";
 
@@ -17,6 +20,8 @@ export interface NodeWorkParts {
   readonly peers: Peers;
   readonly replication: Replication;
   readonly background: Background;
+  readonly pauses: NodePauses;
+  readonly log: Log;
   /** What 99 % of the last minute's requests took at most, ms. */
   p99Ms(): number;
 }
@@ -32,8 +37,9 @@ export class NodeWork {
     });
     parts.peers.onMessage("work-pause", (body, from, reply, refuse) => {
       const order = from.role === "peer" ? readPause(body) : null;
-      if (order === null) refuse("work-pause wants a kind of work, the id of a node or null, and true or false");
-      else reply(this.#take(order));
+      if (order === null) return refuse("work-pause wants a kind of work, the id of a node or null, and true or false");
+      const problem = this.#take(order);
+      return problem === "" ? reply(this.#own()) : refuse(problem);
     });
   }
 
@@ -44,21 +50,22 @@ export class NodeWork {
 
   /** Pauses or resumes a kind at every member that answers, or at one; calls back with how it stands then. */
   pause(order: PauseOrder, done: (report: WorksReport) => void): void {
-    this.#ask("work-pause", [order.kind, order.node, order.isPaused], this.#take(order), done);
+    const own = this.#take(order) === "" ? this.#own() : undefined;
+    this.#ask("work-pause", [order.kind, order.node, order.isPaused], own, done);
   }
 
   #ask(type: string, body: unknown, own: unknown, done: (report: WorksReport) => void): void {
     askAll(this.#parts.membership.members, type, body, ASK_TIMEOUT_MS, own, (answers) => done(reportOf(answers)));
   }
 
-  #take({ kind, node, isPaused }: PauseOrder): object {
-    const { background, membership } = this.#parts;
+  /** Follows an order that is meant for this node; "" or why it cannot. */
+  #take({ kind, node, isPaused }: PauseOrder): string {
+    const { pauses, log, membership } = this.#parts;
     const { id, name } = membership.self;
-    if (node === null || node === id || node === name) {
-      if (isPaused) background.pause(kind);
-      else background.resume(kind);
-    }
-    return this.#own();
+    if (node !== null && node !== id && node !== name) return "";
+    const problem = pauses.set(kind, isPaused);
+    if (problem !== "") log.error("an order to pause or resume cannot be kept", { kind, isPaused, problem });
+    return problem;
   }
 
   #own(): Omit<WorkReport, "node" | "name"> {

@@ -34,6 +34,7 @@ import { Identity } from "./membership/identity.ts";
 import { Membership } from "./membership/membership.ts";
 import { NodeActor } from "./node-actor.ts";
 import type { NodeConfig } from "./node-config.ts";
+import { NodePauses } from "./node-pauses.ts";
 import { NodeRepair } from "./node-repair.ts";
 import { NodeWork } from "./node-work.ts";
 import { clusterReport, layoutReport, partitionBytes, prefixed, storeStatistics } from "./node-reports.ts";
@@ -77,6 +78,7 @@ export class Node {
   /** How long requests took lately, and what may go on beside them. */
   readonly #foreground: LatencyWindow;
   readonly #background: Background;
+  readonly #pauses: NodePauses;
   readonly #actor: NodeActor;
   #identity: Identity | null = null;
   #peers: Peers | null = null;
@@ -99,6 +101,7 @@ export class Node {
     this.#actor = new NodeActor(ports);
     this.#foreground = new LatencyWindow(ports.clock);
     this.#background = new Background(ports.clock, this.#foreground, config.foregroundP99Ms);
+    this.#pauses = new NodePauses(ports.disk, this.#background);
     this.#memory = new MemoryWatermark(ports, config.memoryBytesMax, () => this.#bytesHeld());
   }
 
@@ -337,6 +340,8 @@ export class Node {
   }
 
   #open(): void {
+    const problem = this.#pauses.restore();
+    if (problem !== "") this.#ports.log.error("what was paused is not known, so nothing is", { problem });
     openStore(this.#storeParts(), "hints", (hints, hintsError) => {
       if (hints === null) return this.#fail(hintsError);
       return openStore(this.#storeParts(), "objects", (objects, objectsError) => {
@@ -425,7 +430,8 @@ export class Node {
     serveClients(peers, membership, coordinator);
     const background = this.#background;
     const p99Ms = (): number => this.#foreground.percentile(0.99);
-    const work = new NodeWork({ membership, peers, replication, background, p99Ms });
+    const [pauses, { log }] = [this.#pauses, this.#ports];
+    const work = new NodeWork({ membership, peers, replication, background, pauses, log, p99Ms });
     const repair = new NodeRepair(membership, replication);
     return { objects, hints, replication, coordinator, repair, work };
   }

@@ -19,7 +19,7 @@
  * is forgotten slowly, since the load may have grown meanwhile.
  *
  * The lower bound holds whatever the load is: a store that gives no space back while it is busy fills the
- * disk. A kind that an administrator has paused waits until it is resumed, or the node is restarted.
+ * disk. A kind that an administrator has paused waits until it is resumed (node-pauses.ts).
  */
 
 import type { Clock, Timer } from "../ports/clock.ts";

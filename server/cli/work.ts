@@ -54,7 +54,7 @@ function pauseCommand(name: "pause" | "resume", summary: string): Command {
     name: `cluster ${name}`,
     takes: "KIND",
     summary,
-    about: `KIND is one of ${KINDS}. A node that is restarted has paused nothing.\n${EXIT_CODES}`,
+    about: `KIND is one of ${KINDS}. It stays so when a node is restarted.\n${EXIT_CODES}`,
     options: [option("at", "NODE", "at that member alone (name or id)"), JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 1,
     positionalsMax: 1,

@@ -230,8 +230,12 @@ t.test("batch: a result a line for each operation of a file, and work in the bac
   t.match(await halo(["cluster", "transfers", ...on]), { code: 0, stdout: /all here/ });
   t.match(await halo(["cluster", "pause", "scrub", ...on]), { code: 0, stdout: /paused/ });
   t.match(await halo(["cluster", "background", ...on]), { code: 0, stdout: /paused/ });
-  t.notMatch((await halo(["cluster", "resume", "scrub", ...on])).stdout, /paused/);
   t.match(await halo(["cluster", "pause", "sleep", ...on]), { code: 2, stderr: /'sleep' is not a kind of work/ });
+  node.process.kill("SIGKILL");
+  await node.process.ended;
+  const again = await serveNode(t, join(folder, "data"));
+  t.match((await halo(["cluster", "background", "--node", again.url])).stdout, /paused/, "after kill -9, too");
+  t.notMatch((await halo(["cluster", "resume", "scrub", "--node", again.url])).stdout, /paused/);
 });
 
 t.test("explain, cluster status and bucket show and set what the cluster knows", async (t) => {

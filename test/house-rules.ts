@@ -31,6 +31,7 @@ const FLOORS = [
   "server/node-stores.ts",
   "server/node-reports.ts",
   "server/node-repair.ts",
+  "server/node-pauses.ts",
   "server/node-work.ts",
   "server/node.ts",
   "server/cli",

@@ -66,8 +66,8 @@ const addCommand: Command = {
   name: "token add",
   takes: "NAME",
   summary: "make a token, which is shown this once",
-  about: `Roles: read (get, list), write (put and delete as well), admin (buckets, tokens, the cluster as well).
-A bucket pattern is a bucket's name, with * for any bytes.
+  about: `Roles: read (get, list), write (put and delete as well), admin (properties of buckets as well and,
+with a token for all buckets, tokens and the cluster). A bucket pattern is a bucket's name, with * for any bytes.
 ${EXIT_CODES}`,
   options: [
     option("role", "ROLE", "read, write or admin"),

@@ -120,10 +120,10 @@ function createHandlers(
     batch: (request) => batch.take(request),
     explain: (request, principal) => explain(node, request, principal),
     explainByKey64: (request, principal) => explain(node, request, principal),
-    listBuckets: () => buckets.list(),
-    getBucket: (request) => buckets.get(request.url, behind(request, BUCKETS)),
-    setBucket: (request) => buckets.set(request, behind(request, BUCKETS)),
-    resetBucket: (request) => buckets.reset(request.url, behind(request, BUCKETS)),
+    listBuckets: (_request, principal) => buckets.list(principal),
+    getBucket: (request, principal) => buckets.get(request.url, behind(request, BUCKETS), principal),
+    setBucket: (request, principal) => buckets.set(request, behind(request, BUCKETS), principal),
+    resetBucket: (request, principal) => buckets.reset(request.url, behind(request, BUCKETS), principal),
     getCluster: () => json(node.clusterReport()),
     getLayout: () => cluster.layout(),
     getPlan: () => cluster.plan(),
@@ -169,7 +169,7 @@ async function behindGate(node: HttpNode, gate: Gate, request: Request, routes: 
   } catch (refusal) {
     response = problemOf(refusal);
   }
-  const isAct = need?.of === "cluster" && need.role === "admin" && method !== "GET";
+  const isAct = need?.role === "admin" && method !== "GET";
   if (isAct) gate.audit(principal, request, response.status);
   return response;
 }

@@ -6,13 +6,17 @@
  *   PUT /buckets/{bucket}   replaces what was given for it; what is not named falls to the defaults
  *   DELETE                  resets the properties; no object is touched
  *
+ * Where the cluster has a secret, a token is told of its own buckets, and changes those.
+ *
  *   {"bucket": "cart", "properties": {"n": 3, "r": "quorum", …}, "given": {"policy": "lww"}}
  */
 
 import { BUCKET_PROPERTIES_BYTES_MAX } from "../../core/limits.ts";
+import type { Principal } from "../membership/authorization.ts";
 import type { BucketProperties } from "../membership/buckets.ts";
 import type { Clock } from "../ports/clock.ts";
 import { effectiveProperties, readBucketProperties } from "./bucket-properties.ts";
+import { permit } from "./gate.ts";
 import type { HttpNode } from "./http-node.ts";
 import { guarded, problem, problemOf } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
@@ -27,22 +31,24 @@ export class BucketRoutes {
     this.#bodies = new RequestBodies(clock, "JSON of the properties");
   }
 
-  list(): Response {
-    const buckets = this.#node.buckets.list();
+  list(principal: Principal | null): Response {
+    const buckets = this.#node.buckets.list().filter(({ bucket }) => (principal?.refusal("read", bucket) ?? "") === "");
     return json({
       buckets: buckets.map((entry) => this.#describe(entry.bucket, entry.properties)),
     });
   }
 
   /** `start` is the place in the URL where the bucket begins. @throws Refusal */
-  get(url: string, start: number): Response {
+  get(url: string, start: number, principal: Principal | null): Response {
     const bucket = readBucketTarget(url, start);
+    permit(principal, "read", bucket);
     return json(this.#describe(bucket, this.#node.buckets.get(bucket)));
   }
 
   /** @throws Refusal */
-  set(request: Request, start: number): Promise<Response> {
+  set(request: Request, start: number, principal: Principal | null): Promise<Response> {
     const bucket = readBucketTarget(request.url, start);
+    permit(principal, "admin", bucket);
     return new Promise((resolve) => {
       this.#bodies.read(request, BUCKET_PROPERTIES_BYTES_MAX, (bytes, refusal, body) => {
         const answer = bytes === null
@@ -63,8 +69,10 @@ export class BucketRoutes {
   }
 
   /** @throws Refusal */
-  reset(url: string, start: number): Promise<Response> {
-    const error = this.#node.buckets.reset(readBucketTarget(url, start));
+  reset(url: string, start: number, principal: Principal | null): Promise<Response> {
+    const bucket = readBucketTarget(url, start);
+    permit(principal, "admin", bucket);
+    const error = this.#node.buckets.reset(bucket);
     const answer = error === "" ? new Response(null, { status: 204 }) : notKept(error);
     return new Promise((resolve) => this.#whenAllKnow(answer, resolve));
   }

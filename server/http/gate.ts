@@ -42,13 +42,6 @@ export class Gate {
     throw new Refusal("rate-limited", detail, { "Retry-After": String(seconds) });
   }
 
-  /** Admits a request that is about no bucket, or about any. @throws Refusal */
-  admit(request: Request, need: TokenRole): Principal | null {
-    const principal = this.enter(request);
-    permit(principal, need, null);
-    return principal;
-  }
-
   /** Tells of what an administrator has asked for. */
   audit(principal: Principal | null, request: Request, status: number): void {
     const fields = { who: principal?.name ?? "anybody", method: request.method, path: pathOf(request.url), status };

@@ -33,6 +33,8 @@ import { tokenSchema } from "./tokens.ts";
 
 const READ = { role: "read", of: "cluster" } as const;
 const ADMIN = { role: "admin", of: "cluster" } as const;
+const BUCKET_READ = { role: "read", of: "bucket" } as const;
+const BUCKET_ADMIN = { role: "admin", of: "bucket" } as const;
 
 function told(description: string, schema: Schema): Readonly<Record<200, Answer>> {
   return { 200: { description, content: { "application/json": schema }, mayHave: ["Content-Encoding", "Vary"] } };
@@ -65,6 +67,7 @@ export const NODE_OPERATIONS = [
     id: "listBuckets",
     path: "/buckets",
     summary: "Every bucket that has properties of its own",
+    description: "Of those that the token may read.",
     answers: told("All of them.", bucketListSchema),
   },
   {
@@ -72,6 +75,7 @@ export const NODE_OPERATIONS = [
     ...buckets,
     id: "getBucket",
     path: "/buckets/{bucket}",
+    need: BUCKET_READ,
     summary: "What holds for a bucket",
     description: "One that was never set answers the defaults.",
     parameters: [BUCKET],
@@ -84,7 +88,7 @@ export const NODE_OPERATIONS = [
     path: "/buckets/{bucket}",
     summary: "Replace what was given for a bucket",
     description: "What is not named falls to the cluster's defaults.",
-    need: ADMIN,
+    need: BUCKET_ADMIN,
     isOfMember: true,
     parameters: [BUCKET],
     body: json(bucketPropertiesSchema, { w: "all", policy: "lww" }),
@@ -98,7 +102,7 @@ export const NODE_OPERATIONS = [
     path: "/buckets/{bucket}",
     summary: "Reset a bucket's properties",
     description: "No object is touched.",
-    need: ADMIN,
+    need: BUCKET_ADMIN,
     isOfMember: true,
     parameters: [BUCKET],
     body: null,

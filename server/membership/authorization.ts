@@ -16,7 +16,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
 import type { Permission } from "../wire/peers.ts";
 import { isEqualInConstantTime } from "../wire/secret.ts";
-import { matchesPattern } from "./bucket-pattern.ts";
+import { isOfAll, matchesPattern } from "./bucket-pattern.ts";
 import { type Grant, hashOfToken, ROLES, type TokenRole, type Tokens } from "./tokens.ts";
 
 const ROOT = "root";
@@ -87,7 +87,8 @@ export class Principal implements Permission {
   }
 
   /**
-   * "" where it may, else one sentence.
+   * "" where it may, else one sentence. An administrator of some buckets has nothing to do with the cluster, whose
+   * acts are about all of them: he could give himself a token for the others.
    * @param bucket the bucket that it is about, its first `length` bytes; null: none
    */
   refusal(need: TokenRole, bucket: Uint8Array | null, length = bucket?.length ?? 0): string {
@@ -97,7 +98,11 @@ export class Principal implements Permission {
     if (ROLES.indexOf(grant.role) < ROLES.indexOf(need)) {
       return `The token '${this.name}' has the role ${grant.role}, wanted is ${need}`;
     }
-    if (bucket === null || grant.buckets.some((pattern) => matchesPattern(pattern, bucket, length))) return "";
+    if (bucket === null) {
+      if (need !== "admin" || grant.buckets.some(isOfAll)) return "";
+      return `The token '${this.name}' is for some buckets alone, wanted is one for all`;
+    }
+    if (grant.buckets.some((pattern) => matchesPattern(pattern, bucket, length))) return "";
     return `The token '${this.name}' is for other buckets`;
   }
 

@@ -6,6 +6,11 @@ const encoded = new Map<string, Uint8Array>();
 /** Patterns are few; whoever makes up new ones all the time gets them encoded anew. */
 const ENCODED_MAX = 10_000;
 
+/** Whether every bucket is of the pattern. */
+export function isOfAll(pattern: string): boolean {
+  return /^\*+$/.test(pattern);
+}
+
 /** Whether the first `length` bytes of a bucket's name are of the pattern. In linear time for one star. */
 export function matchesPattern(pattern: string, bucket: Uint8Array, length: number): boolean {
   return matches(bytesOf(pattern), bucket, length);

@@ -8,8 +8,8 @@
  * A token itself is shown once, to whoever made it, and stored nowhere: what is kept is its SHA-256, which
  * is enough to know it again and, since a token is 256 random bits, of no use to find it.
  *
- * Roles: `read` gets and lists, `write` puts and deletes as well, `admin` changes buckets, tokens and the
- * cluster. Bucket patterns bound the first two; * stands for any bytes.
+ * Roles: `read` gets and lists, `write` puts and deletes as well, `admin` changes buckets' properties too and, with a
+ * token for all buckets, tokens and the cluster. Bucket patterns bound each of them; * stands for any bytes.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";

@@ -61,6 +61,8 @@ export class Face {
   readonly authorization: Authorization | null;
   /** What was told to the log. */
   readonly told: string[] = [];
+  /** What of the node was looked at, but for who may do what. */
+  readonly touched = new Set<string>();
   #failure: Error | null = null;
   readonly #handle;
 
@@ -101,6 +103,7 @@ export class Face {
   #failing(node: HttpNode): HttpNode {
     return new Proxy(node, {
       get: (_, name) => {
+        if (name !== "authorization") this.touched.add(String(name));
         if (this.#failure !== null && name !== "authorization") throw this.#failure;
         return Reflect.get(node, name) as unknown;
       },

@@ -1,9 +1,10 @@
 /** With a secret nobody gets past the gate without a token that allows it, and no data is touched before. */
 
-import t from "tap";
+import t, { type Test } from "tap";
 import { rootToken } from "../../../server/membership/authorization.ts";
 import { type Clock, systemClock } from "../../../server/ports/clock.ts";
 import { Face } from "./face.ts";
+import { initOf, targetOf, WalkedDocument, type WalkedOperation } from "./openapi-walk.ts";
 
 const SECRET = new TextEncoder().encode("correct horse battery staple");
 const ROOT = rootToken(SECRET);
@@ -39,50 +40,41 @@ async function give(face: Face, properties: object): Promise<string> {
   return ((await response.json()) as { token: string }).token;
 }
 
-/** Every route with every method that it has, and what it needs. */
-const ROUTES: readonly [string, string, "read" | "write" | "admin"][] = [
-  ["GET", "/kv/cart/k", "read"],
-  ["HEAD", "/kv/cart/k", "read"],
-  ["GET", "/kv/cart?key64=aw", "read"],
-  ["GET", "/kv/cart", "read"],
-  ["PUT", "/kv/cart/k", "write"],
-  ["DELETE", "/kv/cart/k", "write"],
-  ["PUT", "/kv/cart?key64=aw", "write"],
-  ["POST", "/kv/cart", "write"],
-  ["GET", "/explain/cart/k", "read"],
-  ["GET", "/buckets", "read"],
-  ["GET", "/buckets/cart", "read"],
-  ["PUT", "/buckets/cart", "admin"],
-  ["DELETE", "/buckets/cart", "admin"],
-  ["GET", "/cluster", "read"],
-  ["GET", "/cluster/layout", "read"],
-  ["GET", "/cluster/plan", "read"],
-  ["POST", "/cluster/stage", "admin"],
-  ["POST", "/cluster/join", "admin"],
-  ["POST", "/cluster/leave", "admin"],
-  ["POST", "/cluster/remove", "admin"],
-  ["POST", "/cluster/replace", "admin"],
-  ["POST", "/cluster/revert", "admin"],
-  ["POST", "/cluster/commit", "admin"],
-  ["GET", "/cluster/repair", "read"],
-  ["POST", "/cluster/repair", "admin"],
-  ["GET", "/cluster/transfers", "read"],
-  ["GET", "/cluster/background", "read"],
-  ["POST", "/cluster/pause", "admin"],
-  ["POST", "/cluster/resume", "admin"],
-  ["POST", "/cluster/restore", "admin"],
-  ["GET", "/tokens", "admin"],
-  ["POST", "/tokens", "admin"],
-  ["DELETE", "/tokens/shop", "admin"],
-  ["GET", "/stats", "read"],
-  ["GET", "/nowhere", "read"],
-];
-
+const document = new WalkedDocument((await (await new Face().send("GET", "/openapi.json")).json()) as Record<string, unknown>);
+/** Every method of every path that asks for a token. */
+const GUARDED = document.operations.filter(({ role }) => role !== null);
 const LADDER = ["read", "write", "admin"];
 
-function initOf(method: string, token: string): RequestInit {
-  const body = method === "PUT" || method === "POST" ? { body: "x" } : {};
-  return { ...bearer(token), ...body };
+/** Whether it is about the bucket "cart"; else it is about the cluster, or says of what in its body (a batch). */
+function isOfBucket({ path }: WalkedOperation): boolean {
+  return path.includes("{bucket}");
+}
+
+/** Sends the document's example. */
+function ask(face: Face, operation: WalkedOperation, authorization?: string): Promise<Response> {
+  const headers: Record<string, string> = authorization === undefined ? {} : { Authorization: authorization };
+  return face.send(operation.method, targetOf(operation), initOf(operation, headers));
+}
+
+/** Expects that the example is refused, and that nothing of the node was looked at but who may do what. */
+async function refuses(
+  t: Pick<Test, "equal" | "match" | "same">,
+  face: Face,
+  operation: WalkedOperation,
+  authorization: string | undefined,
+  code: string,
+): Promise<void> {
+  const label = `${operation.id} with ${authorization?.slice(0, 20)}`;
+  const tokens = JSON.stringify(face.authorization?.tokens.records());
+  face.touched.clear();
+  const response = await ask(face, operation, authorization);
+  t.equal(response.status, code === "forbidden" ? 403 : 401, label);
+  t.equal(response.headers.has("www-authenticate"), code === "unauthenticated", label);
+  if (operation.method !== "HEAD") t.match(await response.json(), { code, outcome: "refused" }, label);
+  // Before the bucket is read from the path, it is asked whether there is a cluster to be asked about.
+  if (code === "forbidden" && isOfBucket(operation)) face.touched.delete("clusterReport");
+  t.same([...face.touched], [], `${label}: nothing is touched`);
+  t.equal(JSON.stringify(face.authorization?.tokens.records()), tokens, `${label}: nor are the tokens`);
 }
 
 t.test("without a token, with a wrong one or none of ours: 401 everywhere, and nothing is touched", async (t) => {
@@ -99,40 +91,76 @@ t.test("without a token, with a wrong one or none of ours: 401 everywhere, and n
     `Bearer ${ROOT} ${ROOT}`,
     "Bearer halo_",
   ];
-  for (const [method, target] of ROUTES) {
-    for (const authorization of wrong) {
-      const headers: Record<string, string> = authorization === undefined ? {} : { Authorization: authorization };
-      const body = method === "PUT" || method === "POST" ? { body: "x" } : {};
-      const response = await face.send(method, target, { headers, ...body });
-      t.equal(response.status, target === "/nowhere" ? 404 : 401, `${method} ${target} ${authorization}`);
-      if (target === "/nowhere") continue;
-      t.match(response.headers.get("www-authenticate"), /^Bearer/);
-      t.equal(await codeOf(response), "unauthenticated");
+  for (const operation of GUARDED) {
+    for (const authorization of wrong) await refuses(t, face, operation, authorization, "unauthenticated");
+  }
+  const open = document.operations.filter(({ role, method }) => role === null && method === "GET").map(({ path }) => path);
+  t.same(open.sort(), ["/docs", "/healthz", "/openapi.json", "/readyz"], "all that asks for none");
+  for (const path of open) t.equal((await face.send("GET", path)).status, 200);
+  t.equal((await face.send("GET", "/nowhere")).status, 404);
+});
+
+t.test("with a token that has expired or was taken back: 401 everywhere, and nothing is touched", async (t) => {
+  const clock = new StoppedClock();
+  const face = new Face({ secret: SECRET, clock });
+  const brief = await give(face, { name: "brief", role: "admin", expiresSeconds: 60 });
+  const former = await give(face, { name: "former", role: "admin" });
+  for (const name of ["brief", "former"]) {
+    if (name === "brief") clock.addedMs += 60_000;
+    else t.equal((await face.send("DELETE", "/tokens/former", bearer(ROOT))).status, 204);
+    const token = name === "brief" ? brief : former;
+    for (const operation of GUARDED) await refuses(t, face, operation, `Bearer ${token}`, "unauthenticated");
+  }
+});
+
+t.test("with a token of a weaker role than the document says: 403, and nothing is touched", async (t) => {
+  for (const operation of GUARDED) {
+    for (const role of LADDER.slice(0, LADDER.indexOf(operation.role ?? ""))) {
+      const face = new Face({ secret: SECRET });
+      const token = await give(face, { name: "weak", role });
+      await refuses(t, face, operation, `Bearer ${token}`, "forbidden");
     }
   }
-  t.equal(face.store.calls, 0, "the store was not asked");
-  t.equal((await face.send("GET", "/healthz")).status, 200, "probes are open");
-  t.equal((await face.send("GET", "/readyz")).status, 200);
+});
+
+t.test("with an administrator's token for other buckets: 403 in these and for the cluster, and nothing is touched", async (t) => {
+  for (const operation of GUARDED) {
+    const face = new Face({ secret: SECRET });
+    const token = await give(face, { name: "elsewhere", role: "admin", buckets: ["carts", "c", "*carts"] });
+    const isBound = isOfBucket(operation) || operation.role === "admin";
+    if (isBound) await refuses(t, face, operation, `Bearer ${token}`, "forbidden");
+    else t.ok((await ask(face, operation, `Bearer ${token}`)).status < 400, `${operation.id} is about no bucket`);
+  }
 });
 
 t.test("each role goes as far as it says, in its buckets", async (t) => {
-  const face = new Face({ secret: SECRET });
-  for (const role of LADDER) {
-    const token = await give(face, { name: role, role, buckets: ["ca*"] });
-    const elsewhere = await give(face, { name: `${role}-elsewhere`, role, buckets: ["carts", "c"] });
-    for (const [method, target, need] of ROUTES) {
-      if (target === "/nowhere" || target === "/tokens/shop") continue;
-      const mayIn = LADDER.indexOf(role) >= LADDER.indexOf(need);
-      const response = await face.send(method, target, initOf(method, token));
-      t.equal(response.status === 403, !mayIn, `${role}: ${method} ${target} ${response.status}`);
-      const before = face.store.calls;
-      const other = await face.send(method, target, initOf(method, elsewhere));
-      if (/^\/(kv|explain)\//.test(target)) {
-        t.equal(other.status, 403, `${role} of other buckets: ${method} ${target}`);
-        t.equal(face.store.calls, before, "refused before the store was asked");
-      }
+  for (const operation of GUARDED) {
+    if (operation.id === "giveToken" || operation.id === "removeToken") continue;
+    for (const role of LADDER.slice(LADDER.indexOf(operation.role ?? ""))) {
+      const face = new Face({ secret: SECRET });
+      await face.send("PUT", "/kv/cart/user-17", { ...bearer(ROOT), body: "two books" });
+      const buckets = isOfBucket(operation) ? ["other", "ca*"] : ["*"];
+      const response = await ask(face, operation, `Bearer ${await give(face, { name: role, role, buckets })}`);
+      t.ok(response.status < 400, `${operation.id} by ${role}: ${response.status}`);
     }
   }
+});
+
+t.test("an administrator of some buckets gives no token, and is told of no other bucket", async (t) => {
+  const face = new Face({ secret: SECRET });
+  const token = await give(face, { name: "carts", role: "admin", buckets: ["cart*"] });
+  const more = JSON.stringify({ name: "all", role: "admin" });
+  const refused = await face.send("POST", "/tokens", { ...bearer(token), body: more });
+  t.match(await refused.json(), { code: "forbidden", detail: /'carts' is for some buckets alone, wanted is one for all/ });
+  for (const bucket of ["cart", "stock"]) {
+    t.equal((await face.send("PUT", `/buckets/${bucket}`, { ...bearer(ROOT), body: '{"n": 2}' })).status, 200);
+  }
+  const listed = async (as: string): Promise<string[]> => {
+    const { buckets } = (await (await face.send("GET", "/buckets", bearer(as))).json()) as { buckets: { bucket: string }[] };
+    return buckets.map(({ bucket }) => bucket);
+  };
+  t.same(await listed(ROOT), ["cart", "stock"]);
+  t.same(await listed(token), ["cart"]);
 });
 
 t.test("a token that expires or is taken back allows nothing from then on", async (t) => {
@@ -231,12 +259,12 @@ t.test("a batch needs a token at all, and each of its operations what it needs b
 });
 
 t.test("a web page of another origin can order nothing, whoever is asked for a token", async (t) => {
-  const routes = ROUTES.filter(([method]) => method === "POST");
+  const routes = document.operations.filter(({ method }) => method === "POST");
   for (const site of ["cross-site", "same-site", "something-new"]) {
-    for (const [method, target] of routes) {
+    for (const operation of routes) {
       const face = new Face();
-      const response = await face.send(method, target, { headers: { "Sec-Fetch-Site": site }, body: "{}" });
-      t.equal(response.status, 403, `${site}: ${target}`);
+      const response = await face.send("POST", targetOf(operation), initOf(operation, { "Sec-Fetch-Site": site }));
+      t.equal(response.status, 403, `${site}: ${operation.path}`);
       t.equal(await codeOf(response), "forbidden");
       t.equal(face.store.calls + face.cluster.orders.length, 0, "nothing was ordered");
     }

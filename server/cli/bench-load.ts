@@ -7,6 +7,9 @@
  *
  *   ├─ warm-up ─┼───────── measured ─────────┼─ what is late ─┤
  *
+ * Where a closed loop's request fails, its connection rests before the next, longer each time: a node that is down
+ * fails a request in microseconds, and would be asked without end.
+ *
  * A request belongs to the measured time if it was due in it. Those that are late then are waited for a while, and
  * what never comes counts as failed, with the latency that it had by then.
  */
@@ -17,6 +20,9 @@ import { Histogram } from "./histogram.ts";
 const LATE_MS = 5_000;
 /** Timers tick in milliseconds; what is nearer is looked for at each turn of the event loop. */
 const TICK_MS = 2;
+/** After failures in a row: 10, 20, 40 … ms. */
+const REST_MS_MIN = 10;
+const REST_MS_MAX = 1_000;
 
 export interface LoadShape {
   readonly connections: number;
@@ -35,13 +41,11 @@ export type Send = (kind: Kind, lane: number, signal: AbortSignal) => Promise<st
 
 export class LoadCounts {
   readonly latencies: Readonly<Record<Kind, Histogram>> = { get: new Histogram(), put: new Histogram() };
-  readonly maxMs: Record<Kind, number> = { get: 0, put: 0 };
   readonly failed: Record<Kind, number> = { get: 0, put: 0 };
   readonly errors = new Map<string, number>();
 
   record(kind: Kind, latencyMs: number, error: string): void {
     this.latencies[kind].record(latencyMs);
-    this.maxMs[kind] = Math.max(this.maxMs[kind], latencyMs);
     if (error === "") return;
     this.failed[kind]++;
     this.errors.set(error, (this.errors.get(error) ?? 0) + 1);
@@ -89,7 +93,10 @@ export class Load {
   }
 
   async #runLane(lane: number): Promise<void> {
+    const isClosed = this.#shape.rate === 0;
+    let restMs = 0;
     for (;;) {
+      if (restMs > 0) await until(systemClock.elapsedMs() + restMs);
       const dueMs = this.#nextDueMs();
       const isOver = dueMs >= this.#endMs;
       if (this.#late.signal.aborted) return;
@@ -99,6 +106,7 @@ export class Load {
       const kind = this.#drawKind();
       const error = await this.#send(kind, lane, this.#late.signal);
       this.#record(kind, dueMs, error);
+      restMs = isClosed && error !== "" ? Math.min(Math.max(REST_MS_MIN, 2 * restMs), REST_MS_MAX) : 0;
     }
   }
 

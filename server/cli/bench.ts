@@ -212,14 +212,14 @@ interface Row {
   readonly latencyMs: Readonly<Record<string, number>>;
 }
 
-function tell(line: CommandLine, plan: Plan, { latencies, maxMs, failed, errors }: LoadCounts, ms: number): void {
+function tell(line: CommandLine, plan: Plan, { latencies, failed, errors }: LoadCounts, ms: number): void {
   const all = new Histogram();
   all.add(latencies.get);
   all.add(latencies.put);
   const rows: Record<string, Row> = {
-    get: rowOf(latencies.get, failed.get, maxMs.get, ms),
-    put: rowOf(latencies.put, failed.put, maxMs.put, ms),
-    all: rowOf(all, failed.get + failed.put, Math.max(maxMs.get, maxMs.put), ms),
+    get: rowOf(latencies.get, failed.get, ms),
+    put: rowOf(latencies.put, failed.put, ms),
+    all: rowOf(all, failed.get + failed.put, ms),
   };
   if (line.flag("json")) {
     const { connections, rate, keys, value, gets } = plan;
@@ -234,10 +234,10 @@ function tell(line: CommandLine, plan: Plan, { latencies, maxMs, failed, errors 
   for (const [error, count] of errors) writeOut(`failed: ${count} with ${error}\n`);
 }
 
-function rowOf(latency: Histogram, failed: number, maxMs: number, ms: number): Row {
+function rowOf(latency: Histogram, failed: number, ms: number): Row {
   const quantiles = Object.entries(SHARES).map(([name, of]) => [name, latency.quantileMs(of)]);
   const perSecond = ms === 0 ? 0 : Math.round(((latency.count - failed) * 1_000) / ms);
-  return { requests: latency.count, failed, perSecond, latencyMs: { ...Object.fromEntries(quantiles), max: maxMs } };
+  return { requests: latency.count, failed, perSecond, latencyMs: { ...Object.fromEntries(quantiles), max: latency.maxMs } };
 }
 
 function cellsOf(name: string, { requests, failed, perSecond, latencyMs }: Row): string[] {

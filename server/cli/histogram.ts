@@ -8,7 +8,7 @@
  *   step        1   |     2     |     4      | …
  *   bucket  0 … 255 | 256 … 383 | 384 …  511 | …
  *
- * A quantile is answered as the middle of its bucket. Recording is a shift, an addition and a
+ * A quantile is answered as the middle of its bucket, or the greatest latency where that is less. Recording is a shift, an addition and a
  * store: the generator shares two cores with what it measures.
  *
  * Source: Gil Tene, HdrHistogram.
@@ -24,10 +24,12 @@ const BUCKETS = LINEAR + (32 - STEPS_BITS - 1) * STEPS;
 export class Histogram {
   readonly #counts: Uint32Array;
   #count: number;
+  #maxMs: number;
 
   constructor() {
     this.#counts = new Uint32Array(BUCKETS);
     this.#count = 0;
+    this.#maxMs = 0;
   }
 
   /** How many latencies were recorded. */
@@ -35,22 +37,30 @@ export class Histogram {
     return this.#count;
   }
 
+  /** The greatest latency, exactly; 0 when empty. */
+  get maxMs(): number {
+    return this.#maxMs;
+  }
+
   /** Adds one latency; what is beyond the range counts at its edge. */
   record(latencyMs: number): void {
     const microseconds = Math.min(Math.max(latencyMs * 1000, 0), MICROSECONDS_MAX) >>> 0;
     this.#counts[bucketOf(microseconds)]++;
     this.#count++;
+    this.#maxMs = Math.max(this.#maxMs, latencyMs);
   }
 
   /** Adds all that `other` has: the rounds of one contestant become one distribution. */
   add(other: Histogram): void {
     for (let bucket = 0; bucket < BUCKETS; bucket++) this.#counts[bucket] += other.#counts[bucket];
     this.#count += other.#count;
+    this.#maxMs = Math.max(this.#maxMs, other.#maxMs);
   }
 
   clear(): void {
     this.#counts.fill(0);
     this.#count = 0;
+    this.#maxMs = 0;
   }
 
   /**
@@ -63,7 +73,7 @@ export class Histogram {
     let seen = 0;
     let bucket = -1;
     while (seen < wanted) seen += this.#counts[++bucket];
-    return middleOf(bucket) / 1000;
+    return Math.min(middleOf(bucket) / 1000, this.#maxMs);
   }
 }
 

@@ -47,7 +47,7 @@ import type { Command } from "./command.ts";
 import { type CommandLine, option, setting } from "./command-line.ts";
 import { exampleConfig, readConfigFile } from "./config-file.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
-import { readServeConfig, SERVE_SETTINGS, type ServeConfig } from "./settings.ts";
+import { advertisedHttp, readServeConfig, SERVE_SETTINGS, type ServeConfig } from "./settings.ts";
 import { formatTable } from "./table.ts";
 import { VERSION } from "./version.ts";
 
@@ -223,7 +223,8 @@ class RunningNode {
     const ports = { ...outside, disk, log: this.#log, memory: systemMemory, bootId };
     const name = this.#config.node.name || defaultName(this.#config.node.tcp, http);
     const scheme = this.#tls?.config.isOptional === false ? "https" : "http";
-    const node = new Node(ports, { ...this.#config.node, name, http: `${scheme}://${http}`, peerConnectionsMax });
+    const reached = `${scheme}://${advertisedHttp(this.#config, http)}`;
+    const node = new Node(ports, { ...this.#config.node, name, http: reached, peerConnectionsMax });
     this.#name = name;
     return new Promise((resolve, reject) => {
       node.start((error) => {

@@ -24,7 +24,7 @@ import type { ConnectionShares } from "../admission/connection-shares.ts";
 import type { Quorum } from "../coordination/store.ts";
 import { parseQuorum } from "../http/parameters.ts";
 import { type NodeConfig, nodeConfigDefaults } from "../node-config.ts";
-import { parseAddress } from "../ports/tcp-network.ts";
+import { formatAddress, isEverywhere, parseAddress } from "../ports/tcp-network.ts";
 import { systemMemory } from "../ports/memory.ts";
 import type { TlsConfig } from "../ports/tls.ts";
 import { type CommandLine, type Option, setting, UsageError } from "./command-line.ts";
@@ -62,6 +62,7 @@ export const SERVE_SETTINGS: readonly Option[] = [
   setting("http", "HOST:PORT", "where clients are served; port 0: a free one", "127.0.0.1:7070"),
   setting("tcp", "HOST:PORT", "where nodes are served; port 0: a free one", "127.0.0.1:7071"),
   setting("advertise", "HOST:PORT", "where other nodes reach this one (default: --tcp as bound)"),
+  setting("advertise-http", "HOST:PORT", "where clients reach it (default: --http as bound, or the host of --advertise)"),
   setting("join", "HOST:PORT,…", "TCP addresses of members; none: found a cluster"),
   setting("join-staged", "", "wait for an administrator to let this node in"),
   setting("zone", "Z", "what fails together: copies go to different zones"),
@@ -176,6 +177,8 @@ export interface ServeConfig {
   readonly logForm: "text" | "json";
   /** Bytes of values on their way in at one time. */
   readonly bodyBytesMax: number;
+  /** host:port where clients reach this node; "": as bound, or at the host where other nodes do. */
+  readonly advertiseHttp: string;
   /** As asked for; the descriptors of the process may not reach so far. */
   readonly connections: ConnectionShares;
   /** Null: both ports are plain. */
@@ -201,6 +204,7 @@ export function readServeConfig(line: CommandLine, underSystemd: boolean): Serve
     dataFolder: line.text("data"),
     logForm: form,
     bodyBytesMax: bodyBytesMax(node),
+    advertiseHttp: reachable(line, "advertise-http"),
     connections: {
       http: wholeNumber(line, "max-http-connections", 1, CONNECTIONS_MAX),
       peers: node.peerConnectionsMax,
@@ -210,6 +214,16 @@ export function readServeConfig(line: CommandLine, underSystemd: boolean): Serve
     ownHost: isLoopback && tls?.isOptional !== false ? parseAddress(node.http)?.host ?? null : null,
     node,
   };
+}
+
+/** Where clients are sent: nobody can be sent to all addresses of a machine. @param bound host:port */
+export function advertisedHttp(
+  { advertiseHttp, node }: Pick<ServeConfig, "advertiseHttp"> & { node: Pick<NodeConfig, "advertise" | "tcp"> },
+  bound: string,
+): string {
+  if (advertiseHttp !== "" || !isEverywhere(bound)) return advertiseHttp || bound;
+  const host = parseAddress(node.advertise || node.tcp)?.host ?? "";
+  return formatAddress(host, parseAddress(bound)?.port ?? 0);
 }
 
 /** They fit in what the memory's watermark leaves, the largest value among them. */
@@ -234,7 +248,7 @@ function readNodeConfig(line: CommandLine): NodeConfig {
     ...nodeConfigDefaults,
     name: words(line, "name"),
     tcp: address(line, "tcp"),
-    advertise: line.text("advertise") === "" ? "" : address(line, "advertise"),
+    advertise: advertised(line),
     http: address(line, "http"),
     join: addresses(line, "join"),
     joinStaged: line.flag("join-staged"),
@@ -338,6 +352,21 @@ function secret(line: CommandLine): Uint8Array | null {
 }
 
 /** Nobody but this machine may reach a node that asks nobody who they are. */
+/** An address that others are sent to; "": none is given. @throws UsageError */
+function reachable(line: CommandLine, name: string): string {
+  if (line.text(name) === "") return "";
+  const given = address(line, name);
+  if (isEverywhere(given)) throw wrong(line, name, "an address that this machine alone has, such as 10.0.0.1:7071");
+  return given;
+}
+
+/** Nobody can be sent to all addresses of a machine. @throws UsageError */
+function advertised(line: CommandLine): string {
+  const given = reachable(line, "advertise");
+  if (given !== "" || !isEverywhere(line.text("tcp"))) return given;
+  throw wrong(line, "tcp", "--advertise HOST:PORT beside it: where other nodes reach this one");
+}
+
 function checkLoopback(line: CommandLine, name: string): void {
   const host = parseAddress(line.text(name))?.host ?? "";
   if (host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host)) return;

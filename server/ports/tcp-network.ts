@@ -29,6 +29,12 @@ export function formatAddress(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Whether an address to listen on stands for all addresses of the machine: nobody can be sent there. */
+export function isEverywhere(address: string): boolean {
+  const host = parseAddress(address)?.host ?? "";
+  return host === "0.0.0.0" || /^[0:]+$/.test(host);
+}
+
 /** The network of the machine. */
 export const tcpNetwork: Network = { listen, connect };
 

@@ -18,7 +18,7 @@ t.test("open loop: all that a pause delayed has the pause in its latency", async
   tt.same([put.count, get.count, sent], [50, 0, 50], "one for each time that was due, late or not");
   // Due at 0, 10, … 150 ms and answered after 300: sixteen of fifty waited for 150 ms at least.
   tt.ok(put.quantileMs(0.7) >= 145, String(put.quantileMs(0.7)));
-  tt.ok(load.counts.maxMs.put >= PAUSE_MS - 2);
+  tt.ok(put.maxMs >= PAUSE_MS - 2);
 });
 
 t.test("closed loop: each connection asks once more; errors are counted by what they are, and end nothing", async (tt) => {
@@ -39,6 +39,19 @@ t.test("closed loop: each connection asks once more; errors are counted by what 
   tt.equal(most, 4);
   tt.equal(errors.get("503 overloaded"), failed.get);
   tt.ok(failed.get >= 10);
+});
+
+t.test("closed loop: a connection whose requests fail rests before the next one, and no longer once one is answered", async (tt) => {
+  const shape = { connections: 1, rate: 0, warmUpMs: 0, measuredMs: 300, gets: 1 };
+  let sent = 0;
+  const failing = new Load(shape, () => {
+    sent++;
+    return Promise.resolve("refused");
+  }, () => 0.5);
+  await failing.run();
+  // 10, 20, 40, 80, 160 ms of rest fill the time.
+  tt.ok(sent >= 2 && sent <= 6, `${sent} were sent`);
+  tt.end();
 });
 
 t.test("zipf: every number is in range, and the first ones come as often as their chance says", (tt) => {

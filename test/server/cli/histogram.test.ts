@@ -32,6 +32,20 @@ t.test("record() counts what is out of range at its edges", (t) => {
   t.end();
 });
 
+t.test("no quantile is beyond the greatest latency, which is told exactly", (t) => {
+  const histogram = new Histogram();
+  // Of a bucket from 100.352 ms to 100.864.
+  histogram.record(100.4);
+  t.same([histogram.maxMs, histogram.quantileMs(0.999)], [100.4, 100.4]);
+  const other = new Histogram();
+  other.record(100.5);
+  other.add(histogram);
+  t.equal(other.maxMs, 100.5, "of two");
+  other.clear();
+  t.equal(other.maxMs, 0, "of none");
+  t.end();
+});
+
 t.test("add() joins two, clear() empties, an empty one answers 0", (t) => {
   const left = new Histogram();
   const right = new Histogram();

@@ -244,6 +244,7 @@ export class Cluster implements Servers, Breakable {
       reapAfterMs: shape.reapAfterMs,
       reapIntervalMs: REAP_INTERVAL_MS,
       requestsMax: shape.requestsMax ?? nodeConfigDefaults.requestsMax,
+      secret: shape.secret ?? null,
     });
     const process = { node, clock, isRunning: false };
     machine.process = process;

@@ -92,6 +92,8 @@ export interface Shape {
   readonly reapAfterMs: number;
   /** Requests that may wait for their answer at a node; default: the product's. */
   readonly requestsMax?: number;
+  /** The cluster's; absent: none. */
+  readonly secret?: Uint8Array;
   readonly network: NetworkShape;
   readonly faults: FaultShape;
   readonly administration: AdministrationShape;

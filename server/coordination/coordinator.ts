@@ -253,7 +253,7 @@ export class Coordinator implements Store {
       Math.min(copies, layout.replicas, layout.nodes.length),
     );
     const tally = new Tally(plan, need, owners);
-    if (!tally.canBeMet(plan.targets)) return done(quorumUnreachable(plan, need));
+    if (!tally.canBeMet(plan.targets)) return done(quorumUnreachable(tally.describeReach(plan.targets)));
     const { name } = request;
     const timeoutMs = leftMs(this.#parts, putCase);
     const { round } = putCase;

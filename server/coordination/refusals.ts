@@ -73,7 +73,8 @@ export function tooFewToCheck(need: WriteNeed): Ended {
 export function tooFewAnswered(need: ReadNeed, gathered: Gathered): Ended {
   const { primaries, fallbacks } = gathered;
   const wanted = `r=${need.r}` + (need.pr > 0 ? `, pr=${need.pr}` : "");
-  const detail = `${primaries + fallbacks} replicas answered in time, wanted is ${wanted}`;
+  const owners = need.pr > 0 ? `, ${primaries} of them owners` : "";
+  const detail = `${primaries + fallbacks} replicas answered in time${owners}; wanted is ${wanted}`;
   return unknown("read-timeout", detail, gathered);
 }
 
@@ -84,12 +85,7 @@ export function readUnreachable(plan: Plan, need: ReadNeed): Ended {
   return refused("quorum-unreachable", detail);
 }
 
-export function quorumUnreachable(plan: Plan, need: WriteNeed): Ended {
-  const primaries = ownersIn(plan);
-  const wanted = `w=${need.w}` + (need.pw > 0 ? `, pw=${need.pw}` : "");
-  return refused(
-    "quorum-unreachable",
-    `${plan.targets.length} nodes can take this write, ${primaries} of them owners; ` +
-      `wanted is ${wanted}`,
-  );
+/** @param reach how far the write would come */
+export function quorumUnreachable(reach: string): Ended {
+  return refused("quorum-unreachable", reach);
 }

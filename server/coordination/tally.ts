@@ -16,6 +16,7 @@ import type { Plan, Target } from "./plan.ts";
 import type { WriteNeed } from "./quorum.ts";
 
 export class Tally {
+  readonly #plan: Plan;
   readonly #need: WriteNeed;
   readonly #owners: readonly number[];
   readonly #acks: number[];
@@ -28,6 +29,7 @@ export class Tally {
 
   /** @param owners owners of the partition in each layout of the plan */
   constructor(plan: Plan, need: WriteNeed, owners: readonly number[]) {
+    this.#plan = plan;
     this.#need = need;
     this.#owners = owners;
     this.#acks = zeros(plan.layouts.length);
@@ -38,17 +40,15 @@ export class Tally {
   /** Whether the targets could meet the need if all of them acknowledged. */
   canBeMet(targets: readonly Target[]): boolean {
     for (let layout = 0; layout < this.#acks.length; layout++) {
-      let counting = 0;
-      let primaries = 0;
-      for (let index = 0; index < targets.length; index++) {
-        if ((targets[index].layouts & (1 << layout)) === 0) continue;
-        counting++;
-        if (targets[index].hintFor === null) primaries++;
-      }
-      const { w, dw, pw } = this.#needIn(layout);
-      if (counting < Math.max(w, dw) || primaries < pw) return false;
+      if (!this.#canBeMetIn(layout, targets)) return false;
     }
     return true;
+  }
+
+  #canBeMetIn(layout: number, targets: readonly Target[]): boolean {
+    const counting = countIn(layout, targets, false);
+    const { w, dw, pw } = this.#needIn(layout);
+    return counting >= Math.max(w, dw) && countIn(layout, targets, true) >= pw;
   }
 
   acknowledged(target: Target): void {
@@ -73,23 +73,51 @@ export class Tally {
   }
 
   get isMet(): boolean {
-    for (let layout = 0; layout < this.#acks.length; layout++) {
-      const { w, dw, pw } = this.#needIn(layout);
-      if (this.#acks[layout] < w || this.#durable[layout] < dw) return false;
-      if (this.#primaryAcks[layout] < pw) return false;
-    }
+    for (let layout = 0; layout < this.#acks.length; layout++) if (!this.#isMetIn(layout)) return false;
     return true;
   }
 
-  /** What was missing, for the sentence of an unknown outcome. */
+  #isMetIn(layout: number): boolean {
+    const { w, dw, pw } = this.#needIn(layout);
+    return this.#acks[layout] >= w && this.#durable[layout] >= dw && this.#primaryAcks[layout] >= pw;
+  }
+
+  /** What was missing, for the sentence of an unknown outcome: in the oldest live layout where something was. */
   describe(): string {
-    const { w, dw, pw } = this.#need;
-    const newest = this.#acks.length - 1;
-    const asked = `w=${w}` + (dw > 0 ? `, dw=${dw}` : "") + (pw > 0 ? `, pw=${pw}` : "");
+    const layout = this.#oldest((one) => !this.#isMetIn(one));
+    const of = this.#isAlone ? "" : ` of layout ${this.#plan.layouts[layout].number}`;
+    const asOwners = this.#need.pw > 0 ? `, ${this.#primaryAcks[layout]} as owners` : "";
     return (
-      `${this.#acks[newest]} replicas acknowledged the write, ` +
-      `${this.#durable[newest]} of them durably; wanted is ${asked}`
+      `${counted(this.#acks[layout], "replica")}${of} acknowledged the write, ` +
+      `${this.#durable[layout]} of them durably${asOwners}; ${this.#wanted(layout)}`
     );
+  }
+
+  /** How far a write would come that cannot be met, in the oldest live layout that is short of nodes. */
+  describeReach(targets: readonly Target[]): string {
+    const layout = this.#oldest((one) => !this.#canBeMetIn(one, targets));
+    const where = this.#isAlone ? "" : ` for layout ${this.#plan.layouts[layout].number}`;
+    const owners = countIn(layout, targets, true);
+    return `${counted(countIn(layout, targets, false), "node")} can take this write${where}, ${owners} of them owners; ${this.#wanted(layout)}`;
+  }
+
+  get #isAlone(): boolean {
+    return this.#acks.length === 1;
+  }
+
+  /** The oldest layout that lacks something; the newest where none does. */
+  #oldest(lacks: (layout: number) => boolean): number {
+    let layout = 0;
+    while (layout < this.#acks.length - 1 && !lacks(layout)) layout++;
+    return layout;
+  }
+
+  #wanted(layout: number): string {
+    const { w, dw, pw } = this.#needIn(layout);
+    const asked = `w=${w}` + (dw > 0 ? `, dw=${dw}` : "") + (pw > 0 ? `, pw=${pw}` : "");
+    if (this.#isAlone) return `wanted is ${asked}`;
+    const numbers = this.#plan.layouts.map(({ number }) => number).join(", ");
+    return `wanted there is ${asked}: each live layout (${numbers}) needs its own`;
   }
 
   #needIn(layout: number): WriteNeed {
@@ -98,6 +126,20 @@ export class Tally {
     const { w, dw, pw } = this.#need;
     return { w: Math.min(w, owners), dw: Math.min(dw, owners), pw: Math.min(pw, owners) };
   }
+}
+
+/** Targets whose answer counts in a layout; only those that are owners themselves. */
+function countIn(layout: number, targets: readonly Target[], onlyOwners: boolean): number {
+  let count = 0;
+  for (let index = 0; index < targets.length; index++) {
+    const { layouts, hintFor } = targets[index];
+    if ((layouts & (1 << layout)) !== 0 && (!onlyOwners || hintFor === null)) count++;
+  }
+  return count;
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function zeros(count: number): number[] {

@@ -104,8 +104,40 @@ t.test("an older layout with fewer owners than W asks for as many as it has", (t
 t.test("what was missing is said in one sentence", (tt) => {
   const count = new Count([five], "", { w: 3, dw: 1, pw: 2 });
   count.acknowledge(a);
-  const sentence =
-    "1 replicas acknowledged the write, 0 of them durably; wanted is w=3, dw=1, pw=2";
-  tt.equal(count.tally.describe(), sentence, "with all that was asked");
+  const none = "1 replica acknowledged the write, 0 of them durably, 1 as owners; wanted is w=3, dw=1, pw=2";
+  tt.equal(count.tally.describe(), none, "with all that was asked");
+  const loose = new Count([five], "", { w: 2, dw: 0, pw: 0 });
+  tt.equal(loose.tally.describe(), "0 replicas acknowledged the write, 0 of them durably; wanted is w=2");
+  tt.end();
+});
+
+t.test("with two live layouts it is said in which of them something was missing", (tt) => {
+  const one = layoutOf("1");
+  const two = layoutOf("12", one);
+  const need = { w: 1, dw: 1, pw: 0 };
+  const numbers = `${one.number}, ${two.number}`;
+  const wanted = `wanted there is w=1, dw=1: each live layout (${numbers}) needs its own`;
+  const old = new Count([one, two], "", need);
+  tt.equal(old.acknowledge("2", "2"), false);
+  tt.equal(old.tally.describe(), `0 replicas of layout ${one.number} acknowledged the write, 0 of them durably; ${wanted}`);
+  const young = new Count([one, two], "", { ...need, w: 2 });
+  tt.equal(young.acknowledge("1", "1"), false);
+  const more = wanted.replace("w=1", "w=2");
+  tt.equal(young.tally.describe(), `1 replica of layout ${two.number} acknowledged the write, 1 of them durably; ${more}`);
+  tt.end();
+});
+
+t.test("how far a write would come is said of the layout in which it is not enough", (tt) => {
+  const count = new Count([five], b, { w: 3, dw: 0, pw: 3 });
+  tt.equal(count.tally.canBeMet(count.plan.targets), false);
+  const reach = "3 nodes can take this write, 2 of them owners; wanted is w=3, pw=3";
+  tt.equal(count.tally.describeReach(count.plan.targets), reach);
+  const one = layoutOf("1");
+  const four = layoutOf("1234", one);
+  const moving = new Count([one, four], "1", { w: 1, dw: 0, pw: 1 });
+  tt.equal(moving.tally.canBeMet(moving.plan.targets), false);
+  const there = `0 nodes can take this write for layout ${one.number}, 0 of them owners; ` +
+    `wanted there is w=1, pw=1: each live layout (${one.number}, ${four.number}) needs its own`;
+  tt.equal(moving.tally.describeReach(moving.plan.targets), there);
   tt.end();
 });

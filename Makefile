@@ -10,7 +10,8 @@ COMPILE  := --compile --compile-exec-argv=--max-http-header-size=65536 \
 # The longest first, so that the short ones fill the other core beside them.
 LONG     := test/runtimes.test.ts test/simulation/seeds.test.ts test/suites.test.ts \
             test/units.test.ts test/process/membership.test.ts test/process/listing.test.ts \
-            test/process/cli.test.ts test/process/tls.test.ts test/process/client.test.ts
+            test/process/cli.test.ts test/process/tls.test.ts test/process/client.test.ts \
+            test/process/help.test.ts
 # What test/units.test.ts runs.
 UNITS    := test/core/% test/server/% test/client/% test/regression/% test/bench/load/%
 TESTS    ?= $(LONG) $(filter-out $(LONG) $(UNITS),$(shell find test -name '*.test.ts' | sort))

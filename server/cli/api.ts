@@ -172,19 +172,19 @@ function reasonOf(error: unknown): string {
 export async function failureOf(response: Response): Promise<CommandFailure> {
   const { status } = response;
   const text = await response.text();
-  const { detail, outcome } = parseProblem(text);
-  const code = status === 404 ? NOT_FOUND : outcome === "unknown" ? UNKNOWN : FAILED;
+  const { detail, outcome, code } = parseProblem(text);
+  const exitCode = status === 404 ? NOT_FOUND : outcome === "unknown" ? UNKNOWN : FAILED;
   const message = detail === "" ? `The node answered ${status} without a reason` : detail;
-  return new CommandFailure(code, message.replace(/\.$/, ""));
+  return new CommandFailure(exitCode, message.replace(/\.$/, ""), code);
 }
 
-function parseProblem(text: string): { detail: string; outcome: string } {
+function parseProblem(text: string): { detail: string; outcome: string; code: string } {
   try {
-    const { detail = "", outcome = "" } = JSON.parse(text) as Record<string, string>;
-    return { detail, outcome };
+    const { detail = "", outcome = "", code = "" } = JSON.parse(text) as Record<string, string>;
+    return { detail, outcome, code };
   } catch {
     // Whatever answered, it was no node of ours; its text says more than we could.
-    return { detail: text.trim().slice(0, 200), outcome: "" };
+    return { detail: text.trim().slice(0, 200), outcome: "", code: "" };
   }
 }
 

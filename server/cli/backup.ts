@@ -35,7 +35,7 @@ import {
 } from "../ports/disk.ts";
 import { writeError, writeOut } from "../ports/process.ts";
 import { apiOf, CA_OPTION, TOKEN_OPTION } from "./api.ts";
-import type { Command } from "./command.ts";
+import { type Command, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, setting, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { bytesText, Progress } from "./progress.ts";
@@ -46,12 +46,11 @@ const FOLDERS = ["objects", "hints"];
 const CHUNK_BYTES = 1 << 20;
 /** What a manifest may name; it came from outside. */
 const PATH = /^(?:(?:objects|hints)\/\d{8,}\.log|[a-z]+\.cbor)$/;
-const JSON_OPTION = option("json", "", "what was done in JSON, one line");
-
 export const backupCommand: Command = {
   name: "backup",
   takes: "DIR",
   summary: "copy a node's data to DIR, while the node runs or not",
+  examples: ["halo backup /backups/monday --data ./halo-data"],
   about: `Takes hard links of what never changes again where the file system can, and copies elsewhere.
 The next backup to the same DIR takes only what is new. It holds all that was acknowledged before it
 began. Links share their bytes with the node: a backup against a failing disk belongs on another one.
@@ -69,6 +68,7 @@ export const restoreCommand: Command = {
   name: "restore",
   takes: "BACKUP",
   summary: "make a node's data directory of a backup",
+  examples: ["halo restore /backups/monday --data ./halo-data", "halo restore /backups/monday --into http://10.0.0.1:7070"],
   about: `The directory must be empty or absent. The node comes back as the one that it was, with a new
 actor, and compares itself with the others before its "not found" counts. It is for a cluster that is
 lost as a whole: restore each node, start them all. A single lost node needs no backup: start it empty

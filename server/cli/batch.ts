@@ -25,6 +25,7 @@ export const batchCommand: Command = {
   name: "batch",
   takes: "[FILE]",
   summary: "do gets, puts and deletes, one a line",
+  examples: ["halo batch operations.ndjson"],
   about: `Reads FILE, or standard input. A line is an operation in JSON: {"op": "get", "bucket": "cart", "key": "a"},
 "put" with "value" in base64, "delete"; "key64" instead of "key" for any bytes; and, as for the commands of the same
 names, "context", "w", "r", "ttl" and so on. Prints a result in JSON for each, in the same order. Ends with 1 where one

@@ -11,7 +11,7 @@ import { onStopSignal, writeOut } from "../ports/process.ts";
 import { systemRandom } from "../ports/random.ts";
 import { type Api, apiOf, NODE_OPTIONS } from "./api.ts";
 import { type Kind, Load, type LoadCounts, type LoadShape } from "./bench-load.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, type Option, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { Histogram } from "./histogram.ts";
@@ -27,13 +27,11 @@ export const benchCommand: Command = {
   name: "bench",
   takes: "",
   summary: "measure a running cluster under load",
+  examples: ["halo bench --seconds 30 --rate 2000 --gets 95 --distribution zipf"],
   about: `Fills a bucket with keys, then gets and puts them for so long after a second of warm-up. With --rate requests are
 due at fixed times and latencies count from then, so that waiting shows; without, each connection asks again at once.
 This program takes a core of its own: measure from another machine where that matters. ^C ends it early.
 Nothing but the bucket is touched, and it stays: halo bucket empty ${OWN_BUCKET}.
-
-  halo bench --seconds 30 --rate 2000 --gets 95 --distribution zipf
-
 ${EXIT_CODES}`,
   options: [
     defaulted("seconds", "S", "how long, 1 to 600", "10"),
@@ -46,7 +44,7 @@ ${EXIT_CODES}`,
     defaulted("bucket", "BUCKET", "where; another than this one must have policy=lww", OWN_BUCKET),
     option("all-nodes", "", "spread connections over all members, not only --node"),
     option("no-fill", "", "the keys are there from the last time"),
-    option("json", "", "answer in JSON, one line"),
+    JSON_OPTION,
     ...NODE_OPTIONS,
   ],
   positionalsMin: 0,

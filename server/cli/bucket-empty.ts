@@ -14,7 +14,7 @@ import { nameFrom, parameterBytes } from "../http/target.ts";
 import { systemClock } from "../ports/clock.ts";
 import { askLine, isInputTerminal, onStopSignal, writeError, writeOut } from "../ports/process.ts";
 import { type Api, apiOf, NODE_OPTIONS, outcomeOf } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED, UNKNOWN } from "./exit-code.ts";
 import { keyPages, pause } from "./key-pages.ts";
@@ -24,13 +24,14 @@ export const bucketEmptyCommand: Command = {
   name: "bucket empty",
   takes: "BUCKET",
   summary: "delete every object of a bucket",
+  examples: ["halo bucket empty sessions --yes"],
   about: `Lists the bucket and deletes what it finds, key by key; the bucket's properties stay. What is
 written meanwhile is not lost: a delete replaces what it has read and nothing else. It can be stopped
 (^C) and run again. Without --yes it asks, on a terminal.
 ${EXIT_CODES}`,
   options: [
     option("yes", "", "do not ask"),
-    option("json", "", "answer in JSON, one line"),
+    JSON_OPTION,
     ...NODE_OPTIONS,
   ],
   positionalsMin: 1,

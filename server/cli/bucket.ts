@@ -5,8 +5,8 @@
 
 import { writeOut } from "../ports/process.ts";
 import { apiOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
-import { type CommandLine, option, UsageError } from "./command-line.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
+import { type CommandLine, UsageError } from "./command-line.ts";
 import { DONE } from "./exit-code.ts";
 import { formatTable } from "./table.ts";
 
@@ -19,12 +19,13 @@ interface BucketReport {
   readonly given: Properties;
 }
 
-const OPTIONS = [option("json", "", "answer in JSON, one line"), ...NODE_OPTIONS];
+const OPTIONS = [JSON_OPTION, ...NODE_OPTIONS];
 
 export const bucketGetCommand: Command = {
   name: "bucket get",
   takes: "BUCKET",
   summary: "show what holds for a bucket",
+  examples: ["halo bucket get cart"],
   about: EXIT_CODES,
   options: OPTIONS,
   positionalsMin: 1,
@@ -40,6 +41,7 @@ export const bucketSetCommand: Command = {
   name: "bucket set",
   takes: "BUCKET NAME=VALUE…",
   summary: "set properties of a bucket",
+  examples: ["halo bucket set sessions policy=lww ttlSeconds=86400"],
   about: `Properties: n, r, w, dw, pr, pw (a number, one, quorum, all), policy (siblings, lww),
 ttlSeconds, preset (merge, timestamp, read-engine). What is not named stays as it is.
 ${EXIT_CODES}`,
@@ -53,6 +55,7 @@ export const bucketResetCommand: Command = {
   name: "bucket reset",
   takes: "BUCKET",
   summary: "give a bucket the defaults again",
+  examples: ["halo bucket reset sessions"],
   about: `No object is touched.\n${EXIT_CODES}`,
   options: OPTIONS,
   positionalsMin: 1,
@@ -70,6 +73,7 @@ export const bucketListCommand: Command = {
   name: "bucket list",
   takes: "",
   summary: "list the buckets that have properties of their own",
+  examples: ["halo bucket list"],
   about: EXIT_CODES,
   options: OPTIONS,
   positionalsMin: 0,

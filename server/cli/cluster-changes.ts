@@ -11,12 +11,11 @@
 import type { LayoutPlan } from "../membership/plan.ts";
 import { writeError, writeOut } from "../ports/process.ts";
 import { type Api, apiOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { formatPlan, planName } from "./plan-text.ts";
 
-const JSON_OPTION = option("json", "", "answer in JSON, one line");
 const COMMIT = option("commit", "", "commit the plan at once");
 const FORCE = option("force", "", "with --commit: also where it is refused, or a majority is lost");
 const ABOUT_NODES = "NODE is a name or an id.";
@@ -27,6 +26,7 @@ function changeCommand(
   name: string,
   takes: string,
   summary: string,
+  example: string,
   about: string,
   options: Command["options"],
   body: (line: CommandLine) => Answer,
@@ -36,6 +36,7 @@ function changeCommand(
     name: `cluster ${name}`,
     takes,
     summary,
+    examples: [`halo cluster ${name} ${example}`],
     about: `${about} ${ABOUT_NODES}\n${EXIT_CODES}`,
     options: [...options, COMMIT, FORCE, JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: count,
@@ -51,6 +52,7 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     "stage",
     "NODE",
     "stage another capacity or zone of a node",
+    "n2 --capacity 2",
     "What moves follows from both.",
     [
       option("capacity", "C", "share of the data, in the unit that all nodes share"),
@@ -62,6 +64,7 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     "join",
     "NODE",
     "stage that a node is let in",
+    "n4",
     "The node waits (halo serve --join-staged); its first join is staged by itself.",
     [],
     oneNode,
@@ -70,6 +73,7 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     "leave",
     "NODE",
     "stage that a node hands over its data and goes",
+    "n3",
     "When halo cluster status shows it as left, or no more, it can be stopped.",
     [],
     oneNode,
@@ -78,6 +82,7 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     "remove",
     "NODE",
     "stage that a dead node goes",
+    "n3 --commit",
     "What it alone held is lost: a node that answers is to leave instead.",
     [],
     oneNode,
@@ -86,6 +91,7 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     "replace",
     "NODE BY",
     "stage that a new node takes the place of another",
+    "n3 n4",
     "BY waits to be let in (halo serve --join-staged) and gets what NODE has, and nothing else moves.",
     [],
     ({ positionals: [node = "", by = ""] }) => ({ node, by }),
@@ -94,6 +100,7 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     name: "cluster plan",
     takes: "",
     summary: "show what the staged changes come to",
+    examples: ["halo cluster plan"],
     about: `Bytes are estimated from what the asked node holds.\n${EXIT_CODES}`,
     options: [JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 0,
@@ -107,6 +114,7 @@ export const CLUSTER_CHANGES: readonly Command[] = [
     name: "cluster commit",
     takes: "VERSION",
     summary: "make the staged changes the next layout",
+    examples: ["halo cluster commit 7-1f03a2b4"],
     about: `VERSION is what the plan ends with, as in 7-1f03a2b4; or the layout's number alone, for
 whatever is staged. By force, a plan is committed that is refused for lack of nodes or of holders, and
 nodes that it removes have no vote: where these live, two layouts may get one number.
@@ -123,6 +131,7 @@ ${EXIT_CODES}`,
     name: "cluster revert",
     takes: "[NODE]",
     summary: "drop what is staged",
+    examples: ["halo cluster revert n3"],
     about: `With NODE, only what is staged for it. ${ABOUT_NODES}\n${EXIT_CODES}`,
     options: [JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 0,

@@ -4,17 +4,16 @@ import type { Explanation, ReplicaReport } from "../coordination/store.ts";
 import type { ClusterReport, MemberReport } from "../http/http-node.ts";
 import { writeOut } from "../ports/process.ts";
 import { apiOf, nameTarget, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
-import { type CommandLine, option } from "./command-line.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
+import type { CommandLine } from "./command-line.ts";
 import { DONE } from "./exit-code.ts";
 import { formatTable } from "./table.ts";
-
-const JSON_OPTION = option("json", "", "answer in JSON, one line");
 
 export const explainCommand: Command = {
   name: "explain",
   takes: "BUCKET/KEY",
   summary: "show where a name lives and how its replicas stand",
+  examples: ["halo explain cart/user-17"],
   about: EXIT_CODES,
   options: [JSON_OPTION, ...NODE_OPTIONS],
   positionalsMin: 1,
@@ -26,6 +25,7 @@ export const clusterStatusCommand: Command = {
   name: "cluster status",
   takes: "",
   summary: "show the members of the cluster",
+  examples: ["halo cluster status --node http://10.0.0.2:7070"],
   about: EXIT_CODES,
   options: [JSON_OPTION, ...NODE_OPTIONS],
   positionalsMin: 0,

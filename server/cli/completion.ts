@@ -35,6 +35,7 @@ export function completionCommand(commands: () => readonly Command[]): Command {
     name: "completion",
     takes: "SHELL",
     summary: "print what completes commands in bash, zsh or fish",
+    examples: ["halo completion bash"],
     about: `  bash   source <(halo completion bash)          in ~/.bashrc
   zsh    source <(halo completion zsh)           in ~/.zshrc, behind compinit
   fish   halo completion fish | source           in ~/.config/fish/config.fish

@@ -39,6 +39,7 @@ export const devCommand: Command = {
   name: "dev",
   takes: "",
   summary: "run a cluster of three on this machine, to try things out",
+  examples: ["halo dev"],
   about: `Three nodes on the loopback interface, each with its data in a folder of its own below
 --data, its log and its process id beside it. ^C stops them; the data stays for the next time.`,
   options: [

@@ -13,8 +13,11 @@ export const UNKNOWN = 5;
 /** A command that cannot go on. The message is one sentence without its full stop. */
 export class CommandFailure extends Error {
   readonly exitCode: number;
-  constructor(exitCode: number, message: string) {
+  /** What the node answered, as in "bad-key"; "": it is not a node's answer. */
+  readonly code: string;
+  constructor(exitCode: number, message: string, code = "") {
     super(message);
     this.exitCode = exitCode;
+    this.code = code;
   }
 }

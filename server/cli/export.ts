@@ -10,9 +10,9 @@
 import type { ObjectName } from "../../core/object-name.ts";
 import { decodeBase64, encodeBase64Url } from "../http/bytes.ts";
 import { nameFrom, parameterBytes } from "../http/target.ts";
-import { onStopSignal, OutFile, writeError, writeOutPiece } from "../ports/process.ts";
+import { onStopSignal, OutFile, writeError, writeOut, writeOutPiece } from "../ports/process.ts";
 import { type Api, apiOf, failureOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { keyPages, pause } from "./key-pages.ts";
@@ -28,6 +28,7 @@ export const exportCommand: Command = {
   name: "export",
   takes: "BUCKET [FILE]",
   summary: "write the objects of a bucket as JSON lines or tar",
+  examples: ["halo export cart cart.ndjson", "halo export photos photos.tar --prefix 2026/"],
   about: `Writes to FILE, or to standard output: keys, values, siblings, content types, metadata and lifetimes. A line of
 ndjson is an object, as halo get --json shows it; a file in a tar archive is a value. halo import reads both.
 For a copy of a node's whole store, history included, see halo backup.
@@ -36,6 +37,7 @@ ${EXIT_CODES}`,
     FORMAT_OPTION,
     option("prefix", "P", "keys that begin with it"),
     option("r", "N", "replicas that must answer for each: a number, one, quorum, all"),
+    JSON_OPTION,
     ...NODE_OPTIONS,
   ],
   positionalsMin: 1,
@@ -66,7 +68,7 @@ async function exportBucket(line: CommandLine): Promise<number> {
   const quorum = line.has("r") ? `&r=${encodeURIComponent(line.text("r"))}` : "";
   const target = new Target(file, format);
   const source = new Source(apiOf(line), bucket, quorum);
-  const progress = new Progress(`export ${bucket}`, true);
+  const progress = new Progress(`export ${bucket}`, !line.flag("json"));
   let isStopped = false;
   onStopSignal(() => (isStopped = true));
   let count = 0;
@@ -80,7 +82,10 @@ async function exportBucket(line: CommandLine): Promise<number> {
   } finally {
     progress.end();
   }
-  writeError(`exported ${count} objects of ${bucket}${file === "-" ? "" : ` to ${file}`}\n`);
+  const told = `exported ${count} objects of ${bucket}${file === "-" ? "" : ` to ${file}`}`;
+  // Standard output may be where the objects went.
+  const say = line.flag("json") && file !== "-" ? writeOut : writeError;
+  say(`${line.flag("json") ? JSON.stringify({ bucket, exported: count, file }) : told}\n`);
   return DONE;
 }
 

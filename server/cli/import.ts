@@ -14,7 +14,7 @@ import { systemClock } from "../ports/clock.ts";
 import { filePieces, inputPieces, onStopSignal, type Pieces, writeOut } from "../ports/process.ts";
 import { systemRandom } from "../ports/random.ts";
 import { type Api, apiOf, type ApiRequest, failureOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option } from "./command-line.ts";
 import { CommandFailure, DONE, FAILED, UNKNOWN } from "./exit-code.ts";
 import { FORMAT_OPTION, type Format, formatOf } from "./export.ts";
@@ -29,6 +29,7 @@ export const importCommand: Command = {
   name: "import",
   takes: "BUCKET [FILE]",
   summary: "put objects from JSON lines or tar into a bucket",
+  examples: ["halo import cart cart.ndjson"],
   about: `Reads FILE, or standard input, as halo export writes it; of any other tar archive each file becomes an object
 under its path. An object replaces what the bucket holds under its key, siblings and all; with --if-absent what is
 there stays. Lifetimes go on; what has expired is left out. It may be stopped (^C) and run again.
@@ -38,7 +39,7 @@ ${EXIT_CODES}`,
     option("if-absent", "", "leave keys alone that are there"),
     option("w", "N", "replicas that must take each write: a number, one, quorum, all"),
     option("dw", "N", "of these, on how many it must be durable"),
-    option("json", "", "answer in JSON, one line"),
+    JSON_OPTION,
     ...NODE_OPTIONS,
   ],
   positionalsMin: 1,

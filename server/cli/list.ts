@@ -2,7 +2,7 @@
 
 import { writeOut } from "../ports/process.ts";
 import { apiOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { DONE } from "./exit-code.ts";
 import { keyPages } from "./key-pages.ts";
@@ -11,6 +11,7 @@ export const listCommand: Command = {
   name: "list",
   takes: "BUCKET",
   summary: "list the keys of a bucket",
+  examples: ["halo list cart --prefix user-"],
   about: `One key a line, percent-encoded as in a path, in the order of the ring. Every key that is there
 throughout is listed once; of those that are written or deleted meanwhile some may be. With --json each
 page is a line, as the node answered it.
@@ -20,7 +21,7 @@ ${EXIT_CODES}`,
     option("limit", "N", "so many keys at most (default: all)"),
     option("r", "N", "owners that must answer for each part: a number, one, quorum, all"),
     option("timeout", "MS", "milliseconds that the node may take for a page (default 5000)"),
-    option("json", "", "answer in JSON, a line for each page"),
+    JSON_OPTION,
     ...NODE_OPTIONS,
   ],
   positionalsMin: 1,

@@ -4,6 +4,7 @@
  *   halo put cart/user-17 …      one word, or two: halo cluster status
  *   usage errors                 one sentence and where to look, exit code 2
  *   failures                     one sentence, exit code 1 (or as the command says)
+ *   either, with --json          the same as {"error", "code", "exitCode"} on one line
  */
 
 import {
@@ -26,7 +27,7 @@ import { CLUSTER_CHANGES } from "./cluster-changes.ts";
 import { backupCommand, restoreCommand } from "./backup.ts";
 import { batchCommand } from "./batch.ts";
 import { benchCommand } from "./bench.ts";
-import type { Command } from "./command.ts";
+import { type Command, JSON_OPTION } from "./command.ts";
 import {
   checkEnvironment,
   type CommandLine,
@@ -57,12 +58,13 @@ const versionCommand: Command = {
   name: "version",
   takes: "",
   summary: "print the version",
+  examples: ["halo version"],
   about: "",
-  options: [],
+  options: [JSON_OPTION],
   positionalsMin: 0,
   positionalsMax: 0,
-  run: async () => {
-    writeOut(`halo ${VERSION}\n`);
+  run: async (line) => {
+    writeOut(line.flag("json") ? `${JSON.stringify({ version: VERSION })}\n` : `halo ${VERSION}\n`);
     return DONE;
   },
 };
@@ -71,6 +73,7 @@ const helpCommand: Command = {
   name: "help",
   takes: "[COMMAND]",
   summary: "explain a command, or list them all",
+  examples: ["halo help cluster"],
   about: "",
   options: [],
   positionalsMin: 0,
@@ -132,7 +135,7 @@ async function run(
     line.onContext = onContext;
     return await command.run(line);
   } catch (error) {
-    return fail(error, command.name);
+    return fail(error, command.name, isAsked(rest, ["--json"]) && command.options.some((known) => known.name === "json"));
   }
 }
 
@@ -155,9 +158,14 @@ function groupOf(first: string): readonly Command[] {
 }
 
 function asksForHelp(rest: readonly string[]): boolean {
+  return isAsked(rest, ["--help", "-h"]);
+}
+
+/** Whether one of these flags stands among the words, before a "--" that ends the options. */
+function isAsked(rest: readonly string[], flags: readonly string[]): boolean {
   const end = rest.indexOf("--");
   const own = end < 0 ? rest : rest.slice(0, end);
-  return own.includes("--help") || own.includes("-h");
+  return own.some((word) => flags.includes(word));
 }
 
 /** @throws UsageError */
@@ -173,18 +181,22 @@ function readLine(command: Command, rest: readonly string[], surroundings: Envir
   return line;
 }
 
-function fail(error: unknown, name: string): number {
-  if (error instanceof UsageError) {
-    const topic = name === "" ? "halo help" : `halo ${name} --help`;
-    writeError(`halo: ${error.message} (${topic})\n`);
-    return USAGE;
-  }
+/** Says what went wrong; how the program ends. */
+function fail(error: unknown, name: string, isJson: boolean): number {
+  const { sentence, code, exitCode } = failureIn(error);
+  const topic = code === "usage" ? ` (${name === "" ? "halo help" : `halo ${name} --help`})` : "";
+  if (isJson) writeError(`${JSON.stringify({ error: sentence, code, exitCode })}\n`);
+  else writeError(`halo: ${sentence}${topic}\n`);
+  return exitCode;
+}
+
+function failureIn(error: unknown): { sentence: string; code: string; exitCode: number } {
+  if (error instanceof UsageError) return { sentence: error.message, code: "usage", exitCode: USAGE };
   if (error instanceof CommandFailure) {
-    writeError(`halo: ${error.message}\n`);
-    return error.exitCode;
+    return { sentence: error.message, code: error.code || "failed", exitCode: error.exitCode };
   }
-  writeError(`halo: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
-  return FAILED;
+  const sentence = error instanceof Error ? error.stack ?? error.message : String(error);
+  return { sentence, code: "failed", exitCode: FAILED };
 }
 
 async function help(line: CommandLine): Promise<number> {
@@ -213,10 +225,11 @@ halo COMMAND --help explains one. Start with halo dev: three nodes on this machi
 `;
 }
 
-function describeCommand({ name, takes, summary, about, options }: Command): string {
+function describeCommand({ name, takes, summary, examples, about, options }: Command): string {
   const usage = `usage: halo ${name} ${takes}${options.length > 0 ? " [OPTIONS]" : ""}`;
   const all = [...options, option("help", "", "this text")];
-  const parts = [usage.replace(/ +/g, " "), summary, about, describeOptions(all)];
+  const typed = examples.map((example) => `  ${example}`).join("\n");
+  const parts = [usage.replace(/ +/g, " "), summary, typed, about, describeOptions(all)];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
 }
 
@@ -227,7 +240,7 @@ async function main(): Promise<void> {
   try {
     code = await run(programArguments, environment);
   } catch (error) {
-    code = fail(error, "");
+    code = fail(error, "", false);
   }
   exit(code);
 }

@@ -7,7 +7,7 @@
 import { decodeHeaderText, encodeHeaderText, META_PREFIX } from "../http/request-headers.ts";
 import { filePieces, inputPieces, OutFile, type Pieces, writeOut, writeOutPiece } from "../ports/process.ts";
 import { apiOf, nameTarget, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import {
   type CommandLine,
   type Option,
@@ -18,7 +18,6 @@ import {
 import { CommandFailure, DONE, FAILED, SIBLINGS } from "./exit-code.ts";
 import { Base64Text, outgoingValue, type OutgoingValue, passOn, Stall } from "./value-streams.ts";
 
-const JSON_OPTION = option("json", "", "answer in JSON, one line");
 const TIMEOUT_OPTION = option(
   "timeout",
   "MS",
@@ -40,6 +39,7 @@ export const putCommand: Command = {
   name: "put",
   takes: "BUCKET/KEY VALUE | - | --file F",
   summary: "store a value",
+  examples: ["halo put cart/user-17 'two books'", "halo put photos/cat.jpg --file cat.jpg --content-type image/jpeg"],
   about: `Without --context the value stands beside what is stored; with the context of a get it
 replaces what that get showed. - reads the value from standard input.
 ${EXIT_CODES}`,
@@ -66,6 +66,7 @@ export const getCommand: Command = {
   name: "get",
   takes: "BUCKET/KEY",
   summary: "print a value",
+  examples: ["halo get cart/user-17"],
   about: `The value's bytes go to standard output as they are. Several concurrent values are listed,
 with exit code 4; put one that says it all with the context that is shown.
 ${EXIT_CODES}`,
@@ -86,6 +87,7 @@ export const deleteCommand: Command = {
   name: "delete",
   takes: "BUCKET/KEY",
   summary: "delete a value",
+  examples: ["halo delete cart/user-17"],
   about:
     `Without --context it deletes what it finds; with the context of a get, what that get showed.
 ${EXIT_CODES}`,

@@ -10,7 +10,7 @@ import type { RepairsReport } from "../http/http-node.ts";
 import { systemClock } from "../ports/clock.ts";
 import { writeError, writeOut } from "../ports/process.ts";
 import { type Api, apiOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { DONE, FAILED } from "./exit-code.ts";
 import { Progress } from "./progress.ts";
@@ -23,13 +23,14 @@ export const clusterRepairCommand: Command = {
   name: "cluster repair",
   takes: "[BUCKET]",
   summary: "compare all replicas now, and make good what differs",
+  examples: ["halo cluster repair cart"],
   about: `Waits until every member has compared its copies with those of all others that own the same. To be told
 again, or broken off, is harmless. Ends with 1 where a member could not be compared with.
 ${EXIT_CODES}`,
   options: [
     option("partition", "NUMBER", "that partition alone (halo explain shows which)"),
     option("status", "", "begin nothing, show how the last one stands"),
-    option("json", "", "answer in JSON, one line"),
+    JSON_OPTION,
     ...NODE_OPTIONS,
   ],
   positionalsMin: 0,

@@ -60,6 +60,7 @@ export const serveCommand: Command = {
   name: "serve",
   takes: "",
   summary: "run a node",
+  examples: ["halo serve --data /var/lib/halo --join 10.0.0.1:7071"],
   about:
     `Without --join it founds a cluster of one on the loopback interface. Every setting can come
 from the environment, too (HALO_DATA for --data), or from a file in TOML (data = "DIR"): a flag wins
@@ -71,7 +72,7 @@ With TLS, SIGHUP has a node look at its certificates at once; it does so every 1
     option("print-config", "", "show every setting and where it came from, and end"),
     option("example-config", "", "print a configuration file with every setting explained, and end"),
     option("until-input-ends", "", "stop when standard input ends"),
-    option("json", "", "the first line, or --print-config, in JSON"),
+    option("json", "", "the first line, or --print-config, in JSON; failures as well"),
   ],
   positionalsMin: 0,
   positionalsMax: 0,

@@ -44,6 +44,7 @@ export function shellCommand(commands: () => readonly Command[], run: RunWords):
     name: "shell",
     takes: "",
     summary: "type commands at a prompt",
+    examples: ["halo shell"],
     about: `${HELP}
 A put or delete goes on from what the last get or put of that name showed, so it makes no sibling of it. Lines are
 edited, completed (tabulator) and remembered. A script from standard input ends at the first line that fails.`,

@@ -11,7 +11,7 @@ import { systemRandom } from "../ports/random.ts";
 import { toHex } from "../../core/bytes.ts";
 import { writeOut } from "../ports/process.ts";
 import { apiOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, repeatedOption, setting, UsageError } from "./command-line.ts";
 import { DONE } from "./exit-code.ts";
 import { readClusterSecret } from "./secret-file.ts";
@@ -28,20 +28,20 @@ interface TokenReport {
   readonly requestsPerSecond: number;
 }
 
-const JSON_OPTION = option("json", "", "answer in JSON, one line");
-
 const secretCommand: Command = {
   name: "token secret",
   takes: "",
   summary: "draw a secret for a cluster",
+  examples: ["halo token secret > secret"],
   about: "Keep it in a file that the nodes alone can read, and give that to each: --secret-file.",
-  options: [],
+  options: [JSON_OPTION],
   positionalsMin: 0,
   positionalsMax: 0,
-  run: async () => {
+  run: async (line) => {
     const bytes = new Uint8Array(SECRET_BYTES);
     systemRandom.fill(bytes);
-    writeOut(`${toHex(bytes, 0, bytes.length)}\n`);
+    const secret = toHex(bytes, 0, bytes.length);
+    writeOut(line.flag("json") ? `${JSON.stringify({ secret })}\n` : `${secret}\n`);
     return DONE;
   },
 };
@@ -50,14 +50,16 @@ const rootCommand: Command = {
   name: "token root",
   takes: "",
   summary: "show the token that follows from the secret and may do everything",
+  examples: ["halo token root --secret-file secret > root-token"],
   about: "It makes the first tokens. Nobody can take it back; it changes with the secret.",
-  options: [setting("secret-file", "FILE", "the cluster's secret")],
+  options: [setting("secret-file", "FILE", "the cluster's secret"), JSON_OPTION],
   positionalsMin: 0,
   positionalsMax: 0,
   run: async (line) => {
     const path = line.text("secret-file");
     if (path === "") throw new UsageError("No secret is given, want --secret-file FILE");
-    writeOut(`${rootToken(readClusterSecret(path, line.place("secret-file")))}\n`);
+    const token = rootToken(readClusterSecret(path, line.place("secret-file")));
+    writeOut(line.flag("json") ? `${JSON.stringify({ token })}\n` : `${token}\n`);
     return DONE;
   },
 };
@@ -66,6 +68,7 @@ const addCommand: Command = {
   name: "token add",
   takes: "NAME",
   summary: "make a token, which is shown this once",
+  examples: ["halo token add shop --role write --bucket 'cart*' --expires 30d"],
   about: `Roles: read (get, list), write (put and delete as well), admin (properties of buckets as well and,
 with a token for all buckets, tokens and the cluster). A bucket pattern is a bucket's name, with * for any bytes.
 ${EXIT_CODES}`,
@@ -86,6 +89,7 @@ const listCommand: Command = {
   name: "token list",
   takes: "",
   summary: "list the tokens and what they allow",
+  examples: ["halo token list"],
   about: EXIT_CODES,
   options: [JSON_OPTION, ...NODE_OPTIONS],
   positionalsMin: 0,
@@ -97,6 +101,7 @@ const removeCommand: Command = {
   name: "token remove",
   takes: "NAME",
   summary: "take a token back",
+  examples: ["halo token remove shop"],
   about: `It is worth nothing from then on at every node that can be told; others hear of it when they are back.
 ${EXIT_CODES}`,
   options: [JSON_OPTION, ...NODE_OPTIONS],

@@ -20,8 +20,8 @@ import { toHex } from "../../core/bytes.ts";
 import { encodePath } from "../http/target.ts";
 import { type ReadableDirectory, readDataDirectory } from "../ports/disk.ts";
 import { writeOut } from "../ports/process.ts";
-import type { Command } from "./command.ts";
-import { type CommandLine, option } from "./command-line.ts";
+import { type Command, JSON_OPTION } from "./command.ts";
+import type { CommandLine } from "./command-line.ts";
 import { CANNOT_READ, CommandFailure, DONE, FAILED } from "./exit-code.ts";
 import { bytesText, Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
@@ -34,11 +34,12 @@ export const verifyCommand: Command = {
   name: "verify",
   takes: "DIR",
   summary: "check every byte of a data directory or a backup",
+  examples: ["halo verify ./halo-data"],
   about: `Reads all records and checks all their checksums; nothing is changed. A node may be running
 on the directory: what it writes meanwhile is not damage.
 
 exit codes: 0 sound, 1 damaged, 2 it cannot be read`,
-  options: [option("json", "", "the report in JSON, one line")],
+  options: [JSON_OPTION],
   positionalsMin: 1,
   positionalsMax: 1,
   run: verify,

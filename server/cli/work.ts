@@ -12,14 +12,13 @@ import type { WorkReport, WorksReport } from "../http/http-node.ts";
 import { systemClock } from "../ports/clock.ts";
 import { writeError, writeOut } from "../ports/process.ts";
 import { type Api, apiOf, NODE_OPTIONS } from "./api.ts";
-import { type Command, EXIT_CODES } from "./command.ts";
+import { type Command, EXIT_CODES, JSON_OPTION } from "./command.ts";
 import { type CommandLine, option, UsageError } from "./command-line.ts";
 import { DONE, FAILED } from "./exit-code.ts";
 import { bytesText, durationText, Progress } from "./progress.ts";
 import { formatTable } from "./table.ts";
 
 const LOOK_MS = 500;
-const JSON_OPTION = option("json", "", "answer in JSON, one line");
 const KINDS = BACKGROUND_KINDS.join(", ");
 
 export const WORK_COMMANDS: readonly Command[] = [
@@ -27,6 +26,7 @@ export const WORK_COMMANDS: readonly Command[] = [
     name: "cluster transfers",
     takes: "",
     summary: "show what is on its way to new owners",
+    examples: ["halo cluster transfers --wait"],
     about: `Shows, for each member, what it is to own and does not have yet, and why it does not get on if it does not.
 Ends with 1 where something is stuck or a member does not answer.
 ${EXIT_CODES}`,
@@ -39,6 +39,7 @@ ${EXIT_CODES}`,
     name: "cluster background",
     takes: "",
     summary: "show the work in the background, and its pace",
+    examples: ["halo cluster background"],
     about: EXIT_CODES,
     options: [JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 0,
@@ -54,6 +55,7 @@ function pauseCommand(name: "pause" | "resume", summary: string): Command {
     name: `cluster ${name}`,
     takes: "KIND",
     summary,
+    examples: [`halo cluster ${name} compaction`],
     about: `KIND is one of ${KINDS}. It stays so when a node is restarted.\n${EXIT_CODES}`,
     options: [option("at", "NODE", "at that member alone (name or id)"), JSON_OPTION, ...NODE_OPTIONS],
     positionalsMin: 1,

@@ -18,35 +18,6 @@ import {
 
 t.setTimeout(200_000);
 
-t.test("version is that of package.json; help lists and explains every command", async (t) => {
-  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
-    version: string;
-  };
-  for (const words of [["version"], ["--version"]]) {
-    t.equal((await halo(words)).stdout, `halo ${manifest.version}\n`);
-  }
-  const list = await halo([]);
-  t.equal(list.code, 0);
-  t.equal((await halo(["--help"])).stdout, list.stdout);
-  const commands = [...list.stdout.matchAll(/^ {2}([a-z]+(?: [a-z]+)?) {2,}/gm)].map((row) =>
-    row[1] ?? ""
-  );
-  t.ok(commands.length >= 13, commands.join(", "));
-  for (const command of commands) {
-    const help = await halo([...command.split(" "), "--help"]);
-    t.equal(help.code, 0, command);
-    t.match(help.stdout, `usage: halo ${command}`);
-  }
-  for (const words of [["put"], ["cluster", "status"]]) {
-    const explained = await halo(["help", ...words]);
-    t.equal(explained.stdout, (await halo([...words, "--help"])).stdout, `halo help ${words.join(" ")}`);
-  }
-  const group = await halo(["bucket", "--help"]);
-  t.match(group, { code: 0, stdout: /^usage: halo bucket COMMAND[^]*  bucket list  [^]*  bucket empty  / });
-  t.notMatch(group.stdout, "cluster");
-  t.equal((await halo(["help", "bucket"])).stdout, group.stdout);
-});
-
 t.test("a command that is called wrongly gets one sentence and exit code 2", async (t) => {
   const cases: [string[], RegExp][] = [
     [["nothing"], /'nothing' is not a command/],

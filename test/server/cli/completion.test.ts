@@ -8,6 +8,7 @@ function command(name: string, ...options: string[]): Command {
     name,
     takes: "",
     summary: "",
+    examples: [],
     about: "",
     options: options.map((one) => option(one, "", "")),
     positionalsMin: 0,

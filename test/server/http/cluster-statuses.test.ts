@@ -1,6 +1,6 @@
 /**
  * Codes that only a cluster can come to, over HTTP at one of its nodes: a time that is gone, nodes that do not hear
- * each other, a clock that is wrong, siblings without end.
+ * each other, a clock that is wrong, siblings without end, more requests than may wait, nodes that cannot say what was lost.
  */
 
 import t from "tap";
@@ -55,4 +55,82 @@ t.test("a node whose clock is off takes no last write, and others as before", as
   face.stage.run(60_000);
   t.match(await problemOf(await put(face, "/kv/last/k")), { status: 503, code: "clock-skew", outcome: "refused" });
   t.equal((await put(face, "/kv/sib/k")).status, 204);
+});
+
+t.test("more requests than may wait: refused at once, with when to come again, and taken when others have ended", async (t) => {
+  const face = new SimulatedFace(HERE, { requestsMax: 2 });
+  face.stage.isolate(HERE);
+  const waiting = ["a", "b"].map((key) => face.send("GET", `/kv/sib/${key}?timeout=1000`));
+  for (const refused of [await face.send("GET", "/kv/sib/k"), await put(face, "/kv/sib/k")]) {
+    t.match(await problemOf(refused), { status: 503, code: "overloaded", outcome: "refused" });
+    t.equal(refused.headers.get("retry-after"), "1");
+  }
+  for (const unknown of await Promise.all(waiting)) t.equal(unknown.status, 504);
+  face.stage.healNetwork();
+  face.stage.run(60_000);
+  t.equal((await put(face, "/kv/sib/k")).status, 204);
+});
+
+t.test("nodes that lost power and cannot ask a complete one: nothing is not known to be nothing, until they can", async (t) => {
+  const face = new SimulatedFace(HERE);
+  t.equal((await put(face, "/kv/sib/kept?w=3&dw=3")).status, 204);
+  const { cluster } = face.stage;
+  for (const machine of [0, 1, 2]) cluster.unplug(machine);
+  for (const machine of [0, 1]) cluster.start(machine);
+  face.stage.until("two of them run", () => cluster.node(0)?.membership.ready === true && cluster.node(1) !== null);
+  face.stage.run(5_000);
+  face.turnTo(0);
+  const nothing = await face.send("GET", "/kv/sib/k");
+  t.match(await problemOf(nothing), { status: 503, code: "absence-unknown", outcome: "refused" });
+  t.ok(nothing.headers.has("retry-after"));
+  const created = await put(face, "/kv/sib/k", { "If-None-Match": "*" });
+  t.match(await problemOf(created), { status: 503, code: "absence-unknown", outcome: "refused" });
+  t.equal((await face.send("GET", "/kv/sib/kept")).status, 200, "what is there is told");
+  cluster.start(2);
+  face.stage.settle();
+  t.equal((await face.send("GET", "/kv/sib/k")).status, 404, "all of them together know that there is none");
+});
+
+t.test("a context of another object, and a condition that does not hold", async (t) => {
+  const face = new SimulatedFace(HERE);
+  const context = (await put(face, "/kv/sib/k")).headers.get("halo-context") ?? "";
+  const forged = await put(face, "/kv/sib/other", { "Halo-Context": context });
+  t.match(await problemOf(forged), { status: 400, code: "bad-context", outcome: "refused" });
+  const etag = (await face.send("GET", "/kv/sib/k")).headers.get("etag") ?? "";
+  const failed = await put(face, "/kv/sib/k", { "If-None-Match": "*" });
+  t.match(await problemOf(failed), { status: 412, code: "precondition-failed", outcome: "refused" });
+  t.not(failed.headers.get("halo-context"), null, "with what a put would go on from");
+  t.equal((await put(face, "/kv/sib/k", { "If-Match": etag })).status, 204);
+  t.equal((await put(face, "/kv/sib/k", { "If-Match": etag })).status, 412, "once");
+});
+
+function order(face: SimulatedFace, target: string, body: object): Promise<Response> {
+  const text = JSON.stringify(body);
+  const headers = { "Content-Type": "application/json", "Content-Length": String(text.length) };
+  return face.send("POST", target, { headers, body: text });
+}
+
+const CHANGE = { changes: [{ change: "change", node: "n1", capacity: 2 }] };
+
+t.test("a commit against an older layout, and one that too few members store", async (t) => {
+  const face = new SimulatedFace(HERE);
+  t.equal((await order(face, "/cluster/stage", CHANGE)).status, 200);
+  const { version } = (await (await face.send("GET", "/cluster/plan")).json()) as { version: number };
+  const old = await order(face, "/cluster/commit", { version: version - 1 });
+  t.match(await problemOf(old), { status: 409, code: "stale-layout", outcome: "refused" });
+  face.stage.isolate(HERE);
+  const few = await order(face, "/cluster/commit", { version });
+  t.match(await problemOf(few), { status: 409, code: "minority", outcome: "unknown" });
+});
+
+t.test("a node that nobody has let in takes no request on objects, and answers its probes", async (t) => {
+  const face = new SimulatedFace(HERE, {}, 1);
+  face.stage.cluster.enter(3, true);
+  face.stage.until("it runs", () => face.stage.cluster.node(3) !== null);
+  face.turnTo(3);
+  for (const refused of [await face.send("GET", "/kv/sib/k"), await put(face, "/kv/sib/k"), await face.send("GET", "/readyz")]) {
+    t.match(await problemOf(refused), { status: 503, code: "not-ready", outcome: "refused" });
+    t.ok(refused.headers.has("retry-after"));
+  }
+  t.equal((await face.send("GET", "/healthz")).status, 200);
 });

@@ -5,6 +5,7 @@ import { createApp } from "../../../server/http/app.ts";
 import type { Clock } from "../../../server/ports/clock.ts";
 import type { HttpHandler } from "../../../server/ports/http-server.ts";
 import { SeededRandom } from "../../random.ts";
+import type { Shape } from "../../simulation/shape.ts";
 import { Stage } from "../../simulation/stage.ts";
 
 const STILL: Clock = {
@@ -15,17 +16,28 @@ const STILL: Clock = {
 };
 
 export class SimulatedFace {
-  readonly stage = new Stage(3);
+  readonly stage: Stage;
   /** The machine of the node. */
   readonly here: number;
-  readonly #handle: HttpHandler;
+  #handle: HttpHandler;
 
-  constructor(here: number) {
+  /** @param more of the cluster's shape */
+  constructor(here: number, more: Partial<Shape> = {}, spares = 0) {
+    this.stage = new Stage(3, 1, spares, more);
     this.here = here;
-    const node = this.stage.cluster.node(here);
+    this.#handle = this.#faceOf(here);
+  }
+
+  /** From now on requests go to the node that runs on another machine, or anew on the same. */
+  turnTo(machine: number): void {
+    this.#handle = this.#faceOf(machine);
+  }
+
+  #faceOf(machine: number): HttpHandler {
+    const node = this.stage.cluster.node(machine);
     if (node === null) throw new Error("The node is down");
     const random = new SeededRandom(1);
-    this.#handle = createApp(node, {
+    return createApp(node, {
       clock: STILL,
       random: { fill: (bytes) => random.fill(bytes), below: (bound) => random.below(bound) },
       valueBytesMax: VALUE_BYTES_MAX_LIMIT,

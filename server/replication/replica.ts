@@ -6,6 +6,11 @@
  *   FETCH     ─► objects, hints.collect  what is held: a digest from the index, a set, one version, a slice
  *   BODY      ─► bodies.take             a slice of a large payload, for a set that comes after it
  *
+ * Each is served to its end, or to the sync that it asks for, as its frame is read: there is no queue here in
+ * which one could grow old, and so no deadline in these frames. What waits, waits in the socket: at most what
+ * the coordinators have under way, each of which takes on a bounded count (admission of coordinator.ts) and
+ * holds back 16 MiB for a peer at most (wire/peer.ts).
+ *
  * A frame that names a layout that is retired is answered STALE; damage that is found is answered as
  * damage, and the name is made good by the next set that comes.
  */

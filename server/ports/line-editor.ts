@@ -8,8 +8,12 @@ import { dirname } from "node:path";
 import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
 
-/** What may stand for the last word of a line. */
-export type Complete = (line: string) => Promise<readonly string[]>;
+/** What may stand in the place of a line's end, which is `replaced`. */
+export interface Completion {
+  readonly replaced: string;
+  readonly words: readonly string[];
+}
+export type Complete = (line: string) => Promise<Completion>;
 
 const HISTORY_MAX = 1_000;
 
@@ -31,8 +35,7 @@ export class LineEditor {
       history: readHistory(this.#historyFile),
       historySize: HISTORY_MAX,
       completer: (line: string, done: (error: null, result: [string[], string]) => void) => {
-        const word = /\S*$/.exec(line)?.[0] ?? "";
-        void complete(line).then((words) => done(null, [words.map((one) => `${one} `), word]));
+        void complete(line).then(({ words, replaced }) => done(null, [words.map((one) => `${one} `), replaced]));
       },
     });
     this.#lines.on("line", (line) => this.#came(line));

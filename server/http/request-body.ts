@@ -2,7 +2,10 @@
  * Request bodies with a bound on everything: bytes of one body, bytes of all bodies at one time,
  * and time to arrive.
  *
- *   declared length beyond the limit  refused before a byte is read
+ *   declared length beyond the limit  refused before a byte is read; who asked beforehand (Expect: 100-continue) is told
+ *                                     to go on by the runtime, and by this answer's Connection: close that nobody reads it
+ *                                     (Bun closes at once). To others the connection stays: a client that is busy sending
+ *                                     would find it cut, often without having seen why. What still comes is dropped
  *   no declared length (chunked)      read chunk by chunk, refused as soon as it is over
  *   all bodies together               beyond their bound (256 MiB, or less) 503 `overloaded`
  *   slower than BODY_MS_MAX           408 `slow-request`; one sweep serves all, no timer a request
@@ -45,6 +48,7 @@ export class IncomingBody {
       return;
     }
     const length = Number(declared);
+    if (length > this.#limit) return this.fail(this.#bodies.tooLarge(this.#limit, request));
     if (!this.#reserve(length)) return;
     request.arrayBuffer().then(
       (buffer) => this.#settle(new Uint8Array(buffer)),
@@ -159,9 +163,11 @@ export class RequestBodies {
     this.#arriving.delete(body);
   }
 
-  tooLarge(limit: number): Refusal {
+  /** @param unread the request, where its body has not been looked at */
+  tooLarge(limit: number, unread: Request | null = null): Refusal {
     const sizes = `larger than ${limit} bytes, the limit`;
-    return new Refusal("value-too-large", `The ${this.#what} is ${sizes}.`);
+    const headers = unread?.headers.has("expect") === true ? { Connection: "close" } : {};
+    return new Refusal("value-too-large", `The ${this.#what} is ${sizes}.`, headers);
   }
 
   #sweepLater(): void {

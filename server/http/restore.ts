@@ -55,7 +55,7 @@ export class RestoreRoute {
   take(request: Request): Promise<Response> {
     const list = new StateList((name) => this.#node.store.stage(name), this.#bytesMax);
     const declared = Number(request.headers.get("content-length") ?? 0);
-    if (declared > this.#bytesMax) throw this.#bodies.tooLarge(this.#bytesMax);
+    if (declared > this.#bytesMax) throw this.#bodies.tooLarge(this.#bytesMax, request);
     if (!this.#bodies.take(LIST_HELD_BYTES_MAX)) throw new Refusal("overloaded", NO_ROOM);
     return new Promise((resolve) => {
       const answer = (response: Response): void => {

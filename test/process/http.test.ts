@@ -111,6 +111,24 @@ for (const [runtime, command] of [["dist/halo", [HALO]], ["Deno", DENO]] as cons
     t.equal((await fetch(`${node.url}/kv/b/k`)).status, 404, "nothing was written");
   });
 
+  t.test(`${runtime}: who asks before he sends is told at once that it is too large, and what he sends all the same is not read`, async (t) => {
+    const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
+    const host = "Host: 127.0.0.1\r\nExpect: 100-continue\r\n";
+    for (const target of ["PUT /kv/b/k", "POST /batch", "POST /cluster/restore"]) {
+      const answer = await exchange(url, `${target} HTTP/1.1\r\n${host}Content-Length: 10737418240\r\n\r\n`);
+      t.match(answer, /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 413 [^]*\r\nConnection: close\r\n[^]*"code":"value-too-large"/, target);
+    }
+    // Deno leaves the connection as it is, and drops what comes.
+    if (runtime === "Deno") return;
+    const { hostname, port } = new URL(url);
+    const isEnded = await new Promise((resolve) => {
+      const socket = connect(Number(port), hostname, () => socket.write(`PUT /kv/b/k HTTP/1.1\r\n${host}Content-Length: 10737418240\r\n\r\n`));
+      socket.setTimeout(20_000, () => resolve(false));
+      socket.on("end", () => resolve(true)).on("data", () => undefined).on("error", () => resolve(false));
+    });
+    t.equal(isEnded, true, "the connection is closed, and nothing of the body was sent");
+  });
+
   t.test(`${runtime}: a request that can be read in two ways is read in none`, async (t) => {
     const { url } = await serveNode(t, join(temporaryFolder(t), "data"), [], command);
     const host = "Host: 127.0.0.1\r\n";

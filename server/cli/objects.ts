@@ -4,6 +4,7 @@
  * With --json the answer is one line for machines.
  */
 
+import { decodeBase64 } from "../http/bytes.ts";
 import { decodeHeaderText, encodeHeaderText, META_PREFIX } from "../http/request-headers.ts";
 import { filePieces, inputPieces, OutFile, type Pieces, writeOut, writeOutPiece } from "../ports/process.ts";
 import { apiOf, nameTarget, NODE_OPTIONS } from "./api.ts";
@@ -312,7 +313,7 @@ async function tellSiblings(line: CommandLine, response: Response, stall: Stall)
 
 /** A value for the screen: text where it is text, else base64. */
 function textOf(base64: string): string {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const bytes = decodeBase64(base64) ?? new Uint8Array(0);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {

@@ -22,8 +22,15 @@ export function fromLatin1(text: string): Uint8Array {
   return bytes;
 }
 
+/**
+ * What Bun and Deno have of their own: 8 MiB of random bytes take 2 to 12 ms instead of 500 to text, and 3 to 55
+ * instead of 650 back. Node 20, which runs tests alone, has neither.
+ */
+const native: { readonly toBase64?: (this: Uint8Array) => string } = Uint8Array.prototype;
+const { fromBase64 }: { readonly fromBase64?: (text: string) => Uint8Array<ArrayBuffer> } = Uint8Array;
+
 export function encodeBase64(bytes: Uint8Array): string {
-  return btoa(toLatin1(bytes));
+  return native.toBase64 === undefined ? btoa(toLatin1(bytes)) : native.toBase64.call(bytes);
 }
 
 /** base64url without padding. */
@@ -33,16 +40,26 @@ export function encodeBase64Url(bytes: Uint8Array): string {
 
 /** Decodes base64url, padding optional; null where it is malformed. */
 export function decodeBase64Url(text: string): Uint8Array | null {
-  const bare = text.replace(/={1,2}$/, "");
+  const bare = withoutPadding(text);
   if (!/^[A-Za-z0-9_-]*$/.test(bare) || bare.length % 4 === 1) return null;
-  return fromLatin1(atob(bare.replaceAll("-", "+").replaceAll("_", "/")));
+  return bytesOfBase64(bare.replaceAll("-", "+").replaceAll("_", "/"));
 }
 
 /** Decodes base64, padding optional; null where it is malformed. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
-  const bare = text.replace(/={1,2}$/, "");
+  const bare = withoutPadding(text);
   if (!/^[A-Za-z0-9+/]*$/.test(bare) || bare.length % 4 === 1) return null;
-  return Uint8Array.from(fromLatin1(atob(bare)));
+  return bytesOfBase64(bare);
+}
+
+/** All of it where its padding is not the one that it should have. */
+function withoutPadding(text: string): string {
+  return text.length % 4 === 0 ? text.replace(/={1,2}$/, "") : text;
+}
+
+/** REQUIRES: nothing but its letters, and a length that can be. */
+function bytesOfBase64(bare: string): Uint8Array<ArrayBuffer> {
+  return fromBase64 === undefined ? Uint8Array.from(fromLatin1(atob(bare))) : fromBase64.call(Uint8Array, bare);
 }
 
 export function concatenate(pieces: readonly Uint8Array[]): Uint8Array {

@@ -23,7 +23,7 @@ import type { Change } from "../replication/change.ts";
 import { STATUS_REFUSED_HERE } from "../replication/event.ts";
 import { contextOfPut } from "./context-clock.ts";
 import { Explain } from "./explain.ts";
-import { forwardPut, putBodyOf, type Forwarded } from "./forward.ts";
+import { forwardPut, mayDoBetterElsewhere, putBodyOf, type Forwarded } from "./forward.ts";
 import { Gets } from "./gets.ts";
 import { Lists, listRefused } from "./lists.ts";
 import { copiesFor, dateMs, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
@@ -203,8 +203,11 @@ export class Coordinator implements Store {
     const elsewhere = this.#betterCoordinators(putCase, plan);
     if (elsewhere.length === 0) return this.#questions.ask(putCase, plan, done);
     return this.#forwardPut(putCase, elsewhere, (forwarded) => {
-      if (forwarded.kind !== "unreachable") return this.#forwardEnded(putCase, forwarded, done);
-      return this.#questions.ask(putCase, this.#planOf(putCase), done);
+      const planNow = this.#planOf(putCase);
+      const isRefused = forwarded.kind === "answered" && mayDoBetterElsewhere(forwarded.result);
+      const isOurs = forwarded.kind === "unreachable" || (isRefused && coordinates(planNow));
+      if (isOurs) return this.#questions.ask(putCase, planNow, done);
+      return this.#forwardEnded(putCase, forwarded, done);
     });
   }
 

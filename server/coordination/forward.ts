@@ -5,7 +5,8 @@
  * the client's request as it came to the first that is, and passes the answer back. If that node does
  * not answer, a get goes on to the next; a put must not, for it may have happened: it ends as unknown,
  * unless no byte of it can have left (unreachable), or the node refuses for a reason of its own (its disk
- * takes no writes, say): nothing was written then, and the next node is asked.
+ * takes no writes, say): nothing was written then, and the next node is asked, or in the end the one that
+ * handed it on, where that is a target itself (regression 0021).
  *
  * Riak's bug of the same place (riak_kv#1046): the *original* request was handed on between coordinators
  * and made two versions. Here a request carries the mark "forwarded" and is never handed on again, and
@@ -122,7 +123,8 @@ const OWN_REASONS: ReadonlySet<string> = new Set([
   "quorum-unreachable",
 ]);
 
-function mayDoBetterElsewhere({ outcome, code }: ResultBody): boolean {
+/** Whether another node may take what this answer refuses; then nothing of it was done there. */
+export function mayDoBetterElsewhere({ outcome, code }: ResultBody): boolean {
   return RESULT_OUTCOMES[outcome] === "refused" && OWN_REASONS.has(RESULT_CODES[code]);
 }
 

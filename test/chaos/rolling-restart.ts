@@ -30,7 +30,7 @@ export async function rollingRestart(check: Check, seed: number, rounds: number)
       lost += [...numbers].filter((number) => !held.has(number)).length;
     }
     check.equal(lost, 0, "acknowledged numbers that were lost");
-    check.equal(load.errors, 0, "requests that failed twice");
+    check.equal(load.errors, 0, `requests that failed twice (${load.reasons.join(" | ")})`);
     const { requests, firstErrors, errors } = load;
     return { restarts: rounds * nodes.length, requests, failedOnce: firstErrors, failedTwice: errors, acknowledged: load.count, lost };
   } finally {

@@ -15,6 +15,7 @@ import { pause } from "./cluster.ts";
 const KEYS = 10;
 const CLIENTS = 40;
 const THINK_MS = 200;
+const REASONS_MAX = 5;
 const decoder = new TextDecoder();
 
 export class SetLoad {
@@ -24,6 +25,8 @@ export class SetLoad {
   requests = 0;
   firstErrors = 0;
   errors = 0;
+  /** What the first of those that failed twice were told, both times. */
+  readonly reasons: string[] = [];
   readonly #nodes: () => readonly Victim[];
   readonly #clients: Promise<void>[];
   #next = 1;
@@ -68,19 +71,25 @@ export class SetLoad {
   async #twice(turn: number, asking: Parameters<HttpLine["ask"]>[0]): Promise<Answer | null> {
     this.requests++;
     const first = await this.#once(turn, asking);
-    if (first !== null) return first;
+    if (typeof first !== "string") return first;
     this.firstErrors++;
     const second = await this.#once(turn + 1, asking);
-    if (second === null) this.errors++;
-    return second;
+    if (typeof second !== "string") return second;
+    this.errors++;
+    if (this.reasons.length < REASONS_MAX) this.reasons.push(`${asking.method}: ${first}; ${second}`);
+    return null;
   }
 
-  async #once(turn: number, asking: Parameters<HttpLine["ask"]>[0]): Promise<Answer | null> {
+  /** The answer, or why there is none. */
+  async #once(turn: number, asking: Parameters<HttpLine["ask"]>[0]): Promise<Answer | string> {
     const nodes = this.#nodes();
     const node = nodes[turn % Math.max(1, nodes.length)];
-    if (node === undefined || !node.isUp) return null;
+    if (node === undefined) return "there is no node";
+    if (!node.isUp) return `${node.name} is down`;
     const answer = await askOnce(node.http, asking);
-    return answer !== null && (answer.status <= 300 || answer.status === 404) ? answer : null;
+    if (answer === null) return `${node.name} cut the connection`;
+    const { status, body } = answer;
+    return status <= 300 || status === 404 ? answer : `${node.name} said ${status}, ${decoder.decode(body).slice(0, 300)}`;
   }
 }
 

@@ -151,7 +151,7 @@ export class Node {
       this.#leave(() => this.#closeStores(running, done));
     };
     const timer = this.#ports.clock.after(DRAIN_MS_MAX, drained);
-    return running.coordinator.drain(drained);
+    return this.membership.sayFarewell(() => running.coordinator.drain(drained));
   }
 
   get store(): Store {

@@ -7,6 +7,9 @@
  *      └────────────────────────────────────────────────────────┘
  *                     any answer to a request of ours
  *
+ * One that says that it is stopping (farewell.ts) is suspected at once, and heeded again when its connection
+ * has broken, or it has not after all.
+ *
  * Only answers to own requests count, as what comes in says nothing about what goes out: in a
  * one-way partition A suspects B, B may not suspect A, and C neither. A peer that is quiet is
  * pinged, so that a half-open connection or a silent death is seen without a user's request having
@@ -31,6 +34,8 @@ export const PING_TIMEOUT_MS = 500;
 /** Pauses between probes of a suspected peer; a quarter of each is random. */
 export const PROBE_MS_MIN = 100;
 export const PROBE_MS_MAX = 5_000;
+/** Who said that it stops and is still there after so long has thought better of it. */
+export const LEAVING_MS_MAX = 30_000;
 
 export interface FailureDetectorHooks {
   onSuspected(member: Member, reason: string): void;
@@ -74,6 +79,11 @@ export class FailureDetector {
     this.#watches.get(peer.id)?.disconnected();
   }
 
+  /** A member has said that it is stopping. */
+  leaves(id: string): void {
+    this.#watches.get(id)?.leaves();
+  }
+
   stop(): void {
     this.watch([]);
   }
@@ -98,6 +108,8 @@ class Watch {
   #timeouts = 0;
   #probeMs = PROBE_MS_MIN;
   #pinging = false;
+  /** Until then nothing that it answers says that work can be done with it. */
+  #leavingUntilMs = 0;
 
   constructor(ports: Ports, hooks: FailureDetectorHooks, member: Member, peer: Peer) {
     this.#ports = ports;
@@ -115,7 +127,7 @@ class Watch {
   answered(): void {
     this.#answeredAtMs = this.#ports.clock.elapsedMs();
     this.#timeouts = 0;
-    if (this.#peer.healthy) return;
+    if (this.#peer.healthy || this.#answeredAtMs < this.#leavingUntilMs) return;
     this.#peer.healthy = true;
     this.#probeMs = PROBE_MS_MIN;
     this.#again(IDLE_MS);
@@ -135,8 +147,15 @@ class Watch {
     this.#hooks.onSuspected(this.#member, reason);
   }
 
+  /** It is about to stop: as good as gone, though it still answers. */
+  leaves(): void {
+    this.#leavingUntilMs = this.#ports.clock.elapsedMs() + LEAVING_MS_MAX;
+    this.failed("closed", 0);
+  }
+
   /** A broken connection may be the first sign of a death: find out now, not when a user asks. */
   disconnected(): void {
+    this.#leavingUntilMs = 0;
     if (this.#peer.healthy) this.#ping();
   }
 

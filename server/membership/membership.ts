@@ -28,6 +28,7 @@ import { Consensus, type LayoutChange, type ProposalOutcome } from "./consensus.
 import { MalformedDocument } from "./document.ts";
 import { Departure } from "./departure.ts";
 import { FailureDetector } from "./failure-detector.ts";
+import { Farewell } from "./farewell.ts";
 import { Gossip } from "./gossip.ts";
 import type { Identity } from "./identity.ts";
 import { type Admitted, Joining } from "./joining.ts";
@@ -92,6 +93,7 @@ export class Membership {
   readonly #gossip: Gossip;
   readonly #consensus: Consensus;
   readonly #detector: FailureDetector;
+  readonly #farewell: Farewell;
   readonly #joining: Joining;
   readonly #departure = new Departure();
   #attributes: NodeAttributes;
@@ -125,6 +127,7 @@ export class Membership {
       onSuspected: (member, reason) => this.#suspected(member, reason),
       onRecovered: (member) => this.#recovered(member, hooks),
     });
+    this.#farewell = new Farewell(ports.clock, peers, this.#detector);
     this.#joining = new Joining(ports, peers, (answer) => this.#admitted(answer));
     new Admittance({
       clock: ports.clock,
@@ -149,6 +152,11 @@ export class Membership {
   start(address: string, done: (error: string) => void): void {
     this.#attributes = attributesOf(this.#config, address);
     done(this.#tryBegin());
+  }
+
+  /** Tells the others that this node is about to stop; calls back once they send nothing more. */
+  sayFarewell(done: () => void): void {
+    this.#farewell.say(this.members, done);
   }
 
   /** Stops all timers; nothing is said to the others. */

@@ -71,6 +71,7 @@ function bustle(): void {
   for (let index = 0; index < 20; index++) stage.delete(index % 4, `sib/${index}`);
   stage.cluster.enter(4, false);
   stage.until("the newcomer has its part", () => stage.cluster.isSettled(), LIMIT_MS);
+  stage.cluster.node(4)?.membership.sayFarewell(() => {});
   const missing = (): string[] => [...traffic.labels].filter((label) => !traffic.overheard.has(label) && !(label in OF_CLIENTS));
   stage.until("all has been said", () => missing().length === 0, LIMIT_MS);
 }

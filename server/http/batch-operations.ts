@@ -30,6 +30,7 @@ const PRINTABLE = "printable ASCII characters";
 const META_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const META_NAMES = "names of letters, digits and hyphens";
 const TEXT = "a text";
+const SOME_TEXT = "a text that is not empty";
 
 const parameter = v.exactOptional(v.union([v.string(), v.number(), v.boolean()], "a number or a text"));
 const header = v.exactOptional(v.union([v.pipe(v.string(TEXT), v.regex(/^[\x20-\x7e]*$/, PRINTABLE)), v.number()], TEXT));
@@ -55,8 +56,8 @@ const meta = v.pipe(
 
 const fieldsOfOperation = fields({
   op: v.picklist(["get", "put", "delete"], "get, put or delete"),
-  bucket: v.pipe(v.string(TEXT), v.minLength(1, TEXT)),
-  key: v.exactOptional(v.pipe(v.string(TEXT), v.minLength(1, TEXT))),
+  bucket: v.pipe(v.string(SOME_TEXT), v.minLength(1, SOME_TEXT)),
+  key: v.exactOptional(v.pipe(v.string(SOME_TEXT), v.minLength(1, SOME_TEXT))),
   key64: v.exactOptional(v.string(TEXT)),
   value: v.exactOptional(v.pipe(v.string("base64"), v.metadata({ contentEncoding: "base64" }))),
   meta: v.exactOptional(meta),

@@ -18,7 +18,7 @@ import type { Clock } from "../ports/clock.ts";
 import { effectiveProperties, readBucketProperties } from "./bucket-properties.ts";
 import { permit } from "./gate.ts";
 import type { HttpNode } from "./http-node.ts";
-import { guarded, problem, problemOf } from "./problem.ts";
+import { guarded, NOT_KEPT, problem, problemOf } from "./problem.ts";
 import { RequestBodies } from "./request-body.ts";
 import { encodePath, readBucketTarget } from "./target.ts";
 
@@ -97,7 +97,7 @@ function notKept(error: string): Response {
 }
 
 export function json(value: unknown): Response {
-  return new Response(JSON.stringify(value) + "\n", {
-    headers: { "Content-Type": "application/json" },
-  });
+  const response = new Response(JSON.stringify(value) + "\n", { headers: { "Content-Type": "application/json" } });
+  response.headers.set(...NOT_KEPT);
+  return response;
 }

@@ -11,7 +11,7 @@ import type { ListResult } from "../coordination/store.ts";
 import type { Compressions } from "./compression.ts";
 import type { HttpNode } from "./http-node.ts";
 import { readListParameters } from "./parameters.ts";
-import { answeredLater, guarded, problem } from "./problem.ts";
+import { answeredLater, guarded, NOT_KEPT, problem } from "./problem.ts";
 import { encodePath } from "./target.ts";
 
 /** Answers a page. @throws Refusal */
@@ -44,6 +44,7 @@ function pageOf(request: Request, result: ListResult, compressions: Compressions
   const isHead = request.method === "HEAD";
   const response = new Response(isHead ? null : text);
   response.headers.set("Content-Type", "application/json");
+  response.headers.set(...NOT_KEPT);
   response.headers.set("Halo-Replicas", `primaries=${result.primaries}, fallbacks=0`);
   // All of it is ASCII.
   if (isHead) response.headers.set("Content-Length", String(text.length));

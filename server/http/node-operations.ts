@@ -37,7 +37,7 @@ const BUCKET_READ = { role: "read", of: "bucket" } as const;
 const BUCKET_ADMIN = { role: "admin", of: "bucket" } as const;
 
 function told(description: string, schema: Schema): Readonly<Record<200, Answer>> {
-  return { 200: { description, content: { "application/json": schema }, mayHave: ["Content-Encoding", "Vary"] } };
+  return { 200: { description, content: { "application/json": schema }, headers: ["Cache-Control"], mayHave: ["Content-Encoding", "Vary"] } };
 }
 
 function json(schema: Schema, example: object, description?: string): Body {

@@ -10,7 +10,7 @@
  *   refused, unknown        problem+json
  *
  * Every answer says how many primaries and fallbacks took part, and carries the context if there
- * is one.
+ * is one. Those of a GET are for now alone (NOT_KEPT).
  */
 
 import type { Result, Sibling } from "../coordination/store.ts";
@@ -18,11 +18,11 @@ import { LargeValue } from "../coordination/value.ts";
 import { type Compressions, isEncoded } from "./compression.ts";
 import { heldTag } from "./entity-tag.ts";
 import { httpDate } from "./http-date.ts";
-import { problem } from "./problem.ts";
+import { NOT_KEPT, problem } from "./problem.ts";
 import { type ByteRange, contentRange, isRangeMeant, readRange } from "./range.ts";
 import { headerOf } from "./request-headers.ts";
 import { chooseForm, encodeSiblings, streamSiblings, TAG_SUFFIXES } from "./siblings.ts";
-import { type ReadAgain, streamOf } from "./value-stream.ts";
+import { lengthOf, type ReadAgain, streamOf } from "./value-stream.ts";
 
 /** @param again reads a large value from elsewhere where it turns out damaged */
 export function answerGet(
@@ -32,15 +32,18 @@ export function answerGet(
   compressions: Compressions,
 ): Response {
   if (result.code !== "") return answerFailure(result);
+  const response = answerFound(request, result, again);
+  response.headers.set(...NOT_KEPT);
+  return response.status === 304 ? response : compressions.encode(request, response, bytesOf(result));
+}
+
+function answerFound(request: Request, result: Result, again: ReadAgain): Response {
   const noneMatch = request.headers.get("if-none-match");
   const held = noneMatch === null ? null : answerHeld(request, result, noneMatch);
   if (held !== null) return held;
   const range = request.headers.get("range");
   const isRange = range !== null && request.method === "GET" && result.siblings.length === 1;
-  const response = isRange
-    ? answerRange(request, result, range, again)
-    : answerVersions(request, result, 200, again);
-  return compressions.encode(request, response, bytesOf(result));
+  return isRange ? answerRange(request, result, range, again) : answerVersions(request, result, 200, again);
 }
 
 /** 304 where the client holds what it would get; else null. */
@@ -113,6 +116,8 @@ function answerVersions(
   const given = isHead ? null : Array.isArray(body) ? streamOf(body, again) : responseBody(body);
   const response = new Response(given, { status: 300 });
   response.headers.set("Content-Type", contentType);
+  // A server would say of no body that it is empty.
+  if (isHead) response.headers.set("Content-Length", String(lengthOf(Array.isArray(body) ? body : [bytesOfBody(body)])));
   response.headers.set("Vary", "Accept");
   return tell(result, response, TAG_SUFFIXES[form]);
 }
@@ -149,6 +154,10 @@ function answerSingle(
 /** Bytes as a Response takes them. The cast is safe: no body of ours lives in shared memory. */
 function responseBody(body: Uint8Array | string): Uint8Array<ArrayBuffer> | string {
   return body as Uint8Array<ArrayBuffer> | string;
+}
+
+function bytesOfBody(body: Uint8Array | string): Uint8Array {
+  return typeof body === "string" ? new TextEncoder().encode(body) : body;
 }
 
 function answerFailure(result: Result): Response {

@@ -28,6 +28,9 @@ const TOLD: readonly HeaderName[] = ["Halo-Replicas"];
 const VERSION: readonly HeaderName[] = [...TOLD, "Halo-Context", "ETag"];
 const VALUE_MAY_HAVE: readonly HeaderName[] = ["Halo-Meta-*", "Halo-Expires", "Content-Encoding", "Vary", "Accept-Ranges"];
 
+/** Of what is read, it may be true for now alone. */
+const NOW: readonly HeaderName[] = ["Cache-Control"];
+
 const VALUE: Answer = {
   description: "The one value, its own bytes.",
   content: { "*/*": null },
@@ -42,15 +45,15 @@ const SIBLINGS: Answer = {
 };
 const WRITTEN: Answer = { description: "It is done.", headers: VERSION };
 const GET_ANSWERS: Readonly<Record<number, Answer>> = {
-  200: VALUE,
+  200: { ...VALUE, headers: [...VERSION, ...NOW, "Last-Modified"] },
   206: {
     description: "The range of the value that was asked for.",
     content: { "*/*": null },
-    headers: [...VERSION, "Last-Modified", "Content-Range", "Accept-Ranges"],
+    headers: [...VERSION, ...NOW, "Last-Modified", "Content-Range", "Accept-Ranges"],
     mayHave: ["Halo-Meta-*", "Vary"],
   },
-  300: SIBLINGS,
-  304: { description: "What the client holds is what there is.", headers: VERSION, mayHave: ["Vary"] },
+  300: { ...SIBLINGS, headers: [...VERSION, ...NOW, "Vary"] },
+  304: { description: "What the client holds is what there is.", headers: [...VERSION, ...NOW], mayHave: ["Vary"] },
 };
 
 /** How the store can end any request, a read, and a write. */
@@ -98,7 +101,7 @@ const explain = {
   method: "GET",
   need: READ,
   isOfMember: true,
-  answers: { 200: { description: "Where it lives.", content: { "application/json": explanationSchema } } },
+  answers: { 200: { description: "Where it lives.", content: { "application/json": explanationSchema }, headers: NOW } },
 } as const;
 
 export const OBJECT_OPERATIONS = [
@@ -144,7 +147,7 @@ export const OBJECT_OPERATIONS = [
       200: {
         description: "A page of keys; with key64 the value.",
         content: { "application/json": keyPageSchema, "*/*": null },
-        headers: TOLD,
+        headers: [...TOLD, ...NOW],
         mayHave: ["Halo-Context", "ETag", "Last-Modified", ...VALUE_MAY_HAVE],
       },
     },
@@ -204,7 +207,7 @@ export const OBJECT_OPERATIONS = [
         ],
       },
     },
-    answers: { 200: { description: "A result for each.", content: { "application/json": batchResultsSchema } } },
+    answers: { 200: { description: "A result for each.", content: { "application/json": batchResultsSchema }, headers: NOW } },
     codes: [],
   },
   {

@@ -85,7 +85,7 @@ const REQUEST_ID_HEADER = header(
   v.pipe(v.string(), v.regex(new RegExp(REQUEST_ID.source))),
   "",
 );
-const IF_MATCH = header("If-Match", "ETags: the write happens where one of them stands for what there is.", v.string(), "");
+const IF_MATCH = header("If-Match", "ETags: the write happens where one of them stands for what there is; * where there is anything.", v.string(), "");
 const IF_NONE_MATCH_STAR = header("If-None-Match", "Of a write: * where there must be nothing.", v.literal("*"), "");
 const TTL = header("Halo-TTL", "Seconds after which it is gone.", whole(1, TTL_SECONDS_MAX), "86400");
 const META = header(

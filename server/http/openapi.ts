@@ -250,7 +250,7 @@ function describeAnswer({ description, content, headers = [], mayHave = [] }: An
   };
 }
 
-function headersOf(names: readonly (readonly [HeaderName, boolean])[]): Json {
+function headersOf(names: readonly (readonly [HeaderName, boolean])[]): { readonly headers?: Json } {
   if (names.length === 0) return {};
   const entries = names.map(([name, isRequired]) => {
     const required = isRequired ? { required: true } : {};
@@ -264,17 +264,17 @@ function describeProblem(codes: readonly HttpCode[]): Json {
     allOf: [{ $ref: "#/components/schemas/Problem" }],
     properties: { code: { enum: codes } },
   };
-  const isWorthWaiting = codes.some((code) => retryAfterSeconds(code) > 0);
+  const isWaiting = codes.includes("rate-limited") || codes.some((code) => retryAfterSeconds(code) > 0);
   const isChallenge = codes.includes("unauthenticated");
   return {
     description: codes.join(", "),
-    ...(isWorthWaiting || isChallenge || codes.includes("rate-limited")
-      ? {
-        headers: isChallenge
-          ? { "WWW-Authenticate": { description: "Bearer.", required: true, schema: { type: "string" } } }
-          : { "Retry-After": { description: "Seconds after which another try has a chance.", schema: { type: "integer" } } },
-      }
-      : {}),
+    headers: {
+      ...headersOf([["Cache-Control", true]]).headers,
+      ...(isChallenge ? { "WWW-Authenticate": { description: "Bearer.", required: true, schema: { type: "string" } } } : {}),
+      ...(isWaiting && !isChallenge
+        ? { "Retry-After": { description: "Seconds after which another try has a chance.", schema: { type: "integer" } } }
+        : {}),
+    },
     content: { "application/problem+json": { schema } },
   };
 }

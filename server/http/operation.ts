@@ -70,7 +70,7 @@ export interface Operation {
 
 export const HEADERS = {
   "Accept-Ranges": "bytes: parts of it can be asked for.",
-  "Cache-Control": "How long it may be kept.",
+  "Cache-Control": "no-cache: what is kept is asked for again before it is used.",
   "Content-Encoding": "How it is compressed, where that was asked for.",
   "Content-Range": "Which bytes of how many these are.",
   "Content-Security-Policy": "What the page may load: nothing.",

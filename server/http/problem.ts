@@ -98,6 +98,12 @@ export class Refusal extends Error {
   }
 }
 
+/**
+ * Says that an answer may be kept, but not used again before it was asked for once more. Of an answer that says nothing
+ * browsers and proxies judge by its age: what was written ten days ago they would show for another one.
+ */
+export const NOT_KEPT = ["Cache-Control", "no-cache"] as const;
+
 /** The answer to a request that failed. */
 export function problem(
   code: HttpCode,
@@ -109,7 +115,8 @@ export function problem(
   const sentence = detail.endsWith(".") ? detail : `${detail}.`;
   const type = `urn:halo:error:${code}`;
   const body = { type, title, status, detail: sentence, code, outcome };
-  const all: Record<string, string> = { "Content-Type": "application/problem+json", ...headers };
+  const [name, value] = NOT_KEPT;
+  const all: Record<string, string> = { "Content-Type": "application/problem+json", [name]: value, ...headers };
   const seconds = retryAfterSeconds(code);
   if (seconds > 0) all["Retry-After"] = String(seconds);
   return new Response(JSON.stringify(body) + "\n", { status, headers: all });

@@ -18,8 +18,7 @@ import { Refusal } from "./problem.ts";
 
 const SWEEP_MS = 5_000;
 
-const NO_LENGTH =
-  "The request has neither a body nor a Content-Length, want Content-Length: 0 for an empty value.";
+const NO_LENGTH = "The request has neither a body nor a Content-Length, want Content-Length: 0 for an empty value.";
 export const NO_ROOM = "The node holds as many bytes of request bodies as it may, want another try later.";
 
 /** Called once, perhaps before `read` returns; `body` is released when its request is answered. */
@@ -58,7 +57,7 @@ export class IncomingBody {
 
   #readStream(stream: ReadableStream<Uint8Array> | null): void {
     if (stream === null) {
-      this.fail(new Refusal("length-required", NO_LENGTH));
+      this.fail(this.#bodies.absent());
       return;
     }
     const reader = stream.getReader();
@@ -161,6 +160,10 @@ export class RequestBodies {
 
   arrived(body: IncomingBody): void {
     this.#arriving.delete(body);
+  }
+
+  absent(): Refusal {
+    return new Refusal("length-required", this.#what === "value" ? NO_LENGTH : `The request has no body, want the ${this.#what}.`);
   }
 
   /** @param unread the request, where its body has not been looked at */

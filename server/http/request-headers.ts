@@ -171,12 +171,13 @@ export function readPrecondition(headers: Headers): Precondition | null {
 
 const ENTITY_TAG = /(W\/)?"[\x21\x23-\x7e]*"/g;
 
-/** Weak tags stay as they are: writes compare strongly (RFC 9110), W/"…" equals no tag of ours. */
+/** "*" is whatever there is. Weak tags stay as they are: writes compare strongly (RFC 9110), W/"…" equals no tag of ours. */
 function readEtags(match: string): string[] {
+  if (match.trim() === "*") return ["*"];
   const etags = match.match(ENTITY_TAG) ?? [];
   const rest = match.replace(ENTITY_TAG, "").replace(/[ ,\t]/g, "");
   if (etags.length === 0 || rest !== "") {
-    const wanted = 'want entity tags as in "0123456789abcdef"';
+    const wanted = 'want * or entity tags as in "0123456789abcdef"';
     throw new Refusal("bad-header", `If-Match is '${excerpt(match)}', ${wanted}.`);
   }
   return etags.map((etag) => (etag.startsWith("W/") ? etag : versionOf(etag.slice(1, -1))));

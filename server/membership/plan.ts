@@ -225,7 +225,8 @@ export function planOf(source: PlanSource, bytesOf: (partition: number) => numbe
   return {
     version: current.number,
     token: tokenOf(staged),
-    staged,
+    // What was reverted is kept for those who have not heard of it.
+    staged: staged.filter(({ kind }) => kind !== "none"),
     refusal: draft.refusal,
     isForceable: draft.isForceable,
     nodes: nodePlans(current, next, moves, bytesOf),

@@ -76,6 +76,7 @@ t.test("what one operation may not leaves the others alone; what is malformed is
     [{ operations: [put("c", "x"), get("a", { key64: "YQ" })] }, /no key or two/],
     [{ operations: [put("c", "x"), get("a", { colour: 1 })] }, /operations\[1\] has a field 'colour'/],
     [{ operations: [{ op: "put", bucket: "b", key: "k", value: "%%" }] }, /value is "%%", want base64/],
+    [{ operations: [{ op: "get", bucket: "", key: "k" }] }, /operations\[0\]\.bucket is "", want a text that is not empty/],
     [{ operations: [put("c", "x", { meta: { a: 1 } })] }, /meta\.a is 1, want a text/],
     [{ operations: [null] }, /operations\[0\] is no object/],
   ];

@@ -104,6 +104,27 @@ t.test("a context of another object, and a condition that does not hold", async 
   t.equal((await put(face, "/kv/sib/k", { "If-Match": etag })).status, 412, "once");
 });
 
+t.test("If-Match: * wants that there is something, and replaces all of it", async (t) => {
+  const face = new SimulatedFace(HERE);
+  const any = { "If-Match": "*" };
+  t.match(await problemOf(await put(face, "/kv/sib/k", any)), { status: 412, code: "precondition-failed" });
+  t.equal((await face.send("GET", "/kv/sib/k")).status, 404, "nothing was written");
+  for (let count = 0; count < 2; count++) t.equal((await put(face, "/kv/sib/k")).status, 204);
+  t.equal((await face.send("GET", "/kv/sib/k")).status, 300);
+  t.equal((await put(face, "/kv/sib/k", any)).status, 204);
+  t.equal((await face.send("GET", "/kv/sib/k")).status, 200);
+  t.equal((await face.send("DELETE", "/kv/sib/k", { headers: any })).status, 204);
+  t.equal((await face.send("DELETE", "/kv/sib/k", { headers: any })).status, 412, "a tombstone is nothing");
+});
+
+t.test("what was reverted is staged no more, neither in the plan nor among the members", async (t) => {
+  const face = new SimulatedFace(HERE);
+  const { staged } = (await (await order(face, "/cluster/stage", CHANGE)).json()) as { staged: object[] };
+  t.equal(staged.length, 1);
+  const answers = [await order(face, "/cluster/revert", {}), await face.send("GET", "/cluster/plan"), await face.send("GET", "/cluster")];
+  for (const answer of answers) t.same(((await answer.json()) as { staged: object[] }).staged, []);
+});
+
 function order(face: SimulatedFace, target: string, body: object): Promise<Response> {
   const text = JSON.stringify(body);
   const headers = { "Content-Type": "application/json", "Content-Length": String(text.length) };

@@ -301,7 +301,7 @@ t.test("request ids are UUIDs of version 7, conditions are entity tags", async (
     { "Halo-Request-Id": "0190b3a0-0000-7000-c000-0000000000ff" },
     { "If-None-Match": '"0000000000000001"' },
     { "If-Match": "0000000000000001" },
-    { "If-Match": "*" },
+    { "If-Match": "*, *" },
     { "If-Match": "" },
     { "If-Match": '"a", b' },
     { "If-Match": '"a"', "If-None-Match": "*" },
@@ -329,4 +329,16 @@ t.test("a method that a route does not have is 405 with the ones that it has", a
     const response = await refuses(t, face, [method, target], [405, "method"]);
     t.equal(response.headers.get("allow"), allow);
   }
+});
+
+t.test("an order without a body is told which body is wanted, a value that it may be empty", async (t) => {
+  const face = new Face();
+  for (const [target, detail] of [
+    ["/cluster/revert", "The request has no body, want the JSON of an order."],
+    ["/batch", "The request has no body, want the JSON of a batch."],
+  ]) {
+    t.match(await problemOf(await face.send("POST", target)), { status: 411, code: "length-required", detail }, target);
+  }
+  const value = await problemOf(await face.send("PUT", "/kv/b/k"));
+  t.match(value, { code: "length-required", detail: /want Content-Length: 0 for an empty value/ });
 });

@@ -53,7 +53,7 @@ export class MemoryStore implements Store {
     if (request.precondition !== null) {
       const { absent, etags } = request.precondition;
       const live = before.filter((version) => !version.isTombstone);
-      const passes = absent ? live.length === 0 : etags.includes(etagOf(before));
+      const passes = absent ? live.length === 0 : (etags.includes("*") ? live.length > 0 : etags.includes(etagOf(before)));
       if (!passes) {
         const detail = "The condition does not hold.";
         done({ ...this.#result(before), outcome: "refused", code: "precondition-failed", detail });

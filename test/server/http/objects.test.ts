@@ -55,9 +55,39 @@ t.test("HEAD answers as GET does, without the body, for 200, 300, 304 and 404", 
   const same = await face.send("HEAD", "/kv/b/k", { headers: { "If-None-Match": etag } });
   t.equal(same.status, 304);
   await face.send("PUT", "/kv/b/k", { body: "other" });
-  const several = await face.send("HEAD", "/kv/b/k");
-  t.equal(several.status, 300);
-  t.equal(several.body, null);
+  for (const form of ["multipart/mixed", "application/json", "application/cbor"]) {
+    const init = { headers: { Accept: form } };
+    const several = await face.send("HEAD", "/kv/b/k", init);
+    t.equal(several.status, 300);
+    t.equal(several.body, null);
+    const { byteLength } = await (await face.send("GET", "/kv/b/k", init)).arrayBuffer();
+    t.equal(several.headers.get("content-length"), String(byteLength), form);
+  }
+});
+
+t.test("nobody on the way keeps an answer for later: what is stored changes", async (t) => {
+  const face = new Face();
+  await face.send("PUT", "/kv/b/k", { body: "four" });
+  const etag = (await face.send("GET", "/kv/b/k")).headers.get("etag") ?? "";
+  const asked: [string, string, Record<string, string>, number][] = [
+    ["GET", "/kv/b/k", {}, 200],
+    ["HEAD", "/kv/b/k", {}, 200],
+    ["GET", "/kv/b/k", { Range: "bytes=1-2" }, 206],
+    ["GET", "/kv/b/k", { "If-None-Match": etag }, 304],
+    ["GET", "/kv/b/none", {}, 404],
+    ["GET", "/kv/b", {}, 200],
+    ["GET", "/cluster", {}, 200],
+    ["GET", "/buckets/b", {}, 200],
+    ["GET", "/nowhere", {}, 404],
+  ];
+  for (const [method, target, headers, status] of asked) {
+    const { headers: told, status: got } = await face.send(method, target, { headers });
+    t.equal(got, status, target);
+    t.equal(told.get("cache-control"), "no-cache", `${method} ${target} ${status}`);
+  }
+  await face.send("PUT", "/kv/b/k", { body: "other" });
+  const several = await face.send("GET", "/kv/b/k");
+  t.same([several.status, several.headers.get("cache-control")], [300, "no-cache"]);
 });
 
 t.test("GET with If-None-Match answers 304 while the etag stands", async (t) => {

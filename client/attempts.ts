@@ -92,9 +92,9 @@ export class Attempts<Value> {
     this.#routes.whenKnown(() => this.#round());
   }
 
-  /** The client is closed. */
-  stop(): void {
-    this.#fail("closed", "The client was closed");
+  /** Ends it where it stands; a write that was sent may have happened. */
+  stop(code: string, detail: string): void {
+    this.#fail(code, detail);
   }
 
   #round(): void {

@@ -66,6 +66,8 @@ export interface KeysOptions {
   readonly r?: ReadOptions["r"];
   /** For each page; default: the client's. */
   readonly timeoutMs?: number;
+  /** Ends it, with the code "aborted". */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a bucket is made of; see Halo.bucket. */
@@ -108,7 +110,7 @@ export class Bucket<Value> {
       timeoutMs: checkTimeout(options.timeoutMs ?? this.#parts.timeoutMs),
       flags: 0,
     };
-    return await this.#parts.requests.ask(getQuestion(get, (result) => this.#read(result)));
+    return await this.#parts.requests.ask(getQuestion(get, (result) => this.#read(result)), options.signal);
   }
 
   /** Stores a value. Without a context it replaces nothing: what is there becomes a sibling. */
@@ -159,7 +161,7 @@ export class Bucket<Value> {
     };
     let cursor = "";
     do {
-      const page = await this.#parts.requests.ask(listQuestion({ ...order, cursor }));
+      const page = await this.#parts.requests.ask(listQuestion({ ...order, cursor }), options.signal);
       yield* page.keys;
       cursor = page.cursor;
     } while (cursor !== "");
@@ -195,7 +197,8 @@ export class Bucket<Value> {
       pw: quorumByte("pw", options.pw),
       flags,
     };
-    return requests.ask(putQuestion(put, context, (result) => ({ context: result.context, etag: result.etag })));
+    const question = putQuestion(put, context, (result) => ({ context: result.context, etag: result.etag }));
+    return requests.ask(question, options.signal);
   }
 }
 

@@ -4,7 +4,7 @@
  *   outcome   refused   nothing was written anywhere, and nothing will be
  *             unknown   too few answered in time: a write may have happened, and may yet be seen
  *   code      for programs: those of the server (`precondition-failed`, `write-unknown` …), and of this library
- *             `unreachable`, `closed`, `siblings`, `bad-value`, `bad-key`, `bad-bucket`, `key-too-long`, `unauthenticated`
+ *             `unreachable`, `closed`, `aborted`, `siblings`, `bad-value`, `bad-key`, `bad-bucket`, `key-too-long`, `unauthenticated`
  *   message   one sentence for a person
  */
 

@@ -20,6 +20,8 @@ export interface ReadOptions {
   readonly pr?: Quorum;
   /** All attempts together, 1 to 60,000; default: the client's. */
   readonly timeoutMs?: number;
+  /** Ends it early: refused with the code "aborted", or unknown where a write had been sent. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WriteOptions {
@@ -29,6 +31,8 @@ export interface WriteOptions {
   readonly pw?: Quorum;
   /** All attempts together, 1 to 60,000; default: the client's. */
   readonly timeoutMs?: number;
+  /** Ends it early: refused with the code "aborted", or unknown where a write had been sent. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface DeleteOptions extends WriteOptions {

@@ -13,8 +13,11 @@ import type { Routes } from "./routes.ts";
 interface Waiting {
   readonly isDone: boolean;
   start(): void;
-  stop(): void;
+  stop(code: string, detail: string): void;
 }
+
+const CLOSED = "The client was closed";
+const ABORTED = "The caller has aborted it";
 
 export class Requests {
   readonly runtime: Runtime;
@@ -32,20 +35,26 @@ export class Requests {
     this.#mostAtOnce = mostAtOnce;
   }
 
-  /** Resolves with what was asked for, or rejects with a HaloError, whose stack begins where it was asked for. */
-  async ask<Value>(question: Question<Value>): Promise<Value> {
+  /**
+   * Resolves with what was asked for, or rejects with a HaloError, whose stack begins where it was asked for.
+   * @param signal ends it early, with the code "aborted" where nothing can have been written
+   */
+  async ask<Value>(question: Question<Value>, signal: AbortSignal | undefined): Promise<Value> {
     if (this.#isClosed) throw refusal("closed", "The client is closed");
+    if (signal?.aborted === true) throw refusal("aborted", ABORTED);
     try {
-      return await this.#begin(question);
+      return await this.#begin(question, signal);
     } catch (error) {
       throw error instanceof HaloError ? error.again() : error;
     }
   }
 
-  #begin<Value>(question: Question<Value>): Promise<Value> {
+  #begin<Value>(question: Question<Value>, signal: AbortSignal | undefined): Promise<Value> {
     return new Promise<Value>((resolve, reject) => {
       let isStarted = false;
+      const abort = (): void => attempts.stop("aborted", ABORTED);
       const ended = (): void => {
+        signal?.removeEventListener("abort", abort);
         this.#all.delete(attempts);
         if (isStarted) this.#release();
       };
@@ -63,17 +72,20 @@ export class Requests {
         },
       );
       this.#all.add(attempts);
+      signal?.addEventListener("abort", abort);
       const begin = (): void => {
         isStarted = true;
-        attempts.start();
+        // The place of another one that the same signal ends: nothing of this one shall be sent.
+        if (signal?.aborted === true) abort();
+        else attempts.start();
       };
-      this.#admit({ get isDone() { return attempts.isDone; }, start: begin, stop: () => attempts.stop() });
+      this.#admit({ get isDone() { return attempts.isDone; }, start: begin, stop: () => attempts.stop("closed", CLOSED) });
     });
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const one of [...this.#all]) one.stop();
+    for (const one of [...this.#all]) one.stop("closed", CLOSED);
   }
 
   #admit(waiting: Waiting): void {

@@ -201,3 +201,22 @@ t.test("closing ends what is under way, honestly, and takes nothing more", async
   await world.pass(10);
   tt.equal(world.cluster.network.openSockets("client"), 0);
 });
+
+t.test("an aborted request ends at once, honestly; the client goes on", async (tt) => {
+  const world = new ClientWorld(3);
+  const notes = world.client({ requestsMax: 2 }).bucket("notes", { codec: text });
+  await world.until(notes.put("k", "one"));
+  const given = new AbortController();
+  const { signal } = given;
+  const write = errorOf(world, notes.put("k", "two", { signal }));
+  const read = errorOf(world, notes.get("k", { signal }));
+  const waiting = errorOf(world, notes.put("other", "three", { signal }));
+  given.abort();
+  tt.match(await write, { code: "write-unknown", outcome: "unknown" }, "it was sent");
+  tt.match(await read, { code: "aborted", outcome: "refused" });
+  tt.match(await waiting, { code: "aborted", outcome: "refused" }, "it waited for its turn");
+  tt.match(await errorOf(world, notes.get("k", { signal })), { code: "aborted" }, "a signal that was given before");
+  tt.match(await errorOf(world, notes.keys({ signal }).next()), { code: "aborted" }, "a listing");
+  tt.equal(await world.until(notes.get("other")), null, "what waited was never written");
+  tt.not((await world.until(notes.siblings("k"))).siblings.length, 0);
+});

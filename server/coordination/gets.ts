@@ -119,7 +119,7 @@ export class Gets {
   }
 
   #readEnded(name: ObjectName, need: ReadNeed, gathered: Gathered): Ended {
-    if (gathered.status === "unknown-absence") return absenceUnknown();
+    if (gathered.status === "unknown-absence") return absenceUnknown(gathered);
     if (gathered.status === "too-few") return tooFewAnswered(need, gathered);
     return this.found(name, gathered);
   }

@@ -23,7 +23,7 @@ export function judge(
 ): ContextClock | Ended {
   const { name, precondition } = putCase.request;
   if (gathered.status === "too-few") return tooFewToCheck(putCase.need);
-  if (gathered.status === "unknown-absence") return absenceUnknown();
+  if (gathered.status === "unknown-absence") return absenceUnknown(gathered);
   const { set } = gathered;
   const shown = set === null ? [] : shownVersions(set, dateMs(parts));
   if (precondition !== null && !passes(parts, name, precondition, gathered, shown)) {
@@ -71,7 +71,7 @@ function preconditionFailed(
 ): Ended {
   const what = siblings === 0 ? "nothing is stored" : `${siblings} other version(s) are stored`;
   const detail = `The condition does not hold: ${what} under this name`;
-  return refused("precondition-failed", detail, contextOf(parts, name, gathered));
+  return refused("precondition-failed", detail, contextOf(parts, name, gathered), gathered);
 }
 
 function nothingToDelete(parts: CoordinatorParts, name: ObjectName, gathered: Gathered): Ended {

@@ -4,6 +4,7 @@
  */
 
 import type { Membership } from "../membership/membership.ts";
+import { counted } from "./counted.ts";
 import { readNeed, writeNeed } from "./quorum.ts";
 
 export interface Readiness {
@@ -40,7 +41,8 @@ function readReadiness(membership: Membership, partial: number): Readiness {
     for (let rank = 0; rank < ownersPerPartition; rank++) count += answers[owners[start + rank]];
     if (count >= need.r) continue;
     const partition = start / ownersPerPartition;
-    const detail = `${count} complete owners of partition ${partition} are reachable, wanted is r=${need.r}`;
+    const reached = counted(count, "complete owner");
+    const detail = `Of partition ${partition} ${reached} can be reached, wanted is r=${need.r}`;
     return { ready: false, detail };
   }
   return READY;
@@ -56,7 +58,7 @@ function writeReadiness(membership: Membership): Readiness {
     const healthy = layout.nodes.filter((node) => membership.memberById(node.id)?.healthy === true);
     const wanted = Math.min(need.w, layout.nodes.length);
     if (healthy.length >= wanted) continue;
-    const detail = `${healthy.length} nodes are reachable, wanted is w=${wanted}`;
+    const detail = `${counted(healthy.length, "node")} can be reached, wanted is w=${wanted}`;
     return { ready: false, detail };
   }
   return READY;

@@ -6,6 +6,7 @@
 import { REQUEST_ID_AGE_MS_MAX, REQUEST_ID_AHEAD_MS_MAX } from "../../core/limits.ts";
 import { STATUS_FAILED, STATUS_FULL } from "../../core/replica-frames.ts";
 import type { Change } from "../replication/change.ts";
+import { counted } from "./counted.ts";
 import type { Gathered } from "./gather.ts";
 import { ownersIn, type Plan } from "./plan.ts";
 import type { ReadNeed, WriteNeed } from "./quorum.ts";
@@ -31,10 +32,10 @@ export function badContext(): Ended {
  */
 export function refusedByAge(ageMs: number): Ended | null {
   if (ageMs > REQUEST_ID_AGE_MS_MAX) {
-    const minutes = Math.floor(ageMs / 60_000);
+    const minutes = counted(Math.floor(ageMs / 60_000), "minute");
     return refused(
       "stale-request",
-      `The request id was drawn ${minutes} minutes ago, the limit for retries is ` +
+      `The request id was drawn ${minutes} ago, the limit for retries is ` +
         `${REQUEST_ID_AGE_MS_MAX / 60_000}: read the object, and write anew if it is not there`,
     );
   }
@@ -46,11 +47,9 @@ export function refusedByAge(ageMs: number): Ended | null {
   );
 }
 
-export function absenceUnknown(): Ended {
-  return refused(
-    "absence-unknown",
-    "No version was found, but too few complete replicas answered to say that there is none",
-  );
+export function absenceUnknown(gathered: Gathered): Ended {
+  const detail = "No version was found, but too few complete replicas answered to say that there is none";
+  return refused("absence-unknown", detail, "", gathered);
 }
 
 /** A write that a failing disk did not take may still be found at its next start: unknown, not refused. */
@@ -74,14 +73,14 @@ export function tooFewAnswered(need: ReadNeed, gathered: Gathered): Ended {
   const { primaries, fallbacks } = gathered;
   const wanted = `r=${need.r}` + (need.pr > 0 ? `, pr=${need.pr}` : "");
   const owners = need.pr > 0 ? `, ${primaries} of them owners` : "";
-  const detail = `${primaries + fallbacks} replicas answered in time${owners}; wanted is ${wanted}`;
+  const detail = `${counted(primaries + fallbacks, "replica")} answered in time${owners}; wanted is ${wanted}`;
   return unknown("read-timeout", detail, gathered);
 }
 
 /** It is known beforehand that too few would answer. */
 export function readUnreachable(plan: Plan, need: ReadNeed): Ended {
   const wanted = `r=${need.r}` + (need.pr > 0 ? `, pr=${need.pr}` : "");
-  const detail = `${plan.targets.length} nodes can answer this read, ${ownersIn(plan)} of them owners; wanted is ${wanted}`;
+  const detail = `${counted(plan.targets.length, "node")} can answer this read, ${ownersIn(plan)} of them owners; wanted is ${wanted}`;
   return refused("quorum-unreachable", detail);
 }
 

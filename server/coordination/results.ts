@@ -34,9 +34,15 @@ const NOTHING = {
   siblings: [],
 } as const;
 
-/** Nothing was written anywhere. */
-export function refused(code: ErrorCode, detail: string, context = ""): Ended {
-  return { result: { ...NOTHING, outcome: "refused", code, detail, context }, set: null };
+/** Nothing was written anywhere. @param replicas that were read before that was known */
+export function refused(
+  code: ErrorCode,
+  detail: string,
+  context = "",
+  { primaries, fallbacks }: { primaries: number; fallbacks: number } = NOTHING,
+): Ended {
+  const result: Result = { ...NOTHING, outcome: "refused", code, detail, context, primaries, fallbacks };
+  return { result, set: null };
 }
 
 /** It may have happened. */

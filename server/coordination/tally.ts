@@ -12,6 +12,7 @@
  */
 
 import type { Member } from "../membership/member.ts";
+import { counted } from "./counted.ts";
 import type { Plan, Target } from "./plan.ts";
 import type { WriteNeed } from "./quorum.ts";
 
@@ -136,10 +137,6 @@ function countIn(layout: number, targets: readonly Target[], onlyOwners: boolean
     if ((layouts & (1 << layout)) !== 0 && (!onlyOwners || hintFor === null)) count++;
   }
   return count;
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function zeros(count: number): number[] {

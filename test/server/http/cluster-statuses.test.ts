@@ -83,6 +83,7 @@ t.test("nodes that lost power and cannot ask a complete one: nothing is not know
   const nothing = await face.send("GET", "/kv/sib/k");
   t.match(await problemOf(nothing), { status: 503, code: "absence-unknown", outcome: "refused" });
   t.ok(nothing.headers.has("retry-after"));
+  t.match(nothing.headers.get("halo-replicas"), "primaries=2, fallbacks=0", "two have answered, and know too little");
   const created = await put(face, "/kv/sib/k", { "If-None-Match": "*" });
   t.match(await problemOf(created), { status: 503, code: "absence-unknown", outcome: "refused" });
   t.equal((await face.send("GET", "/kv/sib/kept")).status, 200, "what is there is told");
@@ -100,6 +101,7 @@ t.test("a context of another object, and a condition that does not hold", async 
   const failed = await put(face, "/kv/sib/k", { "If-None-Match": "*" });
   t.match(await problemOf(failed), { status: 412, code: "precondition-failed", outcome: "refused" });
   t.not(failed.headers.get("halo-context"), null, "with what a put would go on from");
+  t.match(failed.headers.get("halo-replicas"), /primaries=[23], fallbacks=0/, "and how many have said so");
   t.equal((await put(face, "/kv/sib/k", { "If-Match": etag })).status, 204);
   t.equal((await put(face, "/kv/sib/k", { "If-Match": etag })).status, 412, "once");
 });

@@ -160,9 +160,11 @@ async function behindGate(node: HttpNode, gate: Gate, request: Request, routes: 
   const method = request.method === "HEAD" ? "GET" : request.method;
   const route = routes.find(({ operation }) => operation.method === method);
   const { need } = route?.operation ?? { need: routes[0].operation.need?.of === "cluster" ? ALL : routes[0].operation.need };
-  const principal = need === null ? null : gate.enter(request);
+  let principal: Principal | null = null;
   let response: Response;
   try {
+    principal = need === null ? null : gate.identify(request);
+    if (principal !== null) gate.takeTurn(principal);
     // What is of a bucket looks by itself: only then is it known which.
     if (need?.of === "cluster") permit(principal, need.role, null);
     response = await answer(node, request, principal, route, routes);

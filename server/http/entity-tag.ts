@@ -5,9 +5,9 @@
  *   "0123456789abcdef-json"        several as JSON, or -cbor
  *   "0123456789abcdef-json-gzip"   compressed, or -zstd, -br
  *
- * A write's If-Match means the version, whatever its client has read it from. A read's If-None-Match names what is
- * held, perhaps by a cache on the way, which may hand it out on a 304: it counts only where this very client could
- * have got that. If-Range compares whole tags, and ranges are of what is as it is.
+ * If-Match means the version, whatever its client has read it from. A read's If-None-Match names what is held, perhaps
+ * by a cache on the way, which may hand it out on a 304: it counts only where this very client could have got that.
+ * If-Range compares whole tags, and ranges are of what is as it is.
  */
 
 import type { Coding } from "../ports/compression.ts";
@@ -18,6 +18,12 @@ const SUFFIXES = /(-json|-cbor)?(-zstd|-br|-gzip)?$/;
 /** What stands for the version in a tag without its quotes. */
 export function versionOf(tag: string): string {
   return tag.replace(SUFFIXES, "");
+}
+
+/** Whether a read's If-Match names a version, in whatever form (strong comparison). */
+export function namesVersion(match: string, etag: string): boolean {
+  if (match.trim() === "*") return true;
+  return match.split(",").some((one) => /^\s*"[^"]*"\s*$/.test(one) && versionOf(one.trim().slice(1, -1)) === etag);
 }
 
 /** A tag with its quotes, of what it stands for compressed. */

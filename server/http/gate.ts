@@ -6,7 +6,7 @@
  *        none, unknown: 401            too often: 429       not enough: 403
  *
  * All of it comes before a body is read or data is touched. What administrators do is told to the audit log,
- * done or refused, with the token's name and never the token.
+ * done or refused, here or by the route, with the token's name and never the token.
  */
 
 import type { Principal } from "../membership/authorization.ts";
@@ -27,24 +27,35 @@ export class Gate {
     this.#log = log;
   }
 
-  /** Who asks; null: nobody is asked. @throws Refusal unauthenticated, rate-limited */
+  /** Who asks, when it is his turn; null: nobody is asked. @throws Refusal unauthenticated, rate-limited */
   enter(request: Request): Principal | null {
+    const principal = this.identify(request);
+    if (principal !== null) this.takeTurn(principal);
+    return principal;
+  }
+
+  /** Who asks; null: nobody is asked. @throws Refusal unauthenticated */
+  identify(request: Request): Principal | null {
     const { authorization } = this.#node;
     if (authorization === null) return null;
     const principal = authorization.principal(bearer(request.headers.get("authorization")));
-    if (principal === null) {
-      throw new Refusal("unauthenticated", "The token is not known to this cluster, or has expired.", CHALLENGE);
-    }
+    if (principal !== null) return principal;
+    throw new Refusal("unauthenticated", "The token is not known to this cluster, or has expired.", CHALLENGE);
+  }
+
+  /** @throws Refusal rate-limited */
+  takeTurn(principal: Principal): void {
     const waitMs = principal.takeTurn();
-    if (waitMs === 0) return principal;
+    if (waitMs === 0) return;
     const seconds = Math.max(1, Math.ceil(waitMs / 1000));
     const detail = `The token '${principal.name}' has sent as many requests as it may, want ${waitMs} ms of rest.`;
     throw new Refusal("rate-limited", detail, { "Retry-After": String(seconds) });
   }
 
-  /** Tells of what an administrator has asked for. */
+  /** Tells of what an administrator has asked for, or who is none: nobody, where no token says who. */
   audit(principal: Principal | null, request: Request, status: number): void {
-    const fields = { who: principal?.name ?? "anybody", method: request.method, path: pathOf(request.url), status };
+    const stranger = this.#node.authorization === null ? "anybody" : "nobody";
+    const fields = { who: principal?.name ?? stranger, method: request.method, path: pathOf(request.url), status };
     this.#log?.info("audit", fields);
   }
 }

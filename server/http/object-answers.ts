@@ -16,7 +16,7 @@
 import type { Result, Sibling } from "../coordination/store.ts";
 import { LargeValue } from "../coordination/value.ts";
 import { type Compressions, isEncoded } from "./compression.ts";
-import { heldTag } from "./entity-tag.ts";
+import { heldTag, namesVersion } from "./entity-tag.ts";
 import { httpDate } from "./http-date.ts";
 import { NOT_KEPT, problem } from "./problem.ts";
 import { type ByteRange, contentRange, isRangeMeant, readRange } from "./range.ts";
@@ -34,10 +34,15 @@ export function answerGet(
   if (result.code !== "") return answerFailure(result);
   const response = answerFound(request, result, again);
   response.headers.set(...NOT_KEPT);
-  return response.status === 304 ? response : compressions.encode(request, response, bytesOf(result));
+  return response.status === 304 || response.status === 412 ? response : compressions.encode(request, response, bytesOf(result));
 }
 
 function answerFound(request: Request, result: Result, again: ReadAgain): Response {
+  const match = request.headers.get("if-match");
+  if (match !== null && !namesVersion(match, result.etag)) {
+    const detail = "What is stored is none of the versions that If-Match names.";
+    return tell(result, problem("precondition-failed", detail, "refused"));
+  }
   const noneMatch = request.headers.get("if-none-match");
   const held = noneMatch === null ? null : answerHeld(request, result, noneMatch);
   if (held !== null) return held;

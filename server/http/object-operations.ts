@@ -77,7 +77,7 @@ const get = {
   method: "GET",
   need: READ,
   answers: GET_ANSWERS,
-  codes: ["not-found", "bad-range", ...READ_CODES],
+  codes: ["not-found", "bad-range", "precondition-failed", ...READ_CODES],
 } as const;
 const put = {
   ...objects,

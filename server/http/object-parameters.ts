@@ -102,6 +102,7 @@ const CONTENT_ENCODING = header(
 );
 export const PUT_HEADERS = [CONTEXT, REQUEST_ID_HEADER, IF_MATCH, IF_NONE_MATCH_STAR, TTL, META, CONTENT_ENCODING];
 export const GET_HEADERS = [
+  header("If-Match", "ETags of what is wanted: 412 where something else is stored.", v.string(), ""),
   header("If-None-Match", "ETags of what is held: 304 where it would be answered.", v.string(), ""),
   header("Range", "One range of the value's bytes.", v.string(), ""),
   header("If-Range", "An ETag or a date: the range counts for that version alone.", v.string(), ""),

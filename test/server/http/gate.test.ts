@@ -210,6 +210,21 @@ t.test("tokens are shown once, and told nowhere else; acts of administrators are
   for (const text of [listed, told]) t.notOk(text.includes(token) || text.includes(ROOT));
 });
 
+t.test("acts that were refused at the gate are told as well; what is only read is not", async (t) => {
+  const clock = new StoppedClock();
+  const face = new Face({ secret: SECRET, clock });
+  const token = await give(face, { name: "hasty", role: "admin", requestsPerSecond: 1 });
+  face.told.length = 0;
+  const reset = (init: RequestInit): Promise<Response> => face.send("DELETE", "/buckets/cart", init);
+  t.equal((await reset({})).status, 401);
+  t.equal((await reset(bearer("halo_0"))).status, 401);
+  t.equal((await reset(bearer(token))).status, 204);
+  t.equal((await reset(bearer(token))).status, 429);
+  t.equal((await face.send("GET", "/tokens", bearer("halo_0"))).status, 401);
+  const act = (who: string, status: number): string => `audit ${JSON.stringify({ who, method: "DELETE", path: "/buckets/cart", status })}`;
+  t.same(face.told, [act("nobody", 401), act("nobody", 401), act("hasty", 204), act("hasty", 429)]);
+});
+
 t.test("what cannot be a token is refused with a sentence", async (t) => {
   const face = new Face({ secret: SECRET });
   const cases: [string, RegExp][] = [

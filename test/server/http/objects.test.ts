@@ -90,6 +90,21 @@ t.test("nobody on the way keeps an answer for later: what is stored changes", as
   t.same([several.status, several.headers.get("cache-control")], [300, "no-cache"]);
 });
 
+t.test("GET with If-Match answers 412 where something else is stored by now, with what that is", async (t) => {
+  const face = new Face();
+  await face.send("PUT", "/kv/b/k", { body: "1" });
+  const etag = (await face.send("GET", "/kv/b/k")).headers.get("etag") ?? "";
+  const asked = (match: string, method = "GET"): Promise<Response> => face.send(method, "/kv/b/k", { headers: { "If-Match": match } });
+  for (const match of [etag, "*", `"0", ${etag}`, `${etag.slice(0, -1)}-gzip"`]) t.equal((await asked(match)).status, 200, match);
+  for (const match of ['"0123456789abcdef"', `W/${etag}`, "nonsense", ""]) {
+    const other = await asked(match);
+    t.match(await problemOf(other), { status: 412, code: "precondition-failed", outcome: "refused" }, match);
+    t.equal(other.headers.get("etag"), etag);
+    t.equal((await asked(match, "HEAD")).status, 412);
+  }
+  t.equal((await face.send("GET", "/kv/b/none", { headers: { "If-Match": "*" } })).status, 404, "there is nothing to compare");
+});
+
 t.test("GET with If-None-Match answers 304 while the etag stands", async (t) => {
   const face = new Face();
   const put = await face.send("PUT", "/kv/b/k", { body: "1" });

@@ -322,6 +322,7 @@ t.test("one value, none, several in each form, a part, and what is held already"
     const found = await asked(face, { status: 200 });
     const etag = found.headers.get("etag") ?? "";
     await asked(face, { status: 304 }, { "If-None-Match": etag });
+    await asked(face, { code: "precondition-failed" }, { "If-Match": '"0123456789abcdef"' });
     if (operation.method === "GET") {
       await asked(face, { status: 206 }, { Range: "bytes=0-2" });
       await asked(face, { code: "bad-range" }, { Range: "bytes=99-" });

@@ -1,36 +1,35 @@
 /**
- * Who makes versions at this node (storage/actor), and its successor where the store may have forgotten
- * dots of its own.
+ * Who makes versions at this node (storage/actor), and its successor where the store is about to forget dots of
+ * its own: a set from elsewhere takes the place of a record that cannot be read.
  *
- *   actor ── dots forgotten ──► none ── written ──► new actor
- *                                │ ▲
- *                                └─┘ the disk does not take it: again later, less and less often
+ *   actor ── may dots be forgotten? ──► new actor on disk ──► yes
+ *     ▲                                        │
+ *     └── no: the record stays damaged ◄── not written
  *
- * Between the two the node makes no versions; it stays a replica, and passes writes on.
+ * In this order, or a node that dies in between, or whose disk is full, would come back as the actor that forgot:
+ * its next dot of that name covers the forgotten one, which others hold and no client was shown.
  */
 
 import { toHex } from "../core/bytes.ts";
 import { openActor, type Actor } from "../storage/actor.ts";
 import { DiskError } from "../storage/disk.ts";
-import type { Timer } from "./ports/clock.ts";
 import type { Ports } from "./ports/ports.ts";
-
-const RETRY_MS_MIN = 1_000;
-const RETRY_MS_MAX = 30_000;
 
 export class NodeActor {
   readonly #ports: Ports;
   #actor: Actor | null = null;
-  #retry: Timer | null = null;
+  /** It may have made versions. */
+  #hasDots = false;
 
   constructor(ports: Ports) {
     this.#ports = ports;
   }
 
-  /** @param isKept whether the stores outlive the process. @throws DiskError */
+  /** @param isKept whether the store holds all that it held when the process before it died. @throws DiskError */
   open(isKept: boolean): void {
     const { disk, bootId, random } = this.#ports;
     this.#actor = openActor({ disk, bootId, fill: (bytes) => random.fill(bytes), isKept });
+    this.#hasDots = !this.#actor.isNew;
   }
 
   /** @throws DiskError where there is none */
@@ -44,25 +43,23 @@ export class NodeActor {
     return this.#actor === null ? "" : toHex(this.#actor.bytes, 0, 8);
   }
 
-  /** The store goes on as another actor; makes no versions until that is written. */
-  renew(): void {
-    this.#retry?.cancel();
-    this.#actor = null;
-    this.#tryToRenew(RETRY_MS_MIN);
-  }
-
-  #tryToRenew(retryMs: number): void {
-    const { log, clock } = this.#ports;
+  /**
+   * The store is about to forget what may be dots of its own: whoever makes versions from now on is another, and
+   * that is on disk. False: it cannot be written; the actor stays, and nothing may be forgotten.
+   */
+  renew(): boolean {
+    if (!this.#hasDots) return true;
+    const { log } = this.#ports;
     try {
       this.open(false);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      log.error("the store can make no versions until its new actor is written", { error: error.message, retryMs });
-      this.#retry = clock.after(retryMs, () => this.#tryToRenew(Math.min(2 * retryMs, RETRY_MS_MAX)));
-      return;
+      log.error("a damaged record stays as it is until a new actor can be written", { error: error.message });
+      return false;
     }
     log.warn("the store goes on as a new actor", { actor: this.text });
     this.#recordLoss();
+    return true;
   }
 
   /** What the store has lost, others tell it; that it need not be asked for again at the next start. */
@@ -77,7 +74,6 @@ export class NodeActor {
   }
 
   close(stampMs: number, stampLogical: number): void {
-    this.#retry?.cancel();
     this.#actor?.close(stampMs, stampLogical);
   }
 
@@ -88,6 +84,7 @@ export class NodeActor {
   }
 
   nextCounter(): number {
+    this.#hasDots = true;
     return this.current.nextCounter();
   }
 

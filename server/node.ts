@@ -365,7 +365,8 @@ export class Node {
 
   #openRest(objects: Engine, hints: Engine): void {
     try {
-      this.#actor.open(this.#config.engine === "log");
+      // Names that were lost had dots, and nobody can say whose.
+      this.#actor.open(this.#config.engine === "log" && objects.lostNames === 0);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
       return this.#fail(error.message);
@@ -374,7 +375,7 @@ export class Node {
     this.#hybridClock.resume(stampMs, stampLogical, this.#ports.clock.nowMs());
     this.#running = this.#run(objects, hints);
     this.#memory.start();
-    this.#running.replication.start(this.#freshness(objects));
+    this.#running.replication.start(this.#freshness());
     // What the store may have lost is on disk as partial marks by now; a crash before forgets nothing.
     this.#actor.current.lossRecorded();
     return this.#syncLater();
@@ -410,7 +411,7 @@ export class Node {
       scrubBytesPerSecond: this.#config.engine === "log" ? this.#config.scrubBytesPerSecond : 0,
       actorText: () => this.#actor.text,
       hasLostWrites: () => this.#hasLostWrites,
-      onDotsForgotten: () => this.#actor.renew(),
+      mayForgetDots: () => this.#actor.renew(),
     });
     const { maxValueBytes, clockEntriesMax, maxSkewMs, requestsMax } = this.#config;
     const coordinator = new Coordinator({
@@ -454,11 +455,11 @@ export class Node {
     return { membership: this.membership, peers };
   }
 
-  #freshness(objects: Engine): Freshness {
+  #freshness(): Freshness {
     const { current } = this.membership.layouts;
     const isFounder = !this.#wasMember && current.number === 1;
     if (isFounder) return "founded";
-    const mayHaveLost = this.#actor.current.mayHaveLost || objects.lostNames > 0;
+    const { mayHaveLost } = this.#actor.current;
     const isKept = this.#wasMember && !mayHaveLost;
     return isKept ? "kept" : "lost";
   }

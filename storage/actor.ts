@@ -12,7 +12,8 @@
  *
  *   stopped cleanly                          same actor, exactly the next counter
  *   the same boot of the kernel (kill -9)    same actor, behind the reserved end
- *   anything else, or no readable file       a new actor
+ *   anything else, no readable file, or
+ *   records that are lost with their names   a new actor
  *
  * A directory that is restored from a copy must not keep this file: the copy's counters were
  * issued. The file also keeps an upper bound of the hybrid clock's stamps, so that they rise across
@@ -55,7 +56,7 @@ export interface ActorOptions {
   readonly bootId: string;
   /** Fills with random bytes. */
   readonly fill: (bytes: Uint8Array) => void;
-  /** False: always a new actor (an engine that forgets at its end). */
+  /** False: always a new actor (an engine that forgets at its end, a log that lost records with their names). */
   readonly isKept: boolean;
 }
 

@@ -15,6 +15,11 @@
  * pinged, so that a half-open connection or a silent death is seen without a user's request having
  * to wait for it. Slowness alone is no failure as long as answers come within their timeouts.
  *
+ * What it costs: at rest everyone pings everyone, as a silent death is to be seen by each. A ping and its answer
+ * are 16 bytes each, so of 200 nodes each sends 199 pings and 199 answers a second: some 400 small frames and
+ * 6 KB of them out, and as many in (about 22 KB with the headers of TCP and IP). It falls as the load grows:
+ * any answer within the last second spares the ping.
+ *
  * Paper 4.8.3: a purely local notion of failure detection is sufficient.
  */
 

@@ -10,6 +10,8 @@
  * INVARIANTS
  *   honest clocks   a set is applied only when all bodies that are new here came with it
  *   three outcomes  a status says what happened; nothing is written unless it says DONE
+ *   own dots        a set that cannot be read is written over only once the store is another actor: the one
+ *                   that forgot a dot of its own would cover it with its next, unseen
  *   no closed round a state that was read before its partition's round closed is refused (rounds.ts)
  *   no late twins   a version whose request id was superseded here stays superseded; what the log does
  *                   not tell of that at the next start is noted in it
@@ -55,6 +57,8 @@ import { SetScratch } from "./set-scratch.ts";
 import type { BodyId, StagedBodies } from "./staged-bodies.ts";
 import type { SupersededRequests } from "./superseded.ts";
 
+/** Stands for what is stored where that cannot be read. */
+const UNREADABLE: VersionSet = { ...NOTHING };
 /** Of the join under way. */
 const scratch = new SetScratch();
 /** Writes that the join or event under way superseded. */
@@ -72,8 +76,8 @@ export class LocalCopy {
   onSuperseded: ((name: ObjectName, requests: Uint8Array) => void) | null = null;
   /** Told of every read that found damage, before anything is made of it. */
   onDamage: (name: ObjectName, detail: string) => void = () => {};
-  /** Told when a set has taken the place of one whose head could not be read: its dots are forgotten. */
-  onForgotten: () => void = () => {};
+  /** Asked before a set takes the place of one whose head cannot be read, which forgets its dots. */
+  mayForget: () => boolean = () => true;
 
   /**
    * @param bodies large payloads that came before the sets that refer to them
@@ -189,9 +193,8 @@ export class LocalCopy {
       const held = told.length === 0 ? set : this.#withoutLateTwins(name, set, told);
       return this.#joinInto(name, set, held, incoming, given, labels, takesBodies);
     }
-    const change = this.#joinInto(name, NOTHING, NOTHING, incoming, given, labels, takesBodies);
-    if (outcome.status === "damaged" && change.isChanged) this.onForgotten();
-    return change;
+    const stored = outcome.status === "damaged" ? UNREADABLE : NOTHING;
+    return this.#joinInto(name, stored, NOTHING, incoming, given, labels, takesBodies);
   }
 
   /** Makes a version on top of what is held. */
@@ -236,6 +239,9 @@ export class LocalCopy {
       payloads.push(takesBodies ? (payload ?? bodyIn(incoming, head, index)) : payload);
     }
     const isSame = !takesBodies && sameBytes(stored.head, head);
+    if (!isSame && stored === UNREADABLE && !this.mayForget()) {
+      return changeFailed(STATUS_FAILED, "a damaged record is in the way, and no new actor can be written");
+    }
     const change = isSame
       ? changeDone({ head, payloads }, false)
       : this.#store(name, stored, { head, payloads }, labels, false);

@@ -46,8 +46,8 @@ export interface ReplicationParts {
   readonly onReaped: (head: Uint8Array) => void;
   /** Calls back when all requests that have begun have ended. */
   readonly drainRequests: (done: () => void) => void;
-  /** Told when the store can no longer be sure that it remembers all dots of its own. */
-  readonly onDotsForgotten: () => void;
+  /** Asked before the store forgets what may be dots of its own; true: whoever makes versions is another now. */
+  readonly mayForgetDots: () => boolean;
 }
 
 export interface ReapingTimes {

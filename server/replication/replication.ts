@@ -6,9 +6,9 @@
  *   runs             what listings are answered about it (bucket-runs.ts)
  *   deliver          REPLICATE to a peer: writes of the coordinator, repairs, hints, anti-entropy
  *
- * The coordinator above decides; this floor stores, answers and keeps equal. Where a set takes the place
- * of a head that could not be read, the store draws a new actor: it can no longer be sure that it
- * remembers all dots of its own.
+ * The coordinator above decides; this floor stores, answers and keeps equal. Before a set takes the place
+ * of a head that cannot be read, the store draws a new actor: it can no longer be sure that it remembers
+ * all dots of its own.
  */
 
 import type { ObjectName } from "../../core/object-name.ts";
@@ -101,7 +101,7 @@ export class Replication {
     };
     this.objects = new LocalCopy(parts.objects, ports.clock, superseded, counters, bodies, isClosed);
     this.objects.onDamage = (name, detail) => this.#damaged(name, detail);
-    this.objects.onForgotten = () => parts.onDotsForgotten();
+    this.objects.mayForget = () => parts.mayForgetDots();
     const kept = new LocalCopy(parts.hints, ports.clock, superseded, counters, bodies);
     const room = new Room(parts, this.#roomOwner());
     this.hints = new Hints(kept, room, parts.hintRequests);

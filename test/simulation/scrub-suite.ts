@@ -3,7 +3,10 @@
  * everything that is held there can be read again, and is what the others hold.
  */
 
+import { toHex } from "../../core/bytes.ts";
+import { ACTOR_FILE } from "../../storage/actor.ts";
 import { LogVerification, type VerificationReport } from "../../storage/log/verification.ts";
+import { recordStarts } from "../crash/sample-log.ts";
 import { SeededRandom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 import type { Node } from "../../server/node.ts";
@@ -23,6 +26,7 @@ export const suite: Case[] = [
   { name: "bit flips on one replica are found and repaired, and nobody had to read", run: rot },
   { name: "siblings that do not fit a frame together are repaired one by one", run: large },
   { name: "damage that no replica can repair is told, and stays an error", run: alone },
+  { name: "who finds lost names at its start goes on as a new actor, and else as who it was", run: lostNames },
   { name: "a helix: two of three copies of every object are damaged, and all are restored", run: helix },
   { name: "all three copies of every object are damaged: an error each, and never nothing", run: allDamaged },
 ];
@@ -126,6 +130,39 @@ function alone(check: Check): void {
     if (stage.get(0, `sib/${index}`, { r: 1 }).code === "not-found") absent++;
   }
   check.equal(absent, 0, "none of them reads as not found");
+}
+
+/** The eight bytes that stand in the dots that the harmed machine makes (storage/FORMAT.md). */
+function actorOf(stage: Stage): string {
+  return toHex(stage.cluster.disk(HARMED).contents(ACTOR_FILE), 12, 20);
+}
+
+/** Kills the harmed machine's process, and starts it again. */
+function startAgain(stage: Stage, meanwhile: (disk: SimulatedDisk) => void): void {
+  stage.cluster.kill(HARMED);
+  stage.run(1_000);
+  meanwhile(stage.cluster.disk(HARMED));
+  stage.cluster.start(HARMED);
+  stage.settle();
+}
+
+/** Flips a bit in the header of a record of each segment, so that nobody can tell what it was of. */
+function loseNames(disk: SimulatedDisk): void {
+  for (const path of disk.files().filter((one) => /^objects\/[0-9]+\.log$/.test(one))) {
+    const file = disk.contents(path);
+    const [, , third] = recordStarts(file.slice(0, file.findLastIndex((byte) => byte !== 0)));
+    if (third !== undefined) disk.flip(path, third * 8 + 90);
+  }
+}
+
+function lostNames(check: Check): void {
+  const stage = new Stage(3);
+  fill(stage);
+  const before = actorOf(stage);
+  startAgain(stage, () => {});
+  check.equal(actorOf(stage), before, "after a kill -9 alone it forgot nothing");
+  startAgain(stage, loseNames);
+  check.ok(actorOf(stage) !== before, "its next dot of a name that it forgot would cover those before");
 }
 
 const HELIX_KEYS = 1_000;

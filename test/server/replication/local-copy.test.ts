@@ -49,6 +49,8 @@ class Bed {
   readonly world = new World();
   readonly copy: LocalCopy;
   readonly told: string[] = [];
+  /** Whether a new actor can be written. */
+  mayForget = true;
 
   constructor(below?: Engine) {
     const treeKey = new Int32Array(4);
@@ -64,7 +66,7 @@ class Bed {
       new StagedBodies(clock),
     );
     this.copy.onDamage = () => this.told.push("damage");
-    this.copy.onForgotten = () => this.told.push("forgotten");
+    this.copy.mayForget = () => this.told.push("forgotten") > 0 && this.mayForget;
   }
 
   join(set: VersionSet, told?: Uint8Array): Change {
@@ -280,6 +282,11 @@ t.test("on damage no version is made; a set from a replica takes its place", (tt
     "a body that cannot be read is missing",
   );
   tt.same(bed.told, ["damage", "damage"], "nothing is forgotten by looking");
+  bed.mayForget = false;
+  tt.equal(bed.join(setOfOne(A)).status, STATUS_FAILED, "nor while its dots could not be told from new ones");
+  tt.same(bed.held, ["damaged"], "what cannot be read is still there");
+  bed.mayForget = true;
+  bed.told.length = 2;
   tt.equal(bed.join(setOfOne(A)).status, STATUS_DONE, "a whole set is taken");
   tt.same(bed.told, ["damage", "damage", "damage", "forgotten"], "in place of what cannot be read");
   tt.same(bed.held, ["alpha"], "and can be read");

@@ -258,7 +258,7 @@ export class SmallNode {
       scrubBytesPerSecond: 0,
       actorText: () => "",
       hasLostWrites: () => false,
-      onDotsForgotten: () => this.#renewActor(),
+      mayForgetDots: () => this.#renewActor(),
     });
     const coordinator = new Coordinator({
       ports: this.#ports,
@@ -290,11 +290,12 @@ export class SmallNode {
     };
   }
 
-  #renewActor(): void {
+  #renewActor(): boolean {
     this.renewals++;
     this.actor = this.actor.slice();
     this.#ports.random.fill(this.actor);
     this.counter = 0;
+    return true;
   }
 }
 

@@ -113,12 +113,12 @@ function showTransfers({ members, silent }: WorksReport): void {
     ];
   });
   writeOut(formatTable([header, ...rows]));
-  tellSilent(silent);
+  tellSilent(silent, "did not answer");
 }
 
 async function background(line: CommandLine): Promise<number> {
   const report = await ask(apiOf(line), "/cluster/background");
-  return showBackground(line, report);
+  return showBackground(line, report, "did not answer");
 }
 
 async function pause(line: CommandLine, name: "pause" | "resume"): Promise<number> {
@@ -133,10 +133,10 @@ async function pause(line: CommandLine, name: "pause" | "resume"): Promise<numbe
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(node === "" ? { kind } : { kind, node }),
   });
-  return showBackground(line, report);
+  return showBackground(line, report, "did not answer, or cannot keep the order on disk (its log says so)");
 }
 
-function showBackground(line: CommandLine, report: WorksReport): number {
+function showBackground(line: CommandLine, report: WorksReport, whySilent: string): number {
   if (line.flag("json")) writeOut(`${JSON.stringify(report)}\n`);
   else {
     const header = ["node", "p99 ms", "pace", ...BACKGROUND_KINDS];
@@ -145,7 +145,7 @@ function showBackground(line: CommandLine, report: WorksReport): number {
       if (reaping.stuck === "") continue;
       writeOut(`${name}: ${reaping.waiting} deletes cannot be forgotten yet: ${reaping.stuck}\n`);
     }
-    tellSilent(report.silent);
+    tellSilent(report.silent, whySilent);
   }
   return report.silent.length === 0 ? DONE : FAILED;
 }
@@ -161,6 +161,6 @@ function kindText(kind: BackgroundReport | undefined): string {
   return kind.bytesPerSecond === 0 ? "-" : `${bytesText(kind.bytesPerSecond)}/s`;
 }
 
-function tellSilent(silent: readonly string[]): void {
-  if (silent.length > 0) writeError(`halo: ${silent.join(", ")} did not answer\n`);
+function tellSilent(silent: readonly string[], why: string): void {
+  if (silent.length > 0) writeError(`halo: ${silent.join(", ")} ${why}\n`);
 }

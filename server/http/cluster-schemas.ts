@@ -154,7 +154,7 @@ export const worksSchema: Schema<WorksReport> = v.object({
     bytesPerSecondMax: rate,
     p99Ms: rate,
   })),
-  silent,
+  silent: v.pipe(names, v.description("Members that did not say, or could not keep the order on disk.")),
 });
 
 export const restoredSchema: Schema<RestoreAnswer> = v.object({

@@ -1,7 +1,7 @@
 /** The commands of dist/halo: what they print, what they do, and their exit codes. */
 
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import t from "tap";
@@ -210,6 +210,10 @@ t.test("batch: a result a line for each operation of a file, and work in the bac
   const again = await serveNode(t, join(folder, "data"));
   t.match((await halo(["cluster", "background", "--node", again.url])).stdout, /paused/, "after kill -9, too");
   t.notMatch((await halo(["cluster", "resume", "scrub", "--node", again.url])).stdout, /paused/);
+  mkdirSync(join(folder, "data", "pauses.cbor.new"));
+  const unkept = await halo(["cluster", "pause", "scrub", "--node", again.url]);
+  t.match(unkept, { code: 1, stderr: /did not answer, or cannot keep the order on disk/ }, "its disk does not take it");
+  t.notMatch((await halo(["cluster", "background", "--node", again.url])).stdout, /paused/, "and nothing is paused");
 });
 
 t.test("explain, cluster status and bucket show and set what the cluster knows", async (t) => {

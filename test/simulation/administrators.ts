@@ -160,7 +160,9 @@ export class Administrators {
       if (status === "member") this.#work([{ change: "leave", node: id }]);
       if (status === undefined || !isGone(status)) return false;
       // Unless it has lost its disk on the way, and comes as a new node: that one stays.
-      const isNew = (cluster.node(leaver)?.membership.self.id ?? id) !== id;
+      const node = cluster.node(leaver);
+      if (node?.membership.stage === "joining") return false;
+      const isNew = (node?.membership.self.id ?? id) !== id;
       if (!isNew) cluster.retire(leaver);
       return true;
     };

@@ -38,6 +38,7 @@ const traffic = new Traffic((name) => name === INTRUDER);
 traffic.listen();
 const stage = new Stage(4, 7, 1, { reapAfterMs: 1_000, secret: SECRET });
 bustle();
+traffic.end();
 for (const node of nodes()) if (node.objects !== null) traffic.watch(node.objects);
 
 function nodes(): Node[] {

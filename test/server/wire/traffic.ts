@@ -3,6 +3,7 @@
  * the body of one that was answered. So that a test can say the very same as somebody who is no member.
  *
  *   listen()  before the first node is made: whatever is registered from then on is known by its label
+ *   end()     after the last one: other tests in the process have nodes of their own, which say other things
  *
  * While something that an intruder has sent is served, what is asked of the watched engines is counted.
  */
@@ -31,6 +32,8 @@ export class Traffic {
   readonly touched: string[] = [];
   readonly #isIntruder: (name: string) => boolean;
   #isIntruded = false;
+  #isListening = false;
+  #restore: () => void = () => {};
 
   /** @param isIntruder by the name in the HELLO */
   constructor(isIntruder: (name: string) => boolean) {
@@ -39,6 +42,8 @@ export class Traffic {
 
   listen(): void {
     const { onMessage, onRequest } = Services.prototype;
+    this.#isListening = true;
+    this.#restore = () => Object.assign(Services.prototype, { onMessage, onRequest });
     const overhear = (type: string, handler: MessageHandler) => this.#overhearMessage(type, handler);
     const overhearKind = (kind: number, handler: RequestHandler) => this.#overhearKind(kind, handler);
     Services.prototype.onMessage = function (type, handler) {
@@ -47,6 +52,11 @@ export class Traffic {
     Services.prototype.onRequest = function (kind, handler) {
       onRequest.call(this, kind, overhearKind(kind, handler));
     };
+  }
+
+  end(): void {
+    this.#isListening = false;
+    this.#restore();
   }
 
   /** Counts what is asked of an engine on behalf of an intruder. */
@@ -67,7 +77,7 @@ export class Traffic {
     return (body, from, reply, refuse) => {
       const isIntruder = this.#isIntruder(from.name);
       const answered = (value: unknown): void => {
-        if (!isIntruder) this.overheard.set(type, { kind: KIND_MESSAGE, body: encodeMessage([type, body]) });
+        if (!isIntruder && this.#isListening) this.overheard.set(type, { kind: KIND_MESSAGE, body: encodeMessage([type, body]) });
         reply(value);
       };
       this.#serve(isIntruder, () => handler(body, from, answered, refuse));
@@ -79,7 +89,7 @@ export class Traffic {
     this.labels.add(label);
     return (frame: FrameView, connection, from) => {
       const isIntruder = this.#isIntruder(from.name);
-      if (!isIntruder) this.overheard.set(label, { kind, body: frame.bytes.slice(frame.start, frame.end) });
+      if (!isIntruder && this.#isListening) this.overheard.set(label, { kind, body: frame.bytes.slice(frame.start, frame.end) });
       this.#serve(isIntruder, () => handler(frame, connection, from));
     };
   }

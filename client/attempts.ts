@@ -190,10 +190,16 @@ export class Attempts<Value> {
   #late(): void {
     if (this.#isDone) return;
     const { timeoutMs, lateCode } = this.#question;
-    const isOpen = this.#open.size > 0;
-    if (this.#mayHaveHappened || isOpen) this.#fail(lateCode, `No answer came within ${timeoutMs} ms`);
+    // A write that waits for its connection still goes out where that comes about.
+    const isAsked = this.#question.isWrite ? this.#open.size > 0 : this.#hasSent();
+    if (this.#mayHaveHappened || isAsked) this.#fail(lateCode, `No answer came within ${timeoutMs} ms`);
     else if (this.#lastRefusal !== null) this.#refuseAsBefore(this.#lastRefusal);
     else this.#fail("unreachable", `No node could be reached within ${timeoutMs} ms: ${this.#routes.trouble}`);
+  }
+
+  /** Whether a request that is open has left: those that wait for a connection have not. */
+  #hasSent(): boolean {
+    return [...this.#open].some(({ sent }) => sent !== null && sent.connection.hasSent(sent.correlation));
   }
 
   #fail(code: string, detail: string, context = ""): void {

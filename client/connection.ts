@@ -108,6 +108,11 @@ export class Connection implements SocketHandler {
     return correlation;
   }
 
+  /** Whether a request has been handed to the socket. */
+  hasSent(correlation: number): boolean {
+    return this.#lastSent !== 0 && ((correlation - this.#lastSent) | 0) <= 0;
+  }
+
   /** Nobody waits for this reply any more. */
   forget(correlation: number): void {
     this.#waiting.delete(correlation);
@@ -199,8 +204,7 @@ export class Connection implements SocketHandler {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const [correlation, asker] of waiting) {
-      const isSent = ((correlation - this.#lastSent) | 0) <= 0;
-      asker.failed(isSent ? "closed" : "unreachable");
+      asker.failed(this.hasSent(correlation) ? "closed" : "unreachable");
     }
   }
 }

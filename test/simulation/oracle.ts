@@ -262,11 +262,12 @@ export class Oracle {
    * Whether an overwritten write may be back for good as the version of a retry that nobody could tell
    * of. Such a twin is withdrawn as soon as its state meets who knows that it was superseded, unless that
    * is forgotten with a disk or a power loss, or at a restart where segments are emptied early; where the
-   * last write wins, it may have won.
+   * last write wins, it may have won; and where its coordinators read what it replaces, each attempt may have
+   * replaced something else, so none is withdrawn for another (local-copy.ts; C9's seed 1456).
    */
   #isForgotten(earlier: Write): boolean {
     if (!earlier.hadBlindRetry) return false;
-    if (earlier.policy === "lww" || this.#losses.anySince(earlier.beganMs)) return true;
+    if (earlier.policy === "lww" || earlier.isBlind || this.#losses.anySince(earlier.beganMs)) return true;
     return this.#restartsForget && this.#losses.crashedSince(earlier.beganMs);
   }
 

@@ -17,12 +17,17 @@ function opensWith(reserve: DescriptorReserve, held: number): () => number {
 }
 
 t.test("what is open is counted", (tt) => {
-  const before = systemDescriptors.open();
-  const opened = [1, 2, 3].map(() => openSync("/dev/null", "r"));
-  tt.equal(systemDescriptors.open() - before, 3, "three more");
-  for (const descriptor of opened) closeSync(descriptor);
-  tt.equal(systemDescriptors.open(), before, "given back");
-  tt.ok(systemDescriptors.max >= before, `${before} of ${systemDescriptors.max}`);
+  const seen: number[][] = [];
+  // The runtime's own threads open and close files meanwhile: now and then one more is counted.
+  while (seen.length < 20 && !seen.some(([more, after]) => more === 3 && after === 0)) {
+    const before = systemDescriptors.open();
+    const opened = [1, 2, 3].map(() => openSync("/dev/null", "r"));
+    const more = systemDescriptors.open() - before;
+    for (const descriptor of opened) closeSync(descriptor);
+    seen.push([more, systemDescriptors.open() - before]);
+  }
+  tt.same(seen.at(-1), [3, 0], `three more, and given back: ${JSON.stringify(seen)}`);
+  tt.ok(systemDescriptors.max >= systemDescriptors.open(), `of ${systemDescriptors.max}`);
   tt.end();
 });
 

@@ -12,8 +12,12 @@
  * first greater entry, and a removal closes the gap by moving its followers left: no tombstones.
  *
  * An entry is 8 words (32 bytes) in a typed array; there is no JavaScript object per key. A region
- * grows by a quarter when it is 7/8 full, alone: at most 32 / (7/8 / 1.25) = 45.7 bytes an object
- * plus some empty slots at the region's end, and no growth stalls longer than one region takes.
+ * grows by two fifths when it is 7/8 full, alone: no growth stalls longer than one region takes. Positions
+ * being hashes, all regions hold about as many; so that they do not all grow at about the same time,
+ * their first capacities differ, and the whole is as full at any moment as one region is on average:
+ *
+ *   capacity   8 · 1.4^phase · 1.4^k       phase of region r: r times the golden ratio, its fraction
+ *   bytes      32 / (7/8) · (0.4 / ln 1.4) = 43.5 an object, plus some empty slots at each region's end
  *
  * Invariants: sorted; no entry left of its home; no empty slot between an entry and its home.
  *
@@ -43,6 +47,9 @@ export const ENTRY_WORDS = 8;
 const REGION_BITS = 12;
 export const REGIONS = 1 << REGION_BITS;
 const CAPACITY_MIN = 8;
+/** In step they could grow by a quarter only, and each entry was copied four times instead of 2.5. */
+const GROWTH = 1.4;
+const GOLDEN_RATIO = 0.6180339887498949;
 /**
  * Slots behind the last home slot for entries that were moved right; more are added when they fill.
  */
@@ -77,6 +84,10 @@ export class PositionIndex {
   readonly #visited: IndexEntry;
   #count: number;
   #words: number;
+  /** The key of the last seek(). */
+  #position0: number;
+  #position1: number;
+  #tag: number;
 
   /**
    * @param partitionBits log2 of the number of partitions, 0 to 16
@@ -95,6 +106,9 @@ export class PositionIndex {
     this.#visited = { position0: 0, position1: 0, tag: 0, digest0: 0, digest1: 0 };
     this.#count = 0;
     this.#words = 0;
+    this.#position0 = 0;
+    this.#position1 = 0;
+    this.#tag = 0;
   }
 
   get count(): number {
@@ -120,7 +134,19 @@ export class PositionIndex {
     while (at < words.length && isBefore(words, at, position0, position1, tag)) at += ENTRY_WORDS;
     this.words = words;
     this.at = at;
+    this.#position0 = position0;
+    this.#position1 = position1;
+    this.#tag = tag;
     return at < words.length && isAt(words, at, position0, position1, tag);
+  }
+
+  /**
+   * Whether the cursor is where this key belongs: it was the last to be looked for (a write looks before it
+   * enters), and its region is still the same array.
+   */
+  #isSought(region: number, position0: number, position1: number, tag: number): boolean {
+    if (this.words !== this.#regions[region]) return false;
+    return this.#position0 === position0 && this.#position1 === position1 && this.#tag === tag;
   }
 
   /**
@@ -149,8 +175,8 @@ export class PositionIndex {
   ): void {
     const region = position0 >>> (32 - REGION_BITS);
     if (this.beforeChange !== null) this.beforeChange(region);
-    if ((this.#counts[region] + 1) * 8 > this.#capacities[region] * 7) this.#grow(region);
-    this.seek(position0, position1, tag);
+    if (isOverfull(this.#counts[region] + 1, this.#capacities[region])) this.#grow(region);
+    if (!this.#isSought(region, position0, position1, tag)) this.seek(position0, position1, tag);
     this.#makeRoom(region);
     const { words, at } = this;
     words[at + ENTRY_POSITION0] = position0;
@@ -254,7 +280,7 @@ export class PositionIndex {
   /** Fills an empty region with what copyRegion() made of one. */
   fillRegion(region: number, entries: Uint32Array): void {
     const count = entries.length / ENTRY_WORDS;
-    const capacity = Math.max(CAPACITY_MIN, Math.ceil(count * 1.25));
+    const capacity = capacityFor(region, count);
     const words = new Uint32Array(spreadSlots(entries, capacity) * ENTRY_WORDS);
     this.#capacities[region] = capacity;
     this.#counts[region] = count;
@@ -356,7 +382,7 @@ export class PositionIndex {
 
   #grow(region: number): void {
     const source = this.#regions[region];
-    const capacity = Math.max(CAPACITY_MIN, Math.ceil(this.#capacities[region] * 1.25));
+    const capacity = capacityFor(region, this.#counts[region] + 1);
     let target = new Uint32Array((capacity + SPILL_SLOTS_GROWN) * ENTRY_WORDS);
     if (!spread(source, target, capacity)) {
       target = new Uint32Array(spreadSlots(source, capacity) * ENTRY_WORDS);
@@ -399,6 +425,19 @@ export class PositionIndex {
     entry.digest1 = words[at + ENTRY_DIGEST1];
     return entry;
   }
+}
+
+/** The least of a region's capacities that takes so many entries. */
+function capacityFor(region: number, count: number): number {
+  // Counted from the first one each time: rounded on the way, all regions would soon be in step.
+  let capacity = CAPACITY_MIN * GROWTH ** ((region * GOLDEN_RATIO) % 1);
+  while (isOverfull(count, Math.ceil(capacity))) capacity *= GROWTH;
+  return Math.ceil(capacity);
+}
+
+/** Whether so many entries are more than 7/8 of a capacity. */
+function isOverfull(count: number, capacity: number): boolean {
+  return count * 8 > capacity * 7;
 }
 
 /**

@@ -12,7 +12,13 @@ import { type Disk, DiskError, type DiskFile } from "../../storage/disk.ts";
 import { DataLock, dataHolder } from "./data-lock.ts";
 import { DescriptorReserve } from "./descriptors.ts";
 
-const ZEROS_BYTES = 1 << 20;
+/**
+ * What is written in one go when a file is filled. The kernel's page cache keeps it in folios as large, and
+ * goes through all blocks of a folio at each small write into it: of a megabyte, 20 % of the time of a node
+ * that makes 64 puts at a time durable (229 instead of 187 thousand a second; one at a time without a sync
+ * 234 instead of 194).
+ */
+const ZEROS_BYTES = 128 << 10;
 /** Enough for a new segment, a snapshot and the state files at one time, and as many again. */
 const RESERVED_DESCRIPTORS = 8;
 const BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id";

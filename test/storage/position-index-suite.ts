@@ -4,7 +4,7 @@
 
 import { addHead, mixName } from "../../core/merkle-digest.ts";
 import type { IndexEntry } from "../../storage/engine.ts";
-import { ENTRY_OFFSET, PositionIndex } from "../../storage/position-index.ts";
+import { ENTRY_OFFSET, ENTRY_WORDS, PositionIndex } from "../../storage/position-index.ts";
 import { everyHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 
@@ -26,6 +26,8 @@ export const suite: Case[] = [
     name: `entries ${where} agree with a map`,
     run: (check: Check) => agree(check, draw),
   })),
+  { name: "an entry finds its place, whatever has changed since it was looked for", run: changesBetween },
+  { name: "at no moment of its growth does an object take more than 48 bytes", run: bytesAnObject },
   { name: "scanBucket() goes on where a slice ended, and where it was stopped", run: slices },
   { name: "one partition and 65,536 are counted as well", run: partitionBits },
 ];
@@ -126,6 +128,58 @@ function compareBuckets(
     check.same(seen, texts, `${say}: bucket ${bucket} from ${from} to ${to}, in order`);
     check.equal(end, to + 1, `${say}: to the end`);
   }
+}
+
+/** Looked for, not there, and entered: with a neighbour entered or taken out in between. */
+function changesBetween(check: Check): void {
+  const random = new SeededRandom(SEED);
+  for (let round = 0; round < 300; round++) {
+    const index = new PositionIndex(0, KEY);
+    const positions = Array.from({ length: 60 }, () => random.below(1 << 20));
+    for (const position of positions) {
+      index.seek(position, 0, 1);
+      const neighbour = Math.max(0, position - random.below(3) * 10_000);
+      if (random.chance(1, 2)) index.insert(neighbour, 0, 2, 1, 1, 1, 1, 1);
+      if (random.chance(1, 4) && index.seek(neighbour, 0, 2)) index.remove();
+      index.insert(position, 0, 1, 1, 1, 1, 1, 1);
+      if (!random.chance(1, 4)) continue;
+      index.remove();
+      index.insert(position, 0, 1, 1, 1, 1, 1, 1);
+    }
+    let last = 0;
+    index.scan(0, 0xffffffff, ({ position0 }) => {
+      if (position0 < last) check.ok(false, `SEED=${SEED} round ${round}: out of order`);
+      last = position0;
+      return true;
+    });
+    for (const position of positions) {
+      if (!index.seek(position, 0, 1)) check.ok(false, `SEED=${SEED} round ${round}: ${position} is not found`);
+    }
+  }
+}
+
+/** 128 of the regions, filled as far as those of an index of 10 million objects; and as a start fills them. */
+function bytesAnObject(check: Check): void {
+  const random = new SeededRandom(SEED);
+  const index = new PositionIndex(0, KEY);
+  let most = 0;
+  for (let count = 1; count <= 300_000; count++) {
+    index.insert(random.below(2 ** 27), count, 1, 1, 1, 1, 1, 1);
+    if (count >= 100_000 && count % 2_000 === 0) most = Math.max(most, index.bytes / count);
+  }
+  check.ok(most <= 48, `while it grows: ${most}`);
+  const started = new PositionIndex(0, KEY);
+  for (let region = 0; region < 128; region++) {
+    const entries = new Uint32Array(index.countIn(region) * ENTRY_WORDS);
+    index.copyRegion(region, entries, 0);
+    started.fillRegion(region, entries);
+  }
+  check.equal(started.count, index.count, "all of them");
+  for (let more = 1; more <= 150_000; more++) {
+    started.insert(random.below(2 ** 27), more, 2, 1, 1, 1, 1, 1);
+    if (more % 2_000 === 1) most = Math.max(most, started.bytes / started.count);
+  }
+  check.ok(most <= 48, `after a start: ${most}`);
 }
 
 function byPlace(left: Entry, right: Entry): number {

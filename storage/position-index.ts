@@ -12,12 +12,12 @@
  * first greater entry, and a removal closes the gap by moving its followers left: no tombstones.
  *
  * An entry is 8 words (32 bytes) in a typed array; there is no JavaScript object per key. A region
- * grows by two fifths when it is 7/8 full, alone: no growth stalls longer than one region takes. Positions
+ * grows by 35 % when it is 7/8 full, alone: no growth stalls longer than one region takes. Positions
  * being hashes, all regions hold about as many; so that they do not all grow at about the same time,
  * their first capacities differ, and the whole is as full at any moment as one region is on average:
  *
- *   capacity   8 · 1.4^phase · 1.4^k       phase of region r: r times the golden ratio, its fraction
- *   bytes      32 / (7/8) · (0.4 / ln 1.4) = 43.5 an object, plus some empty slots at each region's end
+ *   capacity   8 · 1.35^phase · 1.35^k      phase of region r: r times the golden ratio, its fraction
+ *   bytes      32 / (7/8) · (0.35 / ln 1.35) = 42.7 an object, plus some empty slots at each region's end
  *
  * Invariants: sorted; no entry left of its home; no empty slot between an entry and its home.
  *
@@ -47,8 +47,8 @@ export const ENTRY_WORDS = 8;
 const REGION_BITS = 12;
 export const REGIONS = 1 << REGION_BITS;
 const CAPACITY_MIN = 8;
-/** In step they could grow by a quarter only, and each entry was copied four times instead of 2.5. */
-const GROWTH = 1.4;
+/** In step they could grow by a quarter only, and each entry was copied four times instead of 2.9. */
+const GROWTH = 1.35;
 const GOLDEN_RATIO = 0.6180339887498949;
 /**
  * Slots behind the last home slot for entries that were moved right; more are added when they fill.

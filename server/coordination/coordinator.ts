@@ -29,10 +29,10 @@ import { Lists, listRefused } from "./lists.ts";
 import { copiesFor, dateMs, propertiesOf, type CoordinatorParts, type Done, type WorkingParts } from "./parts.ts";
 import { coordinates, Plans, type Plan } from "./plan.ts";
 import { makerOf } from "./planned-version.ts";
-import { examine, leftMs, type PutCase } from "./put-case.ts";
+import { afterWaiting, examine, isOver, leftMs, type PutCase } from "./put-case.ts";
 import { PutQuestions } from "./put-questions.ts";
 import { Put, type PutEnd } from "./put.ts";
-import { notReady, notStored, quorumUnreachable } from "./refusals.ts";
+import { notReady, notStored, quorumUnreachable, tooLate } from "./refusals.ts";
 import { Requests } from "./requests.ts";
 import { type Ended, finished, refused, unknown } from "./results.ts";
 import type {
@@ -206,7 +206,7 @@ export class Coordinator implements Store {
       const planNow = this.#planOf(putCase);
       const isRefused = forwarded.kind === "answered" && mayDoBetterElsewhere(forwarded.result);
       const isOurs = forwarded.kind === "unreachable" || (isRefused && coordinates(planNow));
-      if (isOurs) return this.#questions.ask(putCase, planNow, done);
+      if (isOurs) return this.#questions.ask(afterWaiting(this.#parts, putCase), planNow, done);
       return this.#forwardEnded(putCase, forwarded, done);
     });
   }
@@ -251,6 +251,8 @@ export class Coordinator implements Store {
     plan: Plan,
     done: Done,
   ): void {
+    // Its client has sent it again long ago, and overwritten it perhaps (regression 0022).
+    if (isOver(this.#parts, putCase)) return done(tooLate());
     const { request, need, partition, copies } = putCase;
     const owners = plan.layouts.map((layout) =>
       Math.min(copies, layout.replicas, layout.nodes.length),

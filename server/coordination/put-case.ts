@@ -75,7 +75,7 @@ export function examine(
     round: replication.rounds.label(partition),
     isForwarded,
     deadlineMs: ports.clock.elapsedMs() + request.options.timeoutMs,
-    mayBeRetry: Math.abs(ageMs) > REQUEST_ID_FRESH_MS_MAX,
+    mayBeRetry: isOld(ageMs),
     asked: null,
     isRepaired: false,
   };
@@ -94,6 +94,25 @@ function skewRefusal(parts: CoordinatorParts, properties: BucketProperties): End
     `The clock of this node is ${skewMs} ms off its peers' median, the limit in last-write-wins ` +
       `buckets is ${parts.maxSkewMs}: correct the clock or write through another node`,
   );
+}
+
+/**
+ * The case of a put that has waited: its client may have sent it again meanwhile, through another node, and
+ * what came of that may be superseded already.
+ */
+export function afterWaiting({ ports }: CoordinatorParts, putCase: PutCase): PutCase {
+  const { request, requestId, mayBeRetry } = putCase;
+  if (mayBeRetry || request.requestId === null) return putCase;
+  return { ...putCase, mayBeRetry: isOld(ports.clock.nowMs() - requestTimeMs(requestId)) };
+}
+
+function isOld(ageMs: number): boolean {
+  return Math.abs(ageMs) > REQUEST_ID_FRESH_MS_MAX;
+}
+
+/** Whether a case's time is over, and nobody waits for it any more. */
+export function isOver({ ports }: CoordinatorParts, { deadlineMs }: PutCase): boolean {
+  return ports.clock.elapsedMs() >= deadlineMs;
 }
 
 /** What is left of a case's time, at least a millisecond. */

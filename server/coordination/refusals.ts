@@ -19,6 +19,14 @@ export function notReady(): Ended {
   return refused("not-ready", "This node is not a member of a cluster yet, or is stopping");
 }
 
+/** A put whose time is over before anything was made of it. */
+export function tooLate(): Ended {
+  return refused(
+    "quorum-unreachable",
+    "The request's time was over before a node that coordinates it was found; nothing of it was written",
+  );
+}
+
 export function badContext(): Ended {
   return refused(
     "bad-context",

@@ -2,16 +2,15 @@
  * CRC-32C (Castagnoli), the checksum of every record, payload and transfer chunk.
  *
  *   polynomial   0x1EDC6F41, reflected 0x82F63B78; all ones before, inverted after (RFC 3720, 12.1)
- *   16 bytes     at a step: table k holds the remainder of a byte that k zero bytes follow, so
- *                sixteen look-ups that do not wait for each other replace a chain of sixteen that do
- *                (a record of 290 bytes: 127 ns, and 146 ns with eight)
+ *   8 bytes      at a step: table k holds the remainder of a byte that k zero bytes follow, so
+ *                eight look-ups that do not wait for each other replace a chain of eight that do
  *
  * A checksum finds what disks and wires do by accident: each error within 32 bits in a row, and any
  * other but one in 2^32. It proves nothing against intent; a keyed MAC does (core/siphash).
  */
 
 const POLYNOMIAL_REFLECTED = 0x82f63b78;
-const SLICES = 16;
+const SLICES = 8;
 /** Table k at 256·k; signed words, so that no entry ever leaves 32-bit integer arithmetic. */
 const tables = makeTables();
 
@@ -24,22 +23,14 @@ export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0):
   let crc = ~seed;
   let offset = start;
   for (const last = end - SLICES; offset <= last; offset += SLICES) {
-    crc = tables[3840 + ((crc ^ bytes[offset]) & 255)] ^
-      tables[3584 + (((crc >>> 8) ^ bytes[offset + 1]) & 255)] ^
-      tables[3328 + (((crc >>> 16) ^ bytes[offset + 2]) & 255)] ^
-      tables[3072 + ((crc >>> 24) ^ bytes[offset + 3])] ^
-      tables[2816 + bytes[offset + 4]] ^
-      tables[2560 + bytes[offset + 5]] ^
-      tables[2304 + bytes[offset + 6]] ^
-      tables[2048 + bytes[offset + 7]] ^
-      tables[1792 + bytes[offset + 8]] ^
-      tables[1536 + bytes[offset + 9]] ^
-      tables[1280 + bytes[offset + 10]] ^
-      tables[1024 + bytes[offset + 11]] ^
-      tables[768 + bytes[offset + 12]] ^
-      tables[512 + bytes[offset + 13]] ^
-      tables[256 + bytes[offset + 14]] ^
-      tables[bytes[offset + 15]];
+    crc = tables[1792 + ((crc ^ bytes[offset]) & 255)] ^
+      tables[1536 + (((crc >>> 8) ^ bytes[offset + 1]) & 255)] ^
+      tables[1280 + (((crc >>> 16) ^ bytes[offset + 2]) & 255)] ^
+      tables[1024 + ((crc >>> 24) ^ bytes[offset + 3])] ^
+      tables[768 + bytes[offset + 4]] ^
+      tables[512 + bytes[offset + 5]] ^
+      tables[256 + bytes[offset + 6]] ^
+      tables[bytes[offset + 7]];
   }
   for (; offset < end; offset++) {
     crc = (crc >>> 8) ^ tables[(crc ^ bytes[offset]) & 255];

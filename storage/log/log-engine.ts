@@ -33,7 +33,7 @@ import type {
   WriteOutcome,
 } from "../engine.ts";
 import { ChunkedPayload, type NameKey } from "./chunked-payload.ts";
-import { ENTRY_DIGEST0, ENTRY_DIGEST1 } from "../position-index.ts";
+import { ENTRY_DIGEST0, ENTRY_DIGEST1 } from "../index-region.ts";
 import { Compaction, type CompactionHost, type CompactionOptions } from "./compaction.ts";
 import { HandOver } from "./hand-over.ts";
 import { LogSync } from "./log-sync.ts";

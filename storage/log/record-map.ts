@@ -15,8 +15,8 @@ import {
   ENTRY_LENGTH,
   ENTRY_OFFSET,
   ENTRY_SEGMENT,
-  PositionIndex,
-} from "../position-index.ts";
+} from "../index-region.ts";
+import { PositionIndex } from "../position-index.ts";
 import type { ChunkList } from "./chunk-list.ts";
 import { HEADER_BYTES, PLACE_INLINE, PLACE_LOST, type RecordHeader } from "./record.ts";
 import { RecordReader } from "./record-reader.ts";

@@ -12,7 +12,7 @@
 
 import { readU32 } from "../../core/bytes.ts";
 import type { Disk, DiskFile } from "../disk.ts";
-import { REGIONS } from "../position-index.ts";
+import { REGIONS } from "../index-region.ts";
 import { HEADER_BYTES, RecordHeader } from "./record.ts";
 import type { RecordMap } from "./record-map.ts";
 import {

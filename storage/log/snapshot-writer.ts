@@ -17,7 +17,8 @@
 
 import { crc32c } from "../../core/crc32c.ts";
 import { type Disk, DiskError, type DiskFile } from "../disk.ts";
-import { type PositionIndex, REGIONS } from "../position-index.ts";
+import { REGIONS } from "../index-region.ts";
+import type { PositionIndex } from "../position-index.ts";
 import type { RecordMap } from "./record-map.ts";
 import type { Segment } from "./segment.ts";
 import {

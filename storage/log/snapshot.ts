@@ -18,7 +18,7 @@
 
 import { readU32, readU48, writeU32, writeU48 } from "../../core/bytes.ts";
 import { crc32c } from "../../core/crc32c.ts";
-import { ENTRY_WORDS } from "../position-index.ts";
+import { ENTRY_WORDS } from "../index-region.ts";
 import type { Segment } from "./segment.ts";
 
 export const SNAPSHOT_NAME = "index.snapshot";

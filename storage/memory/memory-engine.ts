@@ -34,7 +34,8 @@ import type {
   WriteOutcome,
 } from "../engine.ts";
 import { isLarge, type LargePayload, type Payload } from "../large-payload.ts";
-import { ENTRY_DIGEST0, ENTRY_DIGEST1, ENTRY_OFFSET, PositionIndex } from "../position-index.ts";
+import { ENTRY_DIGEST0, ENTRY_DIGEST1, ENTRY_OFFSET } from "../index-region.ts";
+import { PositionIndex } from "../position-index.ts";
 import { MemoryPayload, MemoryStage } from "./memory-payload.ts";
 
 interface Held {

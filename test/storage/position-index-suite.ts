@@ -4,7 +4,8 @@
 
 import { addHead, mixName } from "../../core/merkle-digest.ts";
 import type { IndexEntry } from "../../storage/engine.ts";
-import { ENTRY_OFFSET, ENTRY_WORDS, PositionIndex } from "../../storage/position-index.ts";
+import { ENTRY_OFFSET, ENTRY_WORDS } from "../../storage/index-region.ts";
+import { PositionIndex } from "../../storage/position-index.ts";
 import { everyHere, SeededRandom, seedFrom } from "../random.ts";
 import type { Case, Check } from "../suite.ts";
 

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
-import { halo, type ServedNode, serveNode, temporaryFolder } from "./program.ts";
+import { halo, type ServedNode, serveNode, statsOf, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(120_000);
 
@@ -123,6 +123,8 @@ t.test("the backups of a lost cluster go into another one, of another size", asy
   three.process.kill("SIGKILL");
   await three.process.ended;
   await put("late", "while a node was down");
+  // The hint is kept when the dead node is known not to answer, which may be after the client was answered.
+  await untilTrue(async () => (await statsOf(one.url)).hintsPending > 0);
   for (const name of ["old-1", "old-2", "old-3"]) {
     const taken = await halo(["backup", join(folder, `${name}.backup`), "--data", join(folder, name)]);
     t.equal(taken.code, 0, taken.stderr);

@@ -10,7 +10,7 @@ import ts from "typescript";
 import type { ClusterReport } from "../../server/http/http-node.ts";
 import { connect, type HaloError, text } from "../../client/client.ts";
 import { Authority } from "../certificates.ts";
-import { Background, type Ended, HALO, halo, ROOT, type RunOptions, runProgram, serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
+import { Background, type Ended, HALO, halo, ROOT, type RunOptions, runProgram, serveNode, type ServedNode, statsOf, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(180_000);
 
@@ -86,9 +86,7 @@ t.test("the README's example runs as written on Node, Bun and Deno", async (tt) 
     tt.equal(ended.stdout, output, `${command} ${ended.stderr}`);
     tt.equal(ended.code, 0);
   }
-  const forwarded = await Promise.all(nodes.map(async ({ url }) => {
-    return ((await (await fetch(`${url}/stats`)).json()) as { forwarded: number }).forwarded;
-  }));
+  const forwarded = await Promise.all(nodes.map(async ({ url }) => (await statsOf(url)).forwarded));
   tt.same(forwarded, [0, 0, 0]);
 });
 

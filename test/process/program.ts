@@ -143,6 +143,11 @@ export async function serveNode(
   return { process: child, url, tcp: found[2] ?? "" };
 }
 
+/** Counters and gauges of a node, by name. */
+export async function statsOf(url: string): Promise<Record<string, number>> {
+  return (await fetch(`${url}/stats`)).json() as Promise<Record<string, number>>;
+}
+
 /** Waits until something holds. */
 export async function untilTrue(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + WAIT_MS_MAX;

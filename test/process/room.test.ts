@@ -9,15 +9,11 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import t from "tap";
 import type { ClusterReport } from "../../server/http/http-node.ts";
-import { HALO, pause, serveNode, type ServedNode, temporaryFolder, untilTrue } from "./program.ts";
+import { HALO, pause, serveNode, type ServedNode, statsOf, temporaryFolder, untilTrue } from "./program.ts";
 
 t.setTimeout(120_000);
 
 const MIB = 1 << 20;
-
-async function statsOf(url: string): Promise<Record<string, number>> {
-  return (await fetch(`${url}/stats`)).json() as Promise<Record<string, number>>;
-}
 
 async function put(url: string, key: string, body: string | Uint8Array): Promise<Response> {
   return fetch(`${url}/kv/b/${key}`, { method: "PUT", body: Buffer.from(body) });

@@ -30,17 +30,18 @@ class Held {
 
   watch(): void {
     const { run } = BucketRuns.prototype;
-    const register = (entry: object): void => this.#registry.register(entry, null);
-    const count = (entries: readonly object[]): void => {
-      this.made += entries.length;
-      entries.forEach(register);
-    };
+    const count = (entries: readonly object[]): void => this.count(entries);
     BucketRuns.prototype.run = function (question, done) {
       run.call(this, question, (made, error) => {
         count(made?.entries ?? []);
         done(made, error);
       });
     };
+  }
+
+  count(entries: readonly object[]): void {
+    this.made += entries.length;
+    for (const entry of entries) this.#registry.register(entry, null);
   }
 
   /** How many are there; the collector tells late what is gone, so it is asked again while it seems to be more than may be. */
@@ -69,6 +70,10 @@ async function pageOf(cluster: SmallCluster, cursor: string, between: () => Prom
 
 t.test("of five pages one is held, and of its way no more than the runs of one round", async (tt) => {
   const held = new Held();
+  // That it counts at all: between two steps the collector may find nothing that is held.
+  const kept = [{}, {}];
+  held.count(kept);
+  tt.equal(await held.now(0), kept.length, "what is held is counted");
   held.watch();
   const cluster = new SmallCluster(3);
   for (let index = 0; index < KEYS; index++) cluster.nodes[0].put(nameOf(`cart/${index}`), "v", { w: 3 });
@@ -87,7 +92,7 @@ t.test("of five pages one is held, and of its way no more than the runs of one r
   } while (cursor !== "");
   tt.equal(keys, KEYS);
   tt.ok(held.made >= 2 * KEYS, `${held.made} entries were made by the two owners that were asked for each`);
-  tt.ok(mostMeanwhile > 0 && mostMeanwhile <= MOST, `${mostMeanwhile} at most at one time`);
+  tt.ok(mostMeanwhile <= MOST, `${mostMeanwhile} at most at one time`);
   tt.ok(mostAfter <= MOST, `${mostAfter} at most after a page`);
   tt.comment(`${pages} pages, ${held.made} entries made, ${mostMeanwhile} at one time, ${mostAfter} after a page`);
 });

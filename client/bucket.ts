@@ -117,7 +117,8 @@ export class Bucket<Value> {
   async put(key: Key, value: Value, options: PutOptions = {}): Promise<Written> {
     const { codec } = this.#parts;
     const body = checkValue(codec.encode(value));
-    const meta = metaOf(options.contentType ?? codec.contentType, options.meta ?? {}, options.contentEncoding);
+    const { contentType = codec.contentType, contentEncoding = codec.contentEncoding } = options;
+    const meta = metaOf(contentType, options.meta ?? {}, contentEncoding);
     return await this.#write(key, options, meta, body, options.ifAbsent === true ? PUT_IF_ABSENT : 0);
   }
 

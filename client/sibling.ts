@@ -46,7 +46,7 @@ function siblingOf<Value>(
   const expiryMs = versionExpiryMs(head, version);
   const { coding, user } = splitMeta(block);
   return {
-    value: codec.decode(payload.subarray(length), block.contentType),
+    value: codec.decode(payload.subarray(length), block.contentType, coding),
     contentType: block.contentType,
     contentEncoding: coding,
     meta: Object.fromEntries(user),

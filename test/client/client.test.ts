@@ -1,7 +1,8 @@
 /** The library's calls, as an application makes them, against real nodes in one simulated world. */
 
+import { gunzipSync, gzipSync } from "node:zlib";
 import t from "tap";
-import { bytes, connect, type HaloError, lastWriteWins, text, union } from "../../client/client.ts";
+import { bytes, type Codec, connect, type HaloError, lastWriteWins, text, union } from "../../client/client.ts";
 import { ClientWorld } from "./client-world.ts";
 
 /** What a call was refused with. */
@@ -43,6 +44,24 @@ t.test("a value that the application compressed says so, beside the metadata", a
   tt.same(Object.keys(sibling.meta), ["from"]);
   const refused = await errorOf(world, files.put("a", Uint8Array.of(1), { contentEncoding: "g\r\nx: y" }));
   tt.match(refused, { code: "bad-parameter", outcome: "refused" });
+  const unread = await errorOf(world, world.client().bucket("files", { codec: text }).get("a"));
+  tt.match(unread, { code: "bad-value", message: /octet-stream, compressed with gzip\) is no UTF-8/ });
+});
+
+t.test("a codec that compresses says with what, and is told what others have compressed with", async (tt) => {
+  const world = new ClientWorld(3);
+  const zipped: Codec<string> = {
+    contentType: "text/plain",
+    contentEncoding: "gzip",
+    encode: (value) => gzipSync(value),
+    decode: (stored, _type, encoding) => String(encoding === "gzip" ? gunzipSync(stored) : Buffer.from(stored)),
+  };
+  const pages = world.client().bucket("pages", { codec: zipped });
+  await world.until(pages.put("ours", "a page"));
+  const ours = await world.until(pages.get("ours"));
+  tt.match(ours, { value: "a page", siblings: [{ contentType: "text/plain", contentEncoding: "gzip" }] });
+  await world.until(world.client().bucket("pages", { codec: text }).put("theirs", "plain"));
+  tt.match(await world.until(pages.get("theirs")), { value: "plain", siblings: [{ contentEncoding: null }] });
 });
 
 t.test("a put with a context replaces what was read, one without stands beside it", async (tt) => {

@@ -9,6 +9,8 @@
  *   durable put          64 in flight, each answered by the sync that covers its write (DW=1)
  *
  *   the disk alone       as many bytes as 64 records have, written and synced: what no engine can pass
+ *   the machine alone    multiplications and random reads (yardstick.ts): runs in which they differ are not
+ *                        to be compared
  *
  * A million objects: names of 22 bytes (a bucket, a 16-byte key), values of 100, one version and a clock
  * of one entry. The engine is opened on the disk as a node opens it. Each operation makes its name, MD5
@@ -45,6 +47,7 @@ import { FIRST_KEY, writeKey } from "../load/key.ts";
 import { medianOf } from "../median.ts";
 import { startRedis } from "../peers/redis.ts";
 import { wholeNumber } from "../report.ts";
+import { measureMachine } from "../yardstick.ts";
 
 const VALUE_BYTES = 100;
 const DOT_COUNTER_OFFSET = 8;
@@ -87,10 +90,18 @@ const rows = new Map<string, Row>();
 console.log("How many puts and gets does one engine take on one core, with no network before it?\n");
 const isPeerAsked = !values.smoke && values.only === "" && findProgram("redis-benchmark") !== "";
 for (let round = 0; round < rounds; round++) {
+  runMachine();
   await runEngine();
   if (isPeerAsked) await runRedis();
 }
 print();
+
+function runMachine(): void {
+  const { stepsPerSecond, readsPerSecond, checksum: made } = measureMachine();
+  checksum = (checksum + made) | 0;
+  note("the machine alone, multiplications", stepsPerSecond, NaN);
+  note("the machine alone, random reads", readsPerSecond, NaN);
+}
 
 async function runEngine(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "halo-bench-"));
@@ -318,5 +329,5 @@ function print(): void {
     console.log(`${title.padEnd(40)}${median.padStart(11)}${share.padStart(8)}   ${each}`);
   }
   if (!isPeerAsked) console.log("Redis: not asked, or not installed");
-  console.log(`checksum ${checksum}`);
+  console.log(`checksum ${checksum >>> 0}`);
 }

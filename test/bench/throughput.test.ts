@@ -14,7 +14,7 @@ for (const runtime of RUNTIMES) {
     const path = join("bench", "storage", "throughput.ts");
     const { output, complaint } = runOn(runtime, root, path, ["--smoke"]);
     tt.equal(complaint, "", "runs");
-    for (const line of [/^put, new names, 64 in flight +\d/m, /^get from the log +\d/m, /^durable put +\d/m]) {
+    for (const line of [/^put, new names, 64 in flight +\d/m, /^get from the log +\d/m, /^durable put +\d/m, /^the machine alone, random reads +\d/m]) {
       tt.match(output, line, "has the line");
     }
     tt.match(output, /^checksum \d/m, "has a checksum of what was read");
